@@ -1,0 +1,33 @@
+"""The one clock of the domain. Everything that asks "what time is it?" asks here, so a test can set it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+
+def _system_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+_clock: Callable[[], datetime] = _system_clock
+
+
+def now() -> datetime:
+    """The present moment, aware, in UTC."""
+    return _clock()
+
+
+@contextmanager
+def stopped_at(moment: datetime) -> Iterator[None]:
+    """Stop the clock at an aware moment, for as long as the block runs. For tests and rehearsals.
+
+    Raises ValueError for a naive moment.
+    """
+    global _clock  # noqa: PLW0603 (one clock for the process is the point)
+    if moment.tzinfo is None:
+        raise ValueError("The clock needs an aware moment.")
+    before, _clock = _clock, lambda: moment.astimezone(UTC)
+    try:
+        yield
+    finally:
+        _clock = before
