@@ -85,6 +85,8 @@ FULL_PASS_SECONDS = env.int("FULL_PASS_SECONDS", default=900)
 # A fetch or a plan that would take away more than so many bookings or cards at once, and more than half of what
 # there was, waits for a person.
 HOLD_REVOCATIONS_OVER = env.int("HOLD_REVOCATIONS_OVER", default=10)
+# The driver of each family of controllers.
+DRIVERS = {"simulated": "doorsync.drivers.simulated.SimulatedDriver"}
 
 # --- Django -----------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [

@@ -1,0 +1,136 @@
+"""The access map in the admin: plain and working."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+
+from accessmap.models import (
+    BOOKING_STATUS_CHOICES,
+    AccessLevel,
+    AccessPolicy,
+    Card,
+    Cardholder,
+    Controller,
+    Door,
+    Membership,
+    PolicyAdmits,
+    PolicyAlways,
+    Resource,
+    ResourceDoor,
+    Site,
+)
+
+
+class CardInline(admin.TabularInline[Card, Cardholder]):
+    model = Card
+    extra = 0
+
+
+class MembershipInline(admin.TabularInline[Membership, Cardholder]):
+    model = Membership
+    extra = 0
+    autocomplete_fields = ["access_level"]
+
+
+@admin.register(Cardholder)
+class CardholderAdmin(admin.ModelAdmin[Cardholder]):
+    list_display = ["name", "email"]
+    list_filter = ["access_levels"]
+    search_fields = ["name", "email", "cards__number"]
+    inlines = [CardInline, MembershipInline]
+
+
+@admin.register(Site)
+class SiteAdmin(admin.ModelAdmin[Site]):
+    list_display = ["name", "time_zone"]
+
+
+@admin.register(AccessLevel)
+class AccessLevelAdmin(admin.ModelAdmin[AccessLevel]):
+    list_display = ["name"]
+    search_fields = ["name"]
+
+
+class DoorInline(admin.TabularInline[Door, Controller]):
+    model = Door
+    extra = 0
+
+
+class PolicyForm(forms.ModelForm[AccessPolicy]):
+    statuses = forms.MultipleChoiceField(
+        choices=BOOKING_STATUS_CHOICES,
+        widget=forms.CheckboxSelectMultiple,
+        label=AccessPolicy._meta.get_field("statuses").verbose_name,
+    )
+
+    class Meta:
+        model = AccessPolicy
+        fields = [
+            "name",
+            "admit_organizer",
+            "admit_attendees",
+            "admit_anyone",
+            "statuses",
+            "lead_minutes",
+            "grace_minutes",
+        ]
+
+
+class PolicyAdmitsInline(admin.TabularInline[PolicyAdmits, AccessPolicy]):
+    model = PolicyAdmits
+    extra = 0
+
+
+class PolicyAlwaysInline(admin.TabularInline[PolicyAlways, AccessPolicy]):
+    model = PolicyAlways
+    extra = 0
+
+
+@admin.register(AccessPolicy)
+class AccessPolicyAdmin(admin.ModelAdmin[AccessPolicy]):
+    form = PolicyForm
+    list_display = ["name", "admit_organizer", "admit_attendees", "admit_anyone", "lead_minutes", "grace_minutes"]
+    inlines = [PolicyAdmitsInline, PolicyAlwaysInline]
+
+
+@admin.register(Door)
+class DoorAdmin(admin.ModelAdmin[Door]):
+    list_display = ["name", "controller", "number"]
+    list_filter = ["controller"]
+    list_select_related = ["controller"]
+    search_fields = ["name"]
+
+
+class ResourceDoorInline(admin.TabularInline[ResourceDoor, Resource]):
+    model = ResourceDoor
+    extra = 0
+    autocomplete_fields = ["door"]
+
+
+@admin.register(Resource)
+class ResourceAdmin(admin.ModelAdmin[Resource]):
+    list_display = ["name", "external_id", "policy", "door_names"]
+    list_filter = ["policy", "site"]
+    list_select_related = ["policy"]
+    search_fields = ["name", "external_id"]
+    inlines = [ResourceDoorInline]
+
+    def get_queryset(self, request: Any) -> Any:
+        return super().get_queryset(request).prefetch_related("doors")
+
+    @admin.display(description=Resource._meta.get_field("doors").verbose_name)
+    def door_names(self, resource: Resource) -> str:
+        return ", ".join(door.name for door in resource.doors.all())
+
+
+@admin.register(Controller)
+class ControllerAdmin(admin.ModelAdmin[Controller]):
+    list_display = ["name", "site", "driver", "enabled"]
+    list_filter = ["site", "driver", "enabled"]
+    search_fields = ["name"]
+    inlines = [DoorInline]
+
+    def get_readonly_fields(self, request: Any, obj: Controller | None = None) -> list[str]:
+        # Its entries stay in the box that it names: another box is another controller.
+        return ["driver"] if obj else []

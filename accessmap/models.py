@@ -1,0 +1,398 @@
+"""Who may open what: sites, cardholders, cards, access levels, controllers, doors, access policies, resources.
+
+These rows say how things are meant to be; `doorsync` makes the controllers follow. Every change to them raises the
+map's revision (a database trigger, so bulk updates and raw SQL count too) and is kept in history (pghistory).
+"""
+
+from zoneinfo import available_timezones
+
+import pghistory
+import pgtrigger
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+from portal.offision.types import BookingStatus
+
+MAX_LEAD_MINUTES = 24 * 60
+
+
+def normal_email(email: str) -> str:
+    """The form in which emails are compared: without case and surrounding space."""
+    return email.strip().lower()
+
+
+def validate_time_zone(name: str) -> None:
+    if name not in available_timezones():
+        raise ValidationError(
+            _("%(name)s is no IANA time zone. An example is Asia/Hong_Kong."), params={"name": name}
+        )
+
+
+class RaisesRevision:
+    """The trigger of every table whose rows decide who may open what."""
+
+    trigger = pgtrigger.Trigger(
+        name="raises_revision",
+        level=pgtrigger.Statement,
+        when=pgtrigger.After,
+        operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
+        func=(
+            "INSERT INTO accessmap_maprevision (id, revision) VALUES (1, 1) "
+            "ON CONFLICT (id) DO UPDATE SET revision = accessmap_maprevision.revision + 1; RETURN NULL;"
+        ),
+    )
+
+
+class MapRevision(models.Model):
+    """One row: how often the map has changed. Whoever computed something from the map remembers which revision."""
+
+    revision = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="only_one_revision")]
+
+    def __str__(self) -> str:
+        return str(self.revision)
+
+    @classmethod
+    def current(cls) -> int:
+        return cls.objects.filter(pk=1).values_list("revision", flat=True).first() or 0
+
+
+@pghistory.track()
+class Site(models.Model):
+    name = models.CharField(_("name"), max_length=200, unique=True)
+    time_zone = models.CharField(_("time zone"), max_length=64, validators=[validate_time_zone])
+
+    class Meta:
+        verbose_name = _("site")
+        verbose_name_plural = _("sites")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@pghistory.track()
+class AccessLevel(models.Model):
+    name = models.CharField(_("name"), max_length=200, unique=True)
+
+    class Meta:
+        verbose_name = _("access level")
+        verbose_name_plural = _("access levels")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@pghistory.track()
+class Cardholder(models.Model):
+    email = models.EmailField(
+        _("email"),
+        max_length=254,
+        blank=True,
+        help_text=_("As in Offision; case does not matter. Somebody with no email can't be found by a booking."),
+    )
+    name = models.CharField(_("name"), max_length=200)
+    access_levels = models.ManyToManyField(
+        AccessLevel, through="Membership", related_name="cardholders", verbose_name=_("access levels"), blank=True
+    )
+
+    class Meta:
+        verbose_name = _("cardholder")
+        verbose_name_plural = _("cardholders")
+        ordering = ["name", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"),
+                condition=~models.Q(email=""),
+                name="one_cardholder_an_email",
+                violation_error_message=_("There is a cardholder with this email already."),
+            )
+        ]
+        triggers = [RaisesRevision.trigger]
+
+    def __str__(self) -> str:
+        return f"{self.name} <{self.email}>" if self.email else self.name
+
+    def clean(self) -> None:
+        self.email = self.email.strip()
+
+
+@pghistory.track()
+class Membership(models.Model):
+    """A cardholder's place in an access level."""
+
+    cardholder = models.ForeignKey(Cardholder, on_delete=models.CASCADE)
+    access_level = models.ForeignKey(AccessLevel, on_delete=models.CASCADE, verbose_name=_("access level"))
+
+    class Meta:
+        verbose_name = _("membership")
+        verbose_name_plural = _("memberships")
+        constraints = [
+            models.UniqueConstraint(fields=["cardholder", "access_level"], name="one_membership_a_level")
+        ]
+        triggers = [RaisesRevision.trigger]
+
+    def __str__(self) -> str:
+        return f"{self.cardholder}: {self.access_level}"
+
+
+class CardStatus(models.TextChoices):
+    ACTIVE = "active", _("active")
+    LOST = "lost", _("lost")
+    RETURNED = "returned", _("returned")
+
+
+@pghistory.track()
+class Card(models.Model):
+    cardholder = models.ForeignKey(
+        Cardholder, on_delete=models.CASCADE, related_name="cards", verbose_name=_("cardholder")
+    )
+    number = models.CharField(
+        _("number"),
+        max_length=32,
+        unique=True,
+        validators=[RegexValidator(r"^[0-9A-Za-z-]+\Z", _("Digits, letters and hyphens only."))],
+        help_text=_("As the readers report it."),
+    )
+    status = models.CharField(_("status"), max_length=10, choices=CardStatus, default=CardStatus.ACTIVE)
+    valid_from = models.DateTimeField(_("valid from"), null=True, blank=True)
+    valid_until = models.DateTimeField(
+        _("valid until"), null=True, blank=True, help_text=_("The first moment at which it no longer opens.")
+    )
+
+    class Meta:
+        verbose_name = _("card")
+        verbose_name_plural = _("cards")
+        ordering = ["number"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(valid_from__isnull=True)
+                | models.Q(valid_until__isnull=True)
+                | models.Q(valid_from__lt=models.F("valid_until")),
+                name="card_validity_in_order",
+                violation_error_message=_("The card's validity ends before it begins."),
+            ),
+            models.CheckConstraint(condition=~models.Q(number=""), name="card_has_a_number"),
+        ]
+        triggers = [RaisesRevision.trigger]
+
+    def __str__(self) -> str:
+        return masked(self.number)
+
+
+def masked(number: str) -> str:
+    """A card number as it is shown where nobody needs it whole: the last four characters."""
+    return "••••" + number[-4:] if len(number) > 4 else "••••"
+
+
+@pghistory.track(exclude=["options"])
+class Controller(models.Model):
+    """The box that decides at doors."""
+
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="controllers", verbose_name=_("site"))
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    driver = models.CharField(
+        _("driver"), max_length=50, help_text=_("The family of controllers that it belongs to.")
+    )
+    options = models.JSONField(
+        _("options"), default=dict, blank=True, help_text=_("What its driver needs to know, such as its address.")
+    )
+    enabled = models.BooleanField(
+        _("enabled"), default=True, help_text=_("A disabled controller is left as it is, and not spoken to.")
+    )
+
+    class Meta:
+        verbose_name = _("controller")
+        verbose_name_plural = _("controllers")
+        ordering = ["name"]
+        triggers = [RaisesRevision.trigger]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        if self.driver not in settings.DRIVERS:
+            raise ValidationError(
+                {
+                    "driver": _("There is no driver %(driver)s. There are: %(known)s.")
+                    % {"driver": self.driver, "known": ", ".join(sorted(settings.DRIVERS))}
+                }
+            )
+        if not isinstance(self.options, dict):
+            raise ValidationError({"options": _('Options are named values, such as {"url": "http://..."}.')})
+
+
+@pghistory.track()
+class Door(models.Model):
+    controller = models.ForeignKey(
+        Controller, on_delete=models.CASCADE, related_name="doors", verbose_name=_("controller")
+    )
+    number = models.PositiveSmallIntegerField(
+        _("number"), validators=[MinValueValidator(1)], help_text=_("Its number at the controller.")
+    )
+    name = models.CharField(_("name"), max_length=200)
+
+    class Meta:
+        verbose_name = _("door")
+        verbose_name_plural = _("doors")
+        ordering = ["controller__name", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["controller", "number"], name="one_door_a_number"),
+            models.UniqueConstraint(fields=["controller", "name"], name="one_door_a_name"),
+            models.CheckConstraint(condition=models.Q(number__gte=1), name="door_numbers_from_one"),
+        ]
+        triggers = [RaisesRevision.trigger]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def default_statuses() -> list[str]:
+    return [BookingStatus.CONFIRMED.value, BookingStatus.CHECKED_IN.value]
+
+
+BOOKING_STATUS_CHOICES = [
+    (BookingStatus.CONFIRMED.value, _("confirmed")),
+    (BookingStatus.CHECKED_IN.value, _("checked in")),
+    (BookingStatus.CHECKED_OUT.value, _("checked out")),
+    (BookingStatus.TENTATIVE.value, _("tentative")),
+]
+
+
+@pghistory.track()
+class AccessPolicy(models.Model):
+    """Whom a booking admits, how early and how late, and who may always pass."""
+
+    name = models.CharField(_("name"), max_length=200, unique=True)
+    admit_organizer = models.BooleanField(_("admit the organizer"), default=True)
+    admit_attendees = models.BooleanField(_("admit the attendees"), default=True)
+    admit_anyone = models.BooleanField(
+        _("admit anyone"),
+        default=False,
+        help_text=_("Holds the door unlocked from start to end, lead and grace left out."),
+    )
+    admit_levels = models.ManyToManyField(
+        AccessLevel,
+        through="PolicyAdmits",
+        related_name="admitted_by",
+        verbose_name=_("access levels admitted while booked"),
+        blank=True,
+    )
+    always_levels = models.ManyToManyField(
+        AccessLevel,
+        through="PolicyAlways",
+        related_name="always_admitted_by",
+        verbose_name=_("access levels that may always pass"),
+        blank=True,
+    )
+    statuses = ArrayField(
+        models.CharField(max_length=20, choices=BOOKING_STATUS_CHOICES),
+        verbose_name=_("booking statuses that count"),
+        default=default_statuses,
+    )
+    lead_minutes = models.PositiveSmallIntegerField(
+        _("lead (minutes)"), default=15, validators=[MaxValueValidator(MAX_LEAD_MINUTES)]
+    )
+    grace_minutes = models.PositiveSmallIntegerField(
+        _("grace (minutes)"), default=0, validators=[MaxValueValidator(MAX_LEAD_MINUTES)]
+    )
+
+    class Meta:
+        verbose_name = _("access policy")
+        verbose_name_plural = _("access policies")
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(lead_minutes__lte=MAX_LEAD_MINUTES)
+                & models.Q(grace_minutes__lte=MAX_LEAD_MINUTES),
+                name="lead_and_grace_within_a_day",
+            )
+        ]
+        triggers = [RaisesRevision.trigger]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PolicyAdmits(models.Model):
+    """An access level that a policy admits while the resource is booked."""
+
+    policy = models.ForeignKey(AccessPolicy, on_delete=models.CASCADE)
+    access_level = models.ForeignKey(AccessLevel, on_delete=models.CASCADE, verbose_name=_("access level"))
+
+    class Meta:
+        verbose_name = _("access level admitted while booked")
+        verbose_name_plural = _("access levels admitted while booked")
+        constraints = [models.UniqueConstraint(fields=["policy", "access_level"], name="one_admits_a_level")]
+        triggers = [RaisesRevision.trigger]
+
+    def __str__(self) -> str:
+        return str(self.access_level)
+
+
+class PolicyAlways(models.Model):
+    """An access level that may always pass the doors of a policy's resources."""
+
+    policy = models.ForeignKey(AccessPolicy, on_delete=models.CASCADE)
+    access_level = models.ForeignKey(AccessLevel, on_delete=models.CASCADE, verbose_name=_("access level"))
+
+    class Meta:
+        verbose_name = _("access level that may always pass")
+        verbose_name_plural = _("access levels that may always pass")
+        constraints = [models.UniqueConstraint(fields=["policy", "access_level"], name="one_always_a_level")]
+        triggers = [RaisesRevision.trigger]
+
+    def __str__(self) -> str:
+        return str(self.access_level)
+
+
+@pghistory.track()
+class Resource(models.Model):
+    """A bookable resource of Offision's, and the doors that lead to it."""
+
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="resources", verbose_name=_("site"))
+    external_id = models.CharField(_("id in Offision"), max_length=200, unique=True)
+    name = models.CharField(_("name"), max_length=200)
+    policy = models.ForeignKey(
+        AccessPolicy, on_delete=models.PROTECT, related_name="resources", verbose_name=_("access policy")
+    )
+    doors = models.ManyToManyField(
+        Door, through="ResourceDoor", related_name="resources", verbose_name=_("doors"), blank=True
+    )
+
+    class Meta:
+        verbose_name = _("resource")
+        verbose_name_plural = _("resources")
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(condition=~models.Q(external_id=""), name="resource_has_an_id")
+        ]
+        triggers = [RaisesRevision.trigger]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ResourceDoor(models.Model):
+    """A door that leads to a resource."""
+
+    resource = models.ForeignKey(Resource, on_delete=models.CASCADE)
+    door = models.ForeignKey(Door, on_delete=models.CASCADE, verbose_name=_("door"))
+
+    class Meta:
+        verbose_name = _("door of a resource")
+        verbose_name_plural = _("doors of resources")
+        constraints = [models.UniqueConstraint(fields=["resource", "door"], name="one_link_a_door")]
+        triggers = [RaisesRevision.trigger]
+
+    def __str__(self) -> str:
+        return str(self.door)
+

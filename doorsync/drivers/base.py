@@ -1,0 +1,161 @@
+"""The interface between reconciliation and a family of controllers.
+
+The unit is the (controller, card): a *record* is all that a controller holds for one card, by door number. A driver says
+what record a card ought to have at a given moment (`encode`), so that what families can't express stays inside them.
+A controller that knows no time windows holds `ALWAYS` at the doors that are open to the card right now; the portal then
+comes back at the next edge.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from doorsync.planning import ALWAYS, Window
+
+Windows = tuple[Window, ...]
+Record = Mapping[int, Windows]
+
+
+class Granularity(StrEnum):
+    """To what a controller can tie a time window. For all but the first, the portal must act at the edges."""
+
+    CARD_AND_DOOR = "card_and_door"
+    CARD = "card"
+    PERSON = "person"
+    NONE = "none"
+
+
+class Events(StrEnum):
+    """How door events come."""
+
+    PUSH = "push"
+    PULL = "pull"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a family of controllers can do; shown to staff in words."""
+
+    windows: Granularity
+    resolution_seconds: int  # 1, or 60 where only whole minutes can be said
+    lists_cards: bool
+    pulse: bool
+    hold_open: bool
+    events: Events
+    sets_clock: bool
+
+    @property
+    def acts_at_edges(self) -> bool:
+        """Whether revocation depends on the portal being up."""
+        return self.windows is not Granularity.CARD_AND_DOOR
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """What a controller says of itself. `time` is aware; `capacity` counts cards, None where unknown."""
+
+    model: str
+    firmware: str
+    time: datetime | None
+    capacity: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Actual:
+    """What a controller holds."""
+
+    cards: Mapping[str, Record] = field(default_factory=dict)
+    holds: Record = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DoorEvent:
+    """Something that happened at a door. `index` rises with each event of a controller."""
+
+    index: int
+    at: datetime
+    door: int
+    card: str
+    kind: str  # opened, denied, forced, held_open
+
+
+class DriverError(Exception):
+    """Something went wrong at a controller. The text is for staff and names what and why."""
+
+
+class BadOptions(DriverError):
+    """The controller's options do not fit its driver. Trying again is of no use."""
+
+
+class Unreachable(DriverError):
+    """The controller was not reached: nothing was changed."""
+
+
+class Unknown(DriverError):
+    """No answer in time: the change may have been made or not. Read back before acting again."""
+
+
+class Refused(DriverError):
+    """The controller said no: nothing was changed."""
+
+
+class Full(Refused):
+    """The controller has no room for another card."""
+
+
+class Driver(ABC):
+    """Speaks to one controller. Made anew for each piece of work, and closed after it.
+
+    Every method but `encode` and `encode_hold` may raise DriverError. All times are aware.
+    """
+
+    capabilities: Capabilities
+
+    @abstractmethod
+    def info(self) -> DeviceInfo: ...
+
+    @abstractmethod
+    def read(self) -> Actual:
+        """All that it holds, whoever wrote it."""
+
+    @abstractmethod
+    def put(self, card: str, record: Record) -> None:
+        """Make this the card's whole record."""
+
+    @abstractmethod
+    def remove(self, card: str) -> None:
+        """Take the card out; no error if it is not there."""
+
+    @abstractmethod
+    def hold(self, door: int, held: Windows) -> None:
+        """Hold a door unlocked during these windows, and no others; none: let it lock again."""
+
+    @abstractmethod
+    def pulse(self, door: int, *, seconds: int, key: str) -> None:
+        """Unlock a door for a moment. `key` makes a repeat harmless where the controller knows such keys."""
+
+    @abstractmethod
+    def events(self, *, after: int) -> Sequence[DoorEvent]:
+        """Events with an index above `after`, oldest first."""
+
+    @abstractmethod
+    def set_clock(self, moment: datetime) -> None: ...
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    def encode(self, wanted: Record, now: datetime) -> Record:
+        """The record that the controller should hold at `now` for a card wanted like this; empty: no record."""
+        return self._encoded(wanted, now)
+
+    def encode_hold(self, wanted: Record, now: datetime) -> Record:
+        """Likewise for the doors held unlocked."""
+        return self._encoded(wanted, now)
+
+    def _encoded(self, wanted: Record, now: datetime) -> Record:
+        if self.capabilities.windows is Granularity.CARD_AND_DOOR:
+            return {door: found for door, found in wanted.items() if found}
+        return {door: (ALWAYS,) for door, found in wanted.items() if any(w.covers(now) for w in found)}

@@ -1,0 +1,190 @@
+"""Bookings + map + policy -> desired permissions. Pure: no database, no clock of its own.
+
+All times are aware. Windows are end-exclusive: a window until 15:00 no longer admits at 15:00:00.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+# Stand-ins for "always" while windows are compared; no booking reaches there.
+_BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
+_END = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of time, from `start` until just before `end`; None means without bound."""
+
+    start: datetime | None
+    end: datetime | None
+
+    def covers(self, moment: datetime) -> bool:
+        return (self.start or _BEGINNING) <= moment < (self.end or _END)
+
+    def lapsed(self, now: datetime) -> bool:
+        """Whether it can admit nobody any more."""
+        return self.end is not None and self.end <= now
+
+    def clipped(self, start: datetime | None, end: datetime | None) -> "Window | None":
+        """The part of it within another stretch, or None where nothing is left."""
+        first = max(self.start or _BEGINNING, start or _BEGINNING)
+        last = min(self.end or _END, end or _END)
+        if first >= last:
+            return None
+        return Window(None if first == _BEGINNING else first, None if last == _END else last)
+
+
+ALWAYS = Window(None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """A window in which a card may pass, and why: the bookings and access levels behind it."""
+
+    window: Window
+    causes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    admit_organizer: bool
+    admit_attendees: bool
+    admit_anyone: bool
+    admit_levels: frozenset[str]
+    always_levels: frozenset[str]
+    statuses: frozenset[str]
+    lead: timedelta
+    grace: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedResource:
+    """A resource, as far as one controller is concerned: its doors there, by number."""
+
+    id: str
+    doors: tuple[int, ...]
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedBooking:
+    id: str
+    resource_id: str
+    starts_at: datetime
+    ends_at: datetime
+    status: str
+    organizer: str
+    attendees: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCard:
+    number: str
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Active cards, by normalised email and by access level."""
+
+    by_email: Mapping[str, tuple[PlannedCard, ...]]
+    by_level: Mapping[str, tuple[PlannedCard, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What a controller should hold: for each card its permissions by door, and the doors to hold unlocked."""
+
+    cards: Mapping[str, Mapping[int, tuple[Permission, ...]]] = field(default_factory=dict)
+    unlocked: Mapping[int, tuple[Permission, ...]] = field(default_factory=dict)
+
+
+def admitted_emails(booking: PlannedBooking, policy: Policy) -> tuple[str, ...]:
+    """The emails that a booking admits under a policy; none where its status does not count."""
+    if booking.status not in policy.statuses:
+        return ()
+    organizer = (booking.organizer,) if policy.admit_organizer else ()
+    attendees = booking.attendees if policy.admit_attendees else ()
+    return tuple(dict.fromkeys((*organizer, *attendees)))
+
+
+def plan(
+    resources: Iterable[PlannedResource], bookings: Iterable[PlannedBooking], people: People, *, now: datetime
+) -> Desired:
+    """The desired state of one controller. Windows that have lapsed are left out; overlapping ones are merged.
+
+    Emails in `bookings` are normalised already (accessmap.models.normal_email); an empty one admits nobody.
+    """
+    by_resource: dict[str, list[PlannedBooking]] = defaultdict(list)
+    for booking in bookings:
+        by_resource[booking.resource_id].append(booking)
+
+    cards: dict[str, dict[int, list[Permission]]] = defaultdict(lambda: defaultdict(list))
+    unlocked: dict[int, list[Permission]] = defaultdict(list)
+
+    def admit(some: Iterable[PlannedCard], doors: tuple[int, ...], window: Window, cause: str) -> None:
+        for card in some:
+            valid = window.clipped(card.valid_from, card.valid_until)
+            if valid is not None and not valid.lapsed(now):
+                for door in doors:
+                    cards[card.number][door].append(Permission(valid, (cause,)))
+
+    for resource in resources:
+        policy = resource.policy
+        for level in policy.always_levels:
+            admit(people.by_level.get(level, ()), resource.doors, ALWAYS, f"level:{level}")
+        for booking in by_resource[resource.id]:
+            if booking.status not in policy.statuses:
+                continue
+            cause = f"booking:{booking.id}"
+            window = Window(booking.starts_at - policy.lead, booking.ends_at + policy.grace)
+            for email in admitted_emails(booking, policy):
+                if email:
+                    admit(people.by_email.get(email, ()), resource.doors, window, cause)
+            for level in policy.admit_levels:
+                admit(people.by_level.get(level, ()), resource.doors, window, cause)
+            held = Window(booking.starts_at, booking.ends_at)
+            if policy.admit_anyone and not held.lapsed(now):
+                for door in resource.doors:
+                    unlocked[door].append(Permission(held, (cause,)))
+
+    return Desired(
+        cards={
+            number: {door: merged(found) for door, found in doors.items()} for number, doors in cards.items()
+        },
+        unlocked={door: merged(found) for door, found in unlocked.items()},
+    )
+
+
+def merged(permissions: Iterable[Permission]) -> tuple[Permission, ...]:
+    """The same admission in the fewest windows, in order; windows that overlap or touch become one."""
+    ordered = sorted(permissions, key=lambda p: (p.window.start or _BEGINNING, p.window.end or _END))
+    done: list[Permission] = []
+    for permission in ordered:
+        window = permission.window
+        if done and (window.start or _BEGINNING) <= (done[-1].window.end or _END):
+            last = done[-1]
+            end = max(last.window.end or _END, window.end or _END)
+            done[-1] = Permission(
+                Window(last.window.start, None if end == _END else end),
+                tuple(dict.fromkeys((*last.causes, *permission.causes))),
+            )
+        else:
+            done.append(permission)
+    return tuple(done)
+
+
+def windows(permissions: Iterable[Permission]) -> tuple[Window, ...]:
+    """The windows alone, without their causes."""
+    return tuple(permission.window for permission in permissions)
+
+
+def next_edge(desired: Desired, now: datetime) -> datetime | None:
+    """The next moment after `now` at which somebody begins or ceases to be admitted; None if there is none."""
+    every = [p.window for doors in desired.cards.values() for found in doors.values() for p in found]
+    every += [p.window for found in desired.unlocked.values() for p in found]
+    edges = (edge for window in every for edge in (window.start, window.end) if edge is not None and edge > now)
+    return min(edges, default=None)
