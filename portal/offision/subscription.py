@@ -1,0 +1,63 @@
+"""Keeps the subscription to resource appointment changes alive."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from django.utils.translation import gettext as _
+
+from portal.offision.client import OffisionClient
+from portal.offision.errors import NotFound
+from portal.offision.types import Subscription
+
+RENEW_BEFORE = timedelta(days=1)
+
+
+def ensure_subscribed(
+    client: OffisionClient, callback_url: str, resource_ids: Sequence[str], now: datetime
+) -> list[str]:
+    """Make sure that Offision calls `callback_url`, and say what was done, a sentence each.
+
+    One subscription for all resources, or one for each of `resource_ids`, as the contract's scope says. One
+    that exists is kept, unless it expires within a day of `now` (aware): then a new one is made before the
+    old is deleted, so that no change falls between. Raises OffisionError where Offision cannot be asked or
+    the contract lacks an operation.
+    """
+    per_resource = client.contract.subscription.scope == "per_resource"
+    existing = [found for found in client.subscriptions() if _same_url(found.callback_url, callback_url)]
+    report = []
+    for resource_id in dict.fromkeys(resource_ids) if per_resource else [None]:
+        ours = [found for found in existing if found.resource_id == resource_id]
+        report += _ensure_one(client, callback_url, resource_id, ours, now)
+    return report
+
+
+def _ensure_one(
+    client: OffisionClient,
+    callback_url: str,
+    resource_id: str | None,
+    ours: list[Subscription],
+    now: datetime,
+) -> list[str]:
+    what = _("resource %(id)s") % {"id": resource_id} if resource_id else _("all resources")
+    if lasting := [
+        found for found in ours if found.expires_at is None or found.expires_at - now > RENEW_BEFORE
+    ]:
+        return [_("Kept subscription %(id)s for %(what)s.") % {"id": lasting[0].id, "what": what}]
+    made = client.subscribe(callback_url, resource_id)
+    report = [_("Subscribed to %(what)s: subscription %(id)s.") % {"id": made.id, "what": what}]
+    # Some servers lengthen the one they have: what carries the same id is not old.
+    for old in (found for found in ours if found.id != made.id):
+        if not client.contract.has("unsubscribe"):
+            report.append(
+                _("Subscription %(id)s is left to expire: the contract cannot delete it.") % {"id": old.id}
+            )
+            continue
+        with suppress(NotFound):  # it may have expired in the meantime
+            client.unsubscribe(old.id)
+        report.append(_("Ended subscription %(id)s, which was about to expire.") % {"id": old.id})
+    return report
+
+
+def _same_url(one: str, other: str) -> bool:
+    return one.rstrip("/") == other.rstrip("/")

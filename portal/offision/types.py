@@ -1,0 +1,118 @@
+"""What Offision's answers mean to the portal: immutable, validated, with every time aware and in UTC."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
+
+
+class BookingStatus(StrEnum):
+    """What a booking's status word means. UNKNOWN admits nobody."""
+
+    CONFIRMED = "confirmed"
+    CHECKED_IN = "checked_in"
+    CHECKED_OUT = "checked_out"
+    CANCELLED = "cancelled"
+    TENTATIVE = "tentative"
+    NO_SHOW = "no_show"
+    UNKNOWN = "unknown"
+
+
+class VisitStatus(StrEnum):
+    """What a visit's status word means. UNKNOWN lets nobody pass."""
+
+    EXPECTED = "expected"
+    CHECKED_IN = "checked_in"
+    CHECKED_OUT = "checked_out"
+    CANCELLED = "cancelled"
+    BLACKLISTED = "blacklisted"
+    UNKNOWN = "unknown"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Booking(_Record):
+    """One booking of one resource, from `starts_at` until before `ends_at` (UTC).
+
+    Emails are stripped but keep the case they came in: comparing them is the caller's. An empty email means
+    that Offision lists a person without one.
+    """
+
+    id: str
+    resource_id: str
+    title: str
+    starts_at: Moment
+    ends_at: Moment
+    status: BookingStatus
+    status_word: str
+    organizer_email: str
+    organizer_name: str
+    attendee_emails: tuple[str, ...]
+
+
+class SetAside(_Record):
+    """A record that could not be read: `reason` is a sentence for staff, `raw` at most 2000 characters."""
+
+    record_id: str
+    reason: str
+    raw: str
+
+
+class BookingList(_Record):
+    """The bookings of one resource, those set aside, and how many HTTP requests it took."""
+
+    bookings: tuple[Booking, ...]
+    set_aside: tuple[SetAside, ...]
+    requests: int
+
+
+class Visit(_Record):
+    """One visitor's registration. `valid_from`, `valid_until` (UTC) are None where Offision sets no limit."""
+
+    code: str
+    name: str
+    company: str
+    host_email: str
+    valid_from: Moment | None
+    valid_until: Moment | None
+    status: VisitStatus
+    status_word: str
+    site: str | None
+
+
+class Subscription(_Record):
+    """One subscription to resource appointment changes; for all resources where `resource_id` is None.
+
+    `expires_at` (UTC) is None where Offision names no end. The callback URL holds the callback secret: mask
+    it before showing it.
+    """
+
+    id: str
+    callback_url: str
+    resource_id: str | None
+    expires_at: Moment | None
+
+
+class Resource(_Record):
+    """One bookable resource, by its id in Offision."""
+
+    id: str
+    name: str
+
+
+class Information(_Record):
+    """What the server says of itself; each is empty where it says nothing."""
+
+    version: str
+    product: str
+    time_zone: str
