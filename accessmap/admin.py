@@ -22,19 +22,19 @@ from accessmap.models import (
 )
 
 
-class CardInline(admin.TabularInline[Card, Cardholder]):
+class CardInline(admin.TabularInline):
     model = Card
     extra = 0
 
 
-class MembershipInline(admin.TabularInline[Membership, Cardholder]):
+class MembershipInline(admin.TabularInline):
     model = Membership
     extra = 0
     autocomplete_fields = ["access_level"]
 
 
 @admin.register(Cardholder)
-class CardholderAdmin(admin.ModelAdmin[Cardholder]):
+class CardholderAdmin(admin.ModelAdmin):
     list_display = ["name", "email"]
     list_filter = ["access_levels"]
     search_fields = ["name", "email", "cards__number"]
@@ -42,22 +42,22 @@ class CardholderAdmin(admin.ModelAdmin[Cardholder]):
 
 
 @admin.register(Site)
-class SiteAdmin(admin.ModelAdmin[Site]):
+class SiteAdmin(admin.ModelAdmin):
     list_display = ["name", "time_zone"]
 
 
 @admin.register(AccessLevel)
-class AccessLevelAdmin(admin.ModelAdmin[AccessLevel]):
+class AccessLevelAdmin(admin.ModelAdmin):
     list_display = ["name"]
     search_fields = ["name"]
 
 
-class DoorInline(admin.TabularInline[Door, Controller]):
+class DoorInline(admin.TabularInline):
     model = Door
     extra = 0
 
 
-class PolicyForm(forms.ModelForm[AccessPolicy]):
+class PolicyForm(forms.ModelForm):
     statuses = forms.MultipleChoiceField(
         choices=BOOKING_STATUS_CHOICES,
         widget=forms.CheckboxSelectMultiple,
@@ -77,39 +77,46 @@ class PolicyForm(forms.ModelForm[AccessPolicy]):
         ]
 
 
-class PolicyAdmitsInline(admin.TabularInline[PolicyAdmits, AccessPolicy]):
+class PolicyAdmitsInline(admin.TabularInline):
     model = PolicyAdmits
     extra = 0
 
 
-class PolicyAlwaysInline(admin.TabularInline[PolicyAlways, AccessPolicy]):
+class PolicyAlwaysInline(admin.TabularInline):
     model = PolicyAlways
     extra = 0
 
 
 @admin.register(AccessPolicy)
-class AccessPolicyAdmin(admin.ModelAdmin[AccessPolicy]):
+class AccessPolicyAdmin(admin.ModelAdmin):
     form = PolicyForm
-    list_display = ["name", "admit_organizer", "admit_attendees", "admit_anyone", "lead_minutes", "grace_minutes"]
+    list_display = [
+        "name",
+        "admit_organizer",
+        "admit_attendees",
+        "admit_anyone",
+        "lead_minutes",
+        "grace_minutes",
+    ]
     inlines = [PolicyAdmitsInline, PolicyAlwaysInline]
 
 
 @admin.register(Door)
-class DoorAdmin(admin.ModelAdmin[Door]):
+class DoorAdmin(admin.ModelAdmin):
     list_display = ["name", "controller", "number"]
     list_filter = ["controller"]
     list_select_related = ["controller"]
     search_fields = ["name"]
 
 
-class ResourceDoorInline(admin.TabularInline[ResourceDoor, Resource]):
+class ResourceDoorInline(admin.TabularInline):
     model = ResourceDoor
     extra = 0
     autocomplete_fields = ["door"]
 
 
 @admin.register(Resource)
-class ResourceAdmin(admin.ModelAdmin[Resource]):
+class ResourceAdmin(admin.ModelAdmin):
     list_display = ["name", "external_id", "policy", "door_names"]
     list_filter = ["policy", "site"]
     list_select_related = ["policy"]
@@ -125,7 +132,7 @@ class ResourceAdmin(admin.ModelAdmin[Resource]):
 
 
 @admin.register(Controller)
-class ControllerAdmin(admin.ModelAdmin[Controller]):
+class ControllerAdmin(admin.ModelAdmin):
     list_display = ["name", "site", "driver", "enabled"]
     list_filter = ["site", "driver", "enabled"]
     search_fields = ["name"]

@@ -28,9 +28,7 @@ def normal_email(email: str) -> str:
 
 def validate_time_zone(name: str) -> None:
     if name not in available_timezones():
-        raise ValidationError(
-            _("%(name)s is no IANA time zone. An example is Asia/Hong_Kong."), params={"name": name}
-        )
+        raise ValidationError(_("%(name)s is no IANA time zone. An example is Asia/Hong_Kong."), params={"name": name})
 
 
 class RaisesRevision:
@@ -101,7 +99,11 @@ class Cardholder(models.Model):
     )
     name = models.CharField(_("name"), max_length=200)
     access_levels = models.ManyToManyField(
-        AccessLevel, through="Membership", related_name="cardholders", verbose_name=_("access levels"), blank=True
+        AccessLevel,
+        through="Membership",
+        related_name="cardholders",
+        verbose_name=_("access levels"),
+        blank=True,
     )
 
     class Meta:
@@ -135,9 +137,7 @@ class Membership(models.Model):
     class Meta:
         verbose_name = _("membership")
         verbose_name_plural = _("memberships")
-        constraints = [
-            models.UniqueConstraint(fields=["cardholder", "access_level"], name="one_membership_a_level")
-        ]
+        constraints = [models.UniqueConstraint(fields=["cardholder", "access_level"], name="one_membership_a_level")]
         triggers = [RaisesRevision.trigger]
 
     def __str__(self) -> str:
@@ -199,11 +199,12 @@ class Controller(models.Model):
 
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="controllers", verbose_name=_("site"))
     name = models.CharField(_("name"), max_length=100, unique=True)
-    driver = models.CharField(
-        _("driver"), max_length=50, help_text=_("The family of controllers that it belongs to.")
-    )
+    driver = models.CharField(_("driver"), max_length=50, help_text=_("The family of controllers that it belongs to."))
     options = models.JSONField(
-        _("options"), default=dict, blank=True, help_text=_("What its driver needs to know, such as its address.")
+        _("options"),
+        default=dict,
+        blank=True,
+        help_text=_("What its driver needs to know, such as its address."),
     )
     enabled = models.BooleanField(
         _("enabled"), default=True, help_text=_("A disabled controller is left as it is, and not spoken to.")
@@ -311,8 +312,7 @@ class AccessPolicy(models.Model):
         ordering = ["name"]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(lead_minutes__lte=MAX_LEAD_MINUTES)
-                & models.Q(grace_minutes__lte=MAX_LEAD_MINUTES),
+                condition=models.Q(lead_minutes__lte=MAX_LEAD_MINUTES) & models.Q(grace_minutes__lte=MAX_LEAD_MINUTES),
                 name="lead_and_grace_within_a_day",
             )
         ]
@@ -372,9 +372,7 @@ class Resource(models.Model):
         verbose_name = _("resource")
         verbose_name_plural = _("resources")
         ordering = ["name"]
-        constraints = [
-            models.CheckConstraint(condition=~models.Q(external_id=""), name="resource_has_an_id")
-        ]
+        constraints = [models.CheckConstraint(condition=~models.Q(external_id=""), name="resource_has_an_id")]
         triggers = [RaisesRevision.trigger]
 
     def __str__(self) -> str:
@@ -395,4 +393,3 @@ class ResourceDoor(models.Model):
 
     def __str__(self) -> str:
         return str(self.door)
-

@@ -36,9 +36,7 @@ class Asked(models.Model):
 class ResourceSync(Asked):
     """How far the portal is with a resource's bookings."""
 
-    resource = models.OneToOneField(
-        Resource, on_delete=models.CASCADE, related_name="sync", verbose_name=_("resource")
-    )
+    resource = models.OneToOneField(Resource, on_delete=models.CASCADE, related_name="sync", verbose_name=_("resource"))
     cause = models.CharField(_("asked for by"), max_length=20, blank=True)
     held_reason = models.TextField(_("held"), blank=True)
     approved = models.BooleanField(_("the next fetch is believed, however little it shows"), default=False)
@@ -49,7 +47,9 @@ class ResourceSync(Asked):
         ordering = ["resource__name"]
         indexes = [
             models.Index(
-                fields=["not_before"], condition=models.Q(requested__gt=models.F("done")), name="resources_behind"
+                fields=["not_before"],
+                condition=models.Q(requested__gt=models.F("done")),
+                name="resources_behind",
             )
         ]
 
@@ -347,7 +347,8 @@ class UnmanagedCard(models.Model):
     number = models.CharField(_("card"), max_length=32)
     held = models.JSONField(_("held"), default=dict)
     wanted = models.BooleanField(
-        _("wanted by bookings"), help_text=_("Bookings want this card too, but the entry is not the portal's.")
+        _("wanted by bookings"),
+        help_text=_("Bookings want this card too, but the entry is not the portal's."),
     )
     first_seen_at = models.DateTimeField(_("first seen"))
 

@@ -152,9 +152,7 @@ def plan(
                     unlocked[door].append(Permission(held, (cause,)))
 
     return Desired(
-        cards={
-            number: {door: merged(found) for door, found in doors.items()} for number, doors in cards.items()
-        },
+        cards={number: {door: merged(found) for door, found in doors.items()} for number, doors in cards.items()},
         unlocked={door: merged(found) for door, found in unlocked.items()},
     )
 

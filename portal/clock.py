@@ -23,7 +23,7 @@ def stopped_at(moment: datetime) -> Iterator[None]:
 
     Raises ValueError for a naive moment.
     """
-    global _clock  # noqa: PLW0603 (one clock for the process is the point)
+    global _clock
     if moment.tzinfo is None:
         raise ValueError("The clock needs an aware moment.")
     before, _clock = _clock, lambda: moment.astimezone(UTC)

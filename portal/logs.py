@@ -20,8 +20,9 @@ def redact(text: str) -> str:
 class RequestLogMiddleware(RequestMiddleware):
     """django-structlog's request log, which would otherwise show the callURL's secret."""
 
-    def format_request(self, request: HttpRequest) -> str:
-        return redact(super().format_request(request))
+    @staticmethod
+    def format_request(request: HttpRequest) -> str:
+        return redact(RequestMiddleware.format_request(request))
 
 
 def _redact_event(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
@@ -61,6 +62,7 @@ def configure_logging(*, json_lines: bool) -> None:
                 "celery.app.trace": {"level": "WARNING"},
                 "celery.worker.strategy": {"level": "WARNING"},
                 "celery.beat": {"level": "WARNING"},
+                "axes": {"level": "WARNING"},
                 "django_structlog": {"level": "WARNING"},
                 "django.request": {"level": "ERROR"},
             },

@@ -27,7 +27,15 @@ DEBUG = env.bool("PORTAL_DEBUG", default=False)
 MADE_UP = "made-up-for-the-demo-"
 MIN_SECRET_LENGTH = 20
 # Commands that need no secret, so that an image can be built and a first look taken before any is made.
-NEEDS_NO_SECRETS = {"collectstatic", "makemigrations", "makemessages", "compilemessages", "help", "demo", "test"}
+NEEDS_NO_SECRETS = {
+    "collectstatic",
+    "makemigrations",
+    "makemessages",
+    "compilemessages",
+    "help",
+    "demo",
+    "test",
+}
 
 
 def secret(name: str, *, purpose: str) -> str:
@@ -52,6 +60,9 @@ ALLOWED_HOSTS = env.list("PORTAL_ALLOWED_HOSTS", default=["localhost", "127.0.0.
 # Where Offision and browsers reach this portal, without a slash at the end.
 PORTAL_PUBLIC_URL = env.str("PORTAL_PUBLIC_URL", default="http://localhost:8000").rstrip("/")
 CSRF_TRUSTED_ORIGINS = [PORTAL_PUBLIC_URL] if PORTAL_PUBLIC_URL.startswith("https://") else []
+
+# What a monitor shows to read /metrics; without it there is no such page.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # --- Offision ---------------------------------------------------------------------------------------------------
 OFFISION_URL = env.str("OFFISION_URL", default="").rstrip("/")

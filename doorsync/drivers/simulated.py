@@ -73,9 +73,7 @@ class SimulatedDriver(Driver):
     def read(self) -> Actual:
         cards = self._ask("GET", "/cards")["cards"]
         holds = self._ask("GET", "/holds")["holds"]
-        return Actual(
-            cards={card["number"]: self._record(card["doors"]) for card in cards}, holds=self._record(holds)
-        )
+        return Actual(cards={card["number"]: self._record(card["doors"]) for card in cards}, holds=self._record(holds))
 
     def put(self, card: str, record: Record) -> None:
         self._ask("PUT", f"/cards/{quote(card, safe='')}", {"doors": self._wire(record)})

@@ -9,7 +9,7 @@ from portal.audit.models import Entry
 
 
 @admin.register(Entry)
-class EntryAdmin(admin.ModelAdmin[Entry]):
+class EntryAdmin(admin.ModelAdmin):
     list_display = ["at", "actor", "action", "object_label", "outcome"]
     list_filter = ["outcome", "action"]
     search_fields = ["actor", "object_label", "object_id"]

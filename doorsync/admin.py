@@ -1,0 +1,264 @@
+"""Door sync in the admin: what came in, what was fetched, what the controllers hold, and what waits for a person."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from accessmap.models import masked
+from doorsync import approvals, asking
+from doorsync.models import (
+    Callback,
+    ControllerCard,
+    ControllerSync,
+    PassState,
+    Refresh,
+    Report,
+    ResourceSync,
+    SetAsideBooking,
+    StoredBooking,
+    UnmanagedCard,
+    UnmappedResource,
+)
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """For rows that the portal writes: people read them."""
+
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class StateAdmin(ReadOnlyAdmin):
+    """For states that staff can act on. The actions ask for the model's own permissions."""
+
+    def may_act(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        return self.may_act(request)
+
+
+class BehindFilter(admin.SimpleListFilter):
+    title = gettext_lazy("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("trouble", _("in trouble")), ("held", _("held for approval"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "trouble":
+            return queryset.exclude(trouble="")
+        if self.value() == "held":
+            if queryset.model is ResourceSync:
+                return queryset.exclude(held_reason="")
+            return queryset.filter(held_plan__isnull=False)
+        return queryset
+
+
+@admin.register(ResourceSync)
+class ResourceSyncAdmin(StateAdmin):
+    list_display = ["resource", "succeeded_at", "failures", "in_words"]
+    list_filter = [BehindFilter]
+    list_select_related = ["resource"]
+    search_fields = ["resource__name", "resource__external_id"]
+    actions = ["look_now", "believe"]
+    exclude = ["woken_at", "claim", "claimed_until"]
+
+    @admin.display(description=gettext_lazy("what is wrong"))
+    def in_words(self, sync: ResourceSync) -> str:
+        return " ".join(filter(None, [sync.trouble, sync.held_reason])) or "–"
+
+    @admin.action(description=gettext_lazy("Fetch the bookings now"), permissions=["act"])
+    def look_now(self, request: HttpRequest, queryset: QuerySet[ResourceSync]) -> None:
+        asking.ask_at_once(queryset)
+        self.message_user(request, _("They are fetched within seconds."))
+
+    @admin.action(description=gettext_lazy("Believe Offision's list, however little it shows"), permissions=["act"])
+    def believe(self, request: HttpRequest, queryset: QuerySet[ResourceSync]) -> None:
+        count = approvals.believe(queryset, actor=request.user.get_username())
+        self.message_user(
+            request,
+            ngettext("%d list will be believed.", "%d lists will be believed.", count) % count,
+            messages.SUCCESS if count else messages.WARNING,
+        )
+
+
+@admin.register(ControllerSync)
+class ControllerSyncAdmin(StateAdmin):
+    list_display = ["controller", "succeeded_at", "suspended_until", "failures", "in_words", "revocation"]
+    list_filter = [BehindFilter]
+    list_select_related = ["controller"]
+    search_fields = ["controller__name"]
+    actions = ["look_now", "approve"]
+    fields = [
+        "controller",
+        "in_words",
+        "revocation",
+        "started_at",
+        "succeeded_at",
+        "failures",
+        "suspended_until",
+        "next_edge_at",
+        "firmware",
+        "clock_skew_seconds",
+        "held_cards",
+    ]
+    readonly_fields = ["in_words", "revocation", "held_cards"]
+
+    @admin.display(description=gettext_lazy("what is wrong"))
+    def in_words(self, sync: ControllerSync) -> str:
+        if sync.suspended_until:
+            return _("%(trouble)s Not answering %(n)d times in a row: left alone until %(time)s.") % {
+                "trouble": sync.trouble,
+                "n": sync.unreachable,
+                "time": sync.suspended_until.astimezone().strftime("%H:%M:%S"),
+            }
+        return sync.trouble or "–"
+
+    @admin.display(description=gettext_lazy("revocation"))
+    def revocation(self, sync: ControllerSync) -> str:
+        return approvals.revocation_in_words(sync.controller)
+
+    @admin.display(description=gettext_lazy("cards that would lose all access"))
+    def held_cards(self, sync: ControllerSync) -> str:
+        return ", ".join(masked(card) for card in (sync.held_plan or {}).get("cards", [])) or "–"
+
+    @admin.action(description=gettext_lazy("Reconcile now"), permissions=["act"])
+    def look_now(self, request: HttpRequest, queryset: QuerySet[ControllerSync]) -> None:
+        asking.ask_at_once(queryset)
+        self.message_user(request, _("They are reconciled within seconds."))
+
+    @admin.action(description=gettext_lazy("Approve the plan that is held"), permissions=["act"])
+    def approve(self, request: HttpRequest, queryset: QuerySet[ControllerSync]) -> None:
+        count = approvals.approve(queryset, actor=request.user.get_username())
+        self.message_user(
+            request,
+            ngettext("%d plan approved.", "%d plans approved.", count) % count,
+            messages.SUCCESS if count else messages.WARNING,
+        )
+
+
+@admin.register(StoredBooking)
+class StoredBookingAdmin(ReadOnlyAdmin):
+    list_display = ["title", "resource", "starts_at", "ends_at", "status", "organizer_email"]
+    list_filter = ["status", "resource"]
+    list_select_related = ["resource"]
+    search_fields = ["title", "external_id", "organizer_email"]
+    date_hierarchy = "starts_at"
+
+
+@admin.register(SetAsideBooking)
+class SetAsideBookingAdmin(ReadOnlyAdmin):
+    list_display = ["seen_at", "resource", "record_id", "reason"]
+    list_select_related = ["resource"]
+
+
+@admin.register(UnmappedResource)
+class UnmappedResourceAdmin(ReadOnlyAdmin):
+    list_display = ["external_id", "name", "first_seen_at", "last_seen_at"]
+    search_fields = ["external_id", "name"]
+
+
+@admin.register(Callback)
+class CallbackAdmin(ReadOnlyAdmin):
+    list_display = ["received_at", "named_resource", "resource", "outcome", "what_came_of_it"]
+    list_filter = ["outcome"]
+    list_select_related = ["resource", "refresh"]
+    search_fields = ["named_resource"]
+    date_hierarchy = "received_at"
+    fields = [
+        "received_at",
+        "remote_address",
+        "content_type",
+        "named_resource",
+        "resource",
+        "outcome",
+        "note",
+        "what_came_of_it",
+        "body_text",
+    ]
+    readonly_fields = ["what_came_of_it", "body_text"]
+
+    @admin.display(description=gettext_lazy("what came of it"))
+    def what_came_of_it(self, callback: Callback) -> str:
+        refresh = callback.refresh
+        if refresh is None:
+            return _("waiting") if callback.resource_id else _("everything is looked at")
+        if refresh.confirmed_at is None:
+            return _("fetched (%(outcome)s), not confirmed at the doors") % {"outcome": refresh.get_outcome_display()}
+        seconds = (refresh.confirmed_at - callback.received_at).total_seconds()
+        return _("confirmed at the doors after %(seconds).1f s") % {"seconds": max(seconds, 0)}
+
+    @admin.display(description=gettext_lazy("body"))
+    def body_text(self, callback: Callback) -> str:
+        return bytes(callback.body).decode("utf-8", "backslashreplace")
+
+
+@admin.register(Refresh)
+class RefreshAdmin(ReadOnlyAdmin):
+    list_display = ["started_at", "resource", "cause", "outcome", "requests", "confirmed_at"]
+    list_filter = ["outcome", "cause"]
+    list_select_related = ["resource"]
+
+
+@admin.register(ControllerCard)
+class ControllerCardAdmin(ReadOnlyAdmin):
+    list_display = ["masked_number", "controller", "state", "reason", "confirmed_at"]
+    list_filter = ["state", "controller"]
+    list_select_related = ["controller"]
+    search_fields = ["=number"]
+    exclude = ["number"]
+    readonly_fields = ["masked_number"]
+
+    @admin.display(description=gettext_lazy("card"))
+    def masked_number(self, row: ControllerCard) -> str:
+        return masked(row.number)
+
+
+@admin.register(UnmanagedCard)
+class UnmanagedCardAdmin(ReadOnlyAdmin):
+    list_display = ["number", "controller", "wanted", "first_seen_at"]
+    list_filter = ["controller", "wanted"]
+    list_select_related = ["controller"]
+
+
+@admin.register(Report)
+class ReportAdmin(ReadOnlyAdmin):
+    list_display = [
+        "finished_at",
+        "controller",
+        "added",
+        "updated",
+        "removed",
+        "unchanged",
+        "failed",
+        "unconfirmed",
+        "unmanaged",
+        "trouble",
+    ]
+    list_filter = ["controller"]
+    list_select_related = ["controller"]
+
+
+@admin.register(PassState)
+class PassStateAdmin(ReadOnlyAdmin):
+    list_display = [
+        "ticked_at",
+        "full_pass_at",
+        "late_since",
+        "offision_trouble",
+        "subscription_checked_at",
+        "subscription_trouble",
+    ]

@@ -1,0 +1,100 @@
+"""The asked-for counters: who wants a look at what, who is having one, and who rings whom.
+
+A worker *claims* a row, notes how far `requested` has come, works, and *finishes* with that number as `done`. What is
+asked for in the meantime stays ahead of `done` and gets a look of its own. A thousand askers are one look. A claim
+lapses by itself, so a worker that died is replaced. The tick rings again for whatever is behind: a lost
+message costs a moment, a doubled one nothing.
+"""
+
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from django.db.models import F, Q, QuerySet
+from django.utils.translation import gettext as _
+
+from doorsync.models import Asked, ControllerSync, ResourceSync
+from portal import clock
+
+Row = TypeVar("Row", bound=Asked)
+
+# Longer than any piece of work may take (see reconcile.BUDGET_SECONDS and the client's deadlines).
+LEASE = timedelta(seconds=180)
+# A doorbell that nobody answered for so long is rung again.
+RING_AGAIN = timedelta(seconds=5)
+
+
+def ask_resources(resources: Iterable[int], *, cause: str) -> None:
+    """Ask for a fresh look at the bookings of these resources (primary keys). The tick rings."""
+    ResourceSync.objects.filter(resource__in=resources).update(requested=F("requested") + 1, cause=cause, woken_at=None)
+
+
+def ask_controllers(controllers: Iterable[int]) -> None:
+    """Ask for these controllers (primary keys) to be reconciled. The tick rings."""
+    ControllerSync.objects.filter(controller__in=controllers).update(requested=F("requested") + 1, woken_at=None)
+
+
+def ask_at_once(rows: QuerySet[Row]) -> None:
+    """Ask for these rows on a person's word: neither a back-off nor a suspension makes them wait."""
+    rows.update(requested=F("requested") + 1, woken_at=None, not_before=None)
+
+
+def claimable(rows: QuerySet[Row], now: datetime) -> QuerySet[Row]:
+    """Those that are behind, that nobody works on, and that need not wait."""
+    return rows.filter(
+        Q(claimed_until__isnull=True) | Q(claimed_until__lt=now),
+        Q(not_before__isnull=True) | Q(not_before__lte=now),
+        requested__gt=F("done"),
+    )
+
+
+def claim(rows: QuerySet[Row], now: datetime) -> Row | None:
+    """Take the one row of `rows` for this worker, or None where there is nothing to do or somebody does it.
+
+    The row's `requested` is the generation to finish with.
+    """
+    token = uuid.uuid4()
+    taken = claimable(rows, now).update(claim=token, claimed_until=now + LEASE, started_at=now)
+    return rows.get(claim=token) if taken else None
+
+
+def finish(row: Asked, *, answered: bool, **changes: object) -> bool:
+    """Give a claimed row back; `answered` says whether its generation is done. False if the claim had lapsed."""
+    if answered:
+        changes["done"] = row.requested
+    rows = type(row)._default_manager.filter(pk=row.pk, claim=row.claim)
+    return bool(rows.update(claim=None, claimed_until=None, **changes))
+
+
+@contextmanager
+def given_back(row: Asked) -> Iterator[None]:
+    """While a claimed row is worked on: should the work break in a way nobody foresaw, the row says so and waits."""
+    try:
+        yield
+    except Exception as error:
+        finish(
+            row,
+            answered=False,
+            failures=row.failures + 1,
+            trouble=_("The portal itself failed here (%(error)s); its log has the details. It will try again.")
+            % {"error": type(error).__name__},
+            not_before=clock.now() + backoff(row.failures + 1),
+        )
+        raise
+
+
+def due(rows: QuerySet[Row], now: datetime) -> QuerySet[Row]:
+    """Those claimable for which nobody has rung, or for which ringing did not help."""
+    return claimable(rows, now).filter(
+        Q(woken_at__isnull=True)
+        | Q(woken_at__lte=F("started_at"))
+        | Q(woken_at__lt=F("not_before"))
+        | Q(woken_at__lt=now - RING_AGAIN)
+    )
+
+
+def backoff(failures: int) -> timedelta:
+    """How long to wait after so many failures in a row: 2 s, doubling, 5 minutes at the most."""
+    return timedelta(seconds=min(2 ** min(failures, 9), 300))

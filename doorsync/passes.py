@@ -1,0 +1,167 @@
+"""The periodic work: the tick that rings for whatever is due, and the full pass that makes up for lost callbacks."""
+
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+
+from accessmap.models import Controller, MapRevision, Resource
+from doorsync import asking, tasks
+from doorsync.models import (
+    Callback,
+    ControllerSync,
+    PassState,
+    Refresh,
+    Report,
+    ResourceSync,
+    UnmappedResource,
+)
+from portal import clock
+from portal.audit.models import Outcome, record
+from portal.offision.configured import client_from_settings
+from portal.offision.errors import OffisionError, OperationAbsent
+
+log = structlog.get_logger(__name__)
+
+# Callbacks that point nowhere ask for everything; that many of them at once still are one full pass.
+FULL_PASS_AT_MOST_EVERY = timedelta(seconds=60)
+# Callbacks, fetches and reports are working papers; the audit log is what is kept.
+KEEP_PAPERS = timedelta(days=90)
+
+
+def tick() -> None:
+    """Once a second: notice changes of the map, edges, full passes and broken promises, and ring for what is behind."""
+    now = clock.now()
+    with transaction.atomic():
+        state = PassState.objects.select_for_update(skip_locked=True).filter(pk=1).first()
+        if state is None:
+            return  # another tick is at it
+        _notice_map(state)
+        edges = ControllerSync.objects.filter(next_edge_at__lte=now)
+        asking.ask_controllers(edges.values_list("controller_id", flat=True))
+        edges.update(next_edge_at=None)
+        if _full_pass_due(state, now):
+            full_pass(state, now)
+        _watch_promises(state, now)
+        state.ticked_at = now
+        state.save()
+    _ring(now)
+
+
+def _notice_map(state: PassState) -> None:
+    revision = MapRevision.current()
+    if revision == state.map_revision:
+        return
+    ResourceSync.objects.bulk_create(
+        (ResourceSync(resource_id=pk, cause="start") for pk in _without_sync(Resource.objects.all())),
+        ignore_conflicts=True,
+    )
+    ControllerSync.objects.bulk_create(
+        (ControllerSync(controller_id=pk) for pk in _without_sync(Controller.objects.all())),
+        ignore_conflicts=True,
+    )
+    asking.ask_controllers(Controller.objects.values_list("pk", flat=True))
+    state.map_revision = revision
+
+
+def _without_sync(rows: QuerySet[Resource] | QuerySet[Controller]) -> list[int]:
+    return list(rows.filter(sync__isnull=True).values_list("pk", flat=True))
+
+
+def _full_pass_due(state: PassState, now: datetime) -> bool:
+    if state.full_pass_at is None:
+        return True
+    since = now - state.full_pass_at
+    wanted = state.full_pass_wanted_at is not None and since >= FULL_PASS_AT_MOST_EVERY
+    return wanted or since >= timedelta(seconds=settings.FULL_PASS_SECONDS)
+
+
+def full_pass(state: PassState, now: datetime) -> None:
+    """Ask for every resource and every controller, and take away papers that nobody needs any more."""
+    asking.ask_resources(Resource.objects.values_list("pk", flat=True), cause="full_pass")
+    asking.ask_controllers(Controller.objects.values_list("pk", flat=True))
+    state.full_pass_at, state.full_pass_wanted_at = now, None
+    transaction.on_commit(tasks.list_resources.delay)
+    old = now - KEEP_PAPERS
+    Callback.objects.filter(received_at__lt=old).delete()
+    Refresh.objects.filter(started_at__lt=old).delete()
+    Report.objects.filter(finished_at__lt=old).delete()
+
+
+def list_resources() -> None:
+    """Compare Offision's own list of resources, where the contract has one, with the map."""
+    try:
+        listed = client_from_settings().resources()
+    except OperationAbsent:
+        return
+    except OffisionError as error:
+        log.warning("resources could not be listed", why=error.summary)
+        return
+    now = clock.now()
+    known = set(Resource.objects.values_list("external_id", flat=True))
+    UnmappedResource.objects.filter(external_id__in=known).delete()
+    UnmappedResource.objects.bulk_create(
+        (
+            UnmappedResource(external_id=r.id, name=r.name[:300], first_seen_at=now, last_seen_at=now)
+            for r in listed
+            if r.id not in known and len(r.id) <= 200
+        ),
+        update_conflicts=True,
+        unique_fields=["external_id"],
+        update_fields=["name", "last_seen_at"],
+    )
+
+
+def late_resources(now: datetime) -> QuerySet[ResourceSync]:
+    """Resources whose bookings were last seen longer ago than two full passes: the promise of converging is broken."""
+    return _late(ResourceSync.objects.filter(resource__doors__isnull=False).distinct(), now)
+
+
+def late_controllers(now: datetime) -> QuerySet[ControllerSync]:
+    """Controllers that were last in order longer ago than two full passes."""
+    return _late(ControllerSync.objects.filter(controller__enabled=True), now)
+
+
+def _late(rows: "QuerySet[asking.Row]", now: datetime) -> "QuerySet[asking.Row]":
+    promised = now - 2 * timedelta(seconds=settings.FULL_PASS_SECONDS)
+    return rows.filter(Q(succeeded_at__lt=promised) | Q(succeeded_at__isnull=True, started_at__lt=promised))
+
+
+def _watch_promises(state: PassState, now: datetime) -> None:
+    """Raise the alarm once when something is late, and take it back once when nothing is any more."""
+    resources, controllers = late_resources(now).count(), late_controllers(now).count()
+    late = bool(resources or controllers)
+    if late == (state.late_since is not None):
+        return
+    state.late_since = now if late else None
+    sentence = (
+        _("%(r)d resources and %(c)d controllers were last in order more than two full passes ago.")
+        % {"r": resources, "c": controllers}
+        if late
+        else _("Every resource and every controller is in order again.")
+    )
+    record(
+        actor="portal",
+        action="convergence.late" if late else "convergence.restored",
+        on=None,
+        label=sentence,
+        outcome=Outcome.FAILED if late else Outcome.DONE,
+        reasons=[sentence],
+    )
+    (log.error if late else log.info)(sentence)
+
+
+def _ring(now: datetime) -> None:
+    resources = asking.due(ResourceSync.objects.all(), now)
+    controllers = asking.due(ControllerSync.objects.filter(controller__enabled=True), now)
+    for rows, field, task in (
+        (resources, "resource_id", tasks.refresh_resource),
+        (controllers, "controller_id", tasks.reconcile_controller),
+    ):
+        keys = dict(rows.values_list("pk", field))
+        rows.model._default_manager.filter(pk__in=keys).update(woken_at=now)
+        for key in keys.values():
+            task.delay(key)

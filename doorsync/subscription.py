@@ -1,0 +1,44 @@
+"""The subscription itself is checked, renewed and re-made, so that callbacks keep coming."""
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.urls import reverse
+
+from accessmap.models import Resource
+from doorsync.models import PassState
+from portal import clock
+from portal.audit.models import Outcome, record
+from portal.offision.configured import client_from_settings
+from portal.offision.errors import OffisionError
+from portal.offision.subscription import ensure_subscribed
+
+log = structlog.get_logger(__name__)
+
+
+def callback_url() -> str:
+    """The address that Offision is told to call. It holds a secret."""
+    return f"{settings.PORTAL_PUBLIC_URL}{reverse('callback', args=[settings.CALLBACK_SECRETS[0]])}"
+
+
+def keep_subscribed() -> None:
+    """See that Offision calls us for every resource of the map; note what was done, or why it could not be."""
+    resources = list(Resource.objects.order_by("pk").values_list("external_id", flat=True))
+    trouble, done = "", []
+    try:
+        done = ensure_subscribed(client_from_settings(), callback_url(), resources, clock.now())
+    except OffisionError as error:
+        trouble = error.summary
+        log.warning("the subscription could not be checked", why=trouble)
+    with transaction.atomic():
+        state = PassState.objects.select_for_update().get(pk=1)
+        if done or (trouble and trouble != state.subscription_trouble):
+            record(
+                actor="portal",
+                action="subscription.kept" if done else "subscription.check",
+                on=None,
+                label="Offision",
+                outcome=Outcome.DONE if done else Outcome.FAILED,
+                reasons=list(done) or [trouble],
+            )
+        PassState.objects.filter(pk=1).update(subscription_checked_at=clock.now(), subscription_trouble=trouble)

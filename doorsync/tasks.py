@@ -1,0 +1,38 @@
+"""Celery's doorbells. Each task has the name of the service that it calls; what is to be done stands in the database."""
+
+from celery import shared_task
+
+
+@shared_task
+def refresh_resource(resource_id: int) -> None:
+    from doorsync import refresh
+
+    refresh.refresh_resource(resource_id)
+
+
+@shared_task
+def reconcile_controller(controller_id: int) -> None:
+    from doorsync import reconcile
+
+    reconcile.reconcile_controller(controller_id)
+
+
+@shared_task
+def tick() -> None:
+    from doorsync import passes
+
+    passes.tick()
+
+
+@shared_task
+def list_resources() -> None:
+    from doorsync import passes
+
+    passes.list_resources()
+
+
+@shared_task
+def keep_subscribed() -> None:
+    from doorsync import subscription
+
+    subscription.keep_subscribed()

@@ -1,0 +1,7 @@
+"""Addresses that Offision calls."""
+
+from django.urls import path
+
+from doorsync.views import callback
+
+urlpatterns = [path("callbacks/<str:secret>/", callback, name="callback")]
