@@ -73,9 +73,7 @@ def _read(path: Path) -> bytes:
 
 def _parse(content: bytes, path: Path) -> object:
     try:
-        parsed: object = json.loads(
-            content.decode("utf-8-sig"), object_pairs_hook=_object, parse_constant=_no_constant
-        )
+        parsed: object = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_object, parse_constant=_no_constant)
     except UnicodeDecodeError as error:
         fault = _("byte %(position)s is not UTF-8") % {"position": error.start}
     except json.JSONDecodeError as error:
@@ -90,9 +88,7 @@ def _parse(content: bytes, path: Path) -> object:
         fault = str(error)
     else:
         return parsed
-    raise BuildingError(
-        [_("The building file %(path)s is not good JSON: %(fault)s.") % {"path": path, "fault": fault}]
-    )
+    raise BuildingError([_("The building file %(path)s is not good JSON: %(fault)s.") % {"path": path, "fault": fault}])
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:

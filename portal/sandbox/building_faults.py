@@ -187,10 +187,7 @@ def _unknown_references(building: Building) -> Iterator[str]:
         ),
         *(("resources", i, r, "doors", r.doors, doors) for i, r in enumerate(building.resources)),
         *(("resources", i, r, "policy", [r.policy], policies) for i, r in enumerate(building.resources)),
-        *(
-            ("scans", i, scan, "turnstile", [scan.turnstile], turnstiles)
-            for i, scan in enumerate(building.scans)
-        ),
+        *(("scans", i, scan, "turnstile", [scan.turnstile], turnstiles) for i, scan in enumerate(building.scans)),
     ]
     for section, index, entry, key, named, known in references:
         for value in named:

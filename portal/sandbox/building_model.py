@@ -235,17 +235,14 @@ def apply_change(present: dict[str, Booking], change: Change) -> tuple[Booking |
     if change.create is not None:
         if change.create.id in present:
             raise ChangeError(
-                _("a booking “%(id)s” cannot be created, as it is there at that point.")
-                % {"id": change.create.id}
+                _("a booking “%(id)s” cannot be created, as it is there at that point.") % {"id": change.create.id}
             )
         present[change.create.id] = change.create
         return None, change.create
     name = change.update if change.update is not None else change.delete
     before = present.get(name or "")
     if before is None:
-        raise ChangeError(
-            _("there is no booking “%(id)s” at that point; correct the id or the order.") % {"id": name}
-        )
+        raise ChangeError(_("there is no booking “%(id)s” at that point; correct the id or the order.") % {"id": name})
     if change.update is None:
         del present[before.id]
         return before, None

@@ -65,9 +65,7 @@ class CallbackSender:
 
 def _sent(session: requests.Session, callback: Callback) -> bool:
     try:
-        answer = session.post(
-            callback.url, json=callback.payload, timeout=_TIMEOUT_SECONDS, allow_redirects=False
-        )
+        answer = session.post(callback.url, json=callback.payload, timeout=_TIMEOUT_SECONDS, allow_redirects=False)
     except requests.RequestException:
         return False
     return answer.status_code < 400

@@ -187,8 +187,7 @@ class PretendController:
         with self._lock:
             found = [event for event in self._events if event.index > after]
         return [
-            {"index": e.index, "at": e.at.isoformat(), "door": e.door, "card": e.card, "kind": e.kind}
-            for e in found
+            {"index": e.index, "at": e.at.isoformat(), "door": e.door, "card": e.card, "kind": e.kind} for e in found
         ]
 
     def forget(self) -> None:
@@ -206,8 +205,7 @@ class PretendController:
         if not self.windows:
             return {str(door): True for door in sorted(doors)}
         return {
-            str(door): [[_iso(start), _iso(end)] for start, end in windows]
-            for door, windows in sorted(doors.items())
+            str(door): [[_iso(start), _iso(end)] for start, end in windows] for door, windows in sorted(doors.items())
         }
 
     def _windows_by_door(self, doors: object) -> Windows:
@@ -230,9 +228,7 @@ class PretendController:
         if not isinstance(value, list) or len(value) > MAX_WINDOWS:
             raise InvalidError(f"Door {door}: there must be a list of at most {MAX_WINDOWS} windows.")
         # Unbounded starts sort first; two of them overlap and are refused below.
-        windows = sorted(
-            (self._window(door, pair) for pair in value), key=lambda pair: pair[0] or _BEFORE_ALL
-        )
+        windows = sorted((self._window(door, pair) for pair in value), key=lambda pair: pair[0] or _BEFORE_ALL)
         for (_start, end), (start, _end) in pairwise(windows):
             if end is None or start is None or start < end:
                 raise InvalidError(f"Door {door}: two windows overlap.")

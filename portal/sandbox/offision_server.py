@@ -45,9 +45,7 @@ class SubscriptionRequest(WireModel):
 class Faults(WireModel):
     """How the API misbehaves. `seconds` is how long "stall" holds each request."""
 
-    mode: Literal["unauthorized", "error", "html", "empty", "huge", "stall", "nonsense", "refuse"] | None = (
-        None
-    )
+    mode: Literal["unauthorized", "error", "html", "empty", "huge", "stall", "nonsense", "refuse"] | None = None
     seconds: Annotated[float, Field(ge=0, le=600)] = 30
     latency_ms: Annotated[int, Field(ge=0, le=60_000)] = 0
 
@@ -194,9 +192,7 @@ class OffisionServer(JsonService):
         except ChangeError as error:
             raise RefusalError(409, str(error)) from None
         except ValidationError as error:
-            raise RefusalError(
-                422, "; ".join(f"set.{e['loc'][0]}: {e['msg']}" for e in error.errors())
-            ) from None
+            raise RefusalError(422, "; ".join(f"set.{e['loc'][0]}: {e['msg']}" for e in error.errors())) from None
 
     def present_bookings(self, _request: Request) -> Response:
         """Every booking present."""

@@ -46,9 +46,7 @@ class OffisionState:
         self._lock = threading.Lock()
         self._today, self._tz = today, building.tz
         self._names = {
-            holder.email.strip().casefold(): holder.name
-            for holder in building.cardholders
-            if holder.email.strip()
+            holder.email.strip().casefold(): holder.name for holder in building.cardholders if holder.email.strip()
         }
         self._bookings = {booking.id: booking for booking in building.bookings}
         self._visits = {_code(visit.code): visit for visit in building.visits}
@@ -183,7 +181,7 @@ class OffisionState:
         with self._lock:
             before, after = apply_change(self._bookings, change)
             booking = after or before
-            assert booking is not None  # noqa: S101 (apply_change gives at least one)
+            assert booking is not None
             self._learn_resource(booking)
             # A booking that moved is news to the room it left, too.
             touched = {b.resource: None for b in (before, after) if b is not None}

@@ -56,9 +56,7 @@ class _RequestHandler(WSGIRequestHandler):
         else:
             # Read whole before answering, or what the app left unread would be taken for the next request.
             body = io.BytesIO(self.rfile.read(int(length)))
-            answer = _Answer(
-                body, cast("IO[bytes]", self.wfile), sys.stderr, self.get_environ(), multiprocess=False
-            )
+            answer = _Answer(body, cast("IO[bytes]", self.wfile), sys.stderr, self.get_environ(), multiprocess=False)
             answer.run(self.server.application_of_all)
             if not answer.finished:
                 self.close_connection = True
