@@ -259,6 +259,6 @@ class PassStateAdmin(ReadOnlyAdmin):
         "full_pass_at",
         "late_since",
         "offision_trouble",
-        "subscription_checked_at",
+        "subscribed_at",
         "subscription_trouble",
     ]

@@ -65,7 +65,8 @@ def finish(row: Asked, *, answered: bool, **changes: object) -> bool:
     if answered:
         changes["done"] = row.requested
     rows = type(row)._default_manager.filter(pk=row.pk, claim=row.claim)
-    return bool(rows.update(claim=None, claimed_until=None, **changes))
+    # Whoever rang while the work went on was not heard.
+    return bool(rows.update(claim=None, claimed_until=None, woken_at=None, **changes))
 
 
 @contextmanager

@@ -40,18 +40,16 @@ def desired_for(controller: Controller, now: datetime) -> planning.Desired:
 
 
 def unmapped_emails(now: datetime) -> set[str]:
-    """Emails that admitting bookings name and that lead to no active card, as Offision spells them."""
+    """Emails that admitting bookings name and that lead to no active card, normalised; "" for a blank one."""
     resources = Resource.objects.filter(doors__isnull=False).distinct()
     resources = resources.select_related("policy").prefetch_related(*_PREFETCH)
     policies = {r.pk: _policy(r.policy) for r in resources}
     bookings = list(_bookings(resources, now))
     people = _people(list(resources), bookings)
-    missing = set()
+    missing: set[str] = set()
     for booking in bookings:
-        spelled = {normal_email(e): e for e in (booking.organizer_email, *booking.attendee_emails)}
-        for email in planning.admitted_emails(_booking(booking), policies[booking.resource_id]):
-            if not people.by_email.get(email):
-                missing.add(spelled[email])
+        admitted = planning.admitted_emails(_booking(booking), policies[booking.resource_id])
+        missing.update(email for email in admitted if not people.by_email.get(email))
     return missing
 
 

@@ -92,10 +92,8 @@ def write_intents(
 
 
 @transaction.atomic
-def close_round(
-    sync: ControllerSync, desired: Desired | None, outcome: Round, *, not_before: datetime | None
-) -> Report | None:
-    """Write down what came of a round, in the log too, and give the controller back. A report if there is news."""
+def close_round(sync: ControllerSync, desired: Desired | None, outcome: Round, *, not_before: datetime | None) -> None:
+    """Write down what came of a round, in the log too, and give the controller back. News makes a report."""
     controller, now = sync.controller, clock.now()
     _close_cards(controller, outcome, now)
     _close_holds(controller, outcome)
@@ -115,7 +113,8 @@ def close_round(
             outcome=Outcome.HELD if outcome.in_order else Outcome.FAILED,
             reasons=[trouble],
         )
-    report = _report(sync, outcome, trouble, now) if news else None
+    if news:
+        _report(sync, outcome, trouble, now)
     suspended = silent >= SUSPEND_AFTER
     asking.finish(
         sync,
@@ -132,7 +131,6 @@ def close_round(
         firmware=outcome.firmware or sync.firmware,
         clock_skew_seconds=outcome.clock_skew if outcome.read else sync.clock_skew_seconds,
     )
-    return report
 
 
 def _close_cards(controller: Controller, outcome: Round, now: datetime) -> None:
@@ -207,9 +205,9 @@ def _confirm(sync: ControllerSync, now: datetime) -> None:
     ).update(confirmed_at=now)
 
 
-def _report(sync: ControllerSync, outcome: Round, trouble: str, now: datetime) -> Report:
+def _report(sync: ControllerSync, outcome: Round, trouble: str, now: datetime) -> None:
     kinds = [kind for kind, _card in outcome.done]
-    return Report.objects.create(
+    Report.objects.create(
         controller=sync.controller,
         generation=sync.requested,
         started_at=outcome.started_at,

@@ -98,6 +98,7 @@ class PassState(models.Model):
     full_pass_at = models.DateTimeField(_("last full pass"), null=True)
     late_since = models.DateTimeField(_("late since"), null=True)
     subscription_checked_at = models.DateTimeField(_("subscription checked"), null=True)
+    subscribed_at = models.DateTimeField(_("subscription last in order"), null=True)
     subscription_trouble = models.TextField(_("trouble with the subscription"), blank=True)
     offision_trouble = models.TextField(_("trouble with Offision"), blank=True)
 

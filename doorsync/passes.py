@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 
 # Callbacks that point nowhere ask for everything; that many of them at once still are one full pass.
 FULL_PASS_AT_MOST_EVERY = timedelta(seconds=60)
+SUBSCRIPTION_CHECKED_EVERY = timedelta(minutes=10)
+SUBSCRIPTION_RETRIED_EVERY = timedelta(minutes=1)
 # Callbacks, fetches and reports are working papers; the audit log is what is kept.
 KEEP_PAPERS = timedelta(days=90)
 
@@ -46,6 +48,7 @@ def tick() -> None:
         if _full_pass_due(state, now):
             full_pass(state, now)
         _watch_promises(state, now)
+        _mind_subscription(state, now)
         state.ticked_at = now
         state.save()
     _ring(now)
@@ -65,6 +68,14 @@ def _notice_map(state: PassState) -> None:
     )
     asking.ask_controllers(Controller.objects.values_list("pk", flat=True))
     state.map_revision = revision
+
+
+def _mind_subscription(state: PassState, now: datetime) -> None:
+    """Have the subscription looked at: every ten minutes, every minute while there is trouble with it."""
+    interval = SUBSCRIPTION_RETRIED_EVERY if state.subscription_trouble else SUBSCRIPTION_CHECKED_EVERY
+    if state.subscription_checked_at is None or now - state.subscription_checked_at >= interval:
+        state.subscription_checked_at = now
+        transaction.on_commit(tasks.keep_subscribed.delay)
 
 
 def _without_sync(rows: QuerySet[Resource] | QuerySet[Controller]) -> list[int]:

@@ -25,7 +25,7 @@ from doorsync.drivers.base import (
     Unknown,
     Unreachable,
 )
-from doorsync.models import ControllerCard, ControllerSync, Report
+from doorsync.models import ControllerCard, ControllerSync
 from doorsync.planning import Desired, next_edge, windows
 from doorsync.rounds import SUSPEND_AFTER, Round
 from portal import clock
@@ -49,7 +49,7 @@ class _Change:
     hold_door: int | None = None
 
 
-def reconcile_controller(controller_id: int) -> Report | None:
+def reconcile_controller(controller_id: int) -> Round | None:
     """Reconcile one controller (primary key). None where nobody asked for it, or somebody does it already."""
     now = clock.now()
     rows = ControllerSync.objects.filter(controller=controller_id, controller__enabled=True)
@@ -222,10 +222,11 @@ def _note(change: _Change, outcome: Round) -> None:
         outcome.done[change.kind, change.name] = change.record
 
 
-def _finish(sync: ControllerSync, desired: Desired, outcome: Round) -> Report | None:
+def _finish(sync: ControllerSync, desired: Desired, outcome: Round) -> Round:
     now = clock.now()
     if outcome.in_order:
-        return ledger.close_round(sync, desired, outcome, not_before=None)
+        ledger.close_round(sync, desired, outcome, not_before=None)
+        return outcome
     not_before = now + asking.backoff(sync.failures + 1)
     if not outcome.reached and sync.unreachable + 1 >= SUSPEND_AFTER:
         beyond = sync.unreachable + 1 - SUSPEND_AFTER
@@ -237,4 +238,5 @@ def _finish(sync: ControllerSync, desired: Desired, outcome: Round) -> Report | 
         failed=len(outcome.failed),
         unconfirmed=len(outcome.unconfirmed),
     )
-    return ledger.close_round(sync, desired, outcome, not_before=not_before)
+    ledger.close_round(sync, desired, outcome, not_before=not_before)
+    return outcome

@@ -62,7 +62,7 @@ def doubtful(*, coming: int, lost: int, empty: bool, limit: int) -> bool:
 
 
 def refresh_resource(resource_id: int) -> Refresh | None:
-    """Bring the stored bookings of a resource (primary key) up to date. None where nobody asked, or somebody does it."""
+    """Bring the stored bookings of a resource (primary key) up to date. None where nobody asked or somebody does it."""
     now = clock.now()
     rows = ResourceSync.objects.filter(resource=resource_id).select_related("resource__site", "resource__policy")
     sync = asking.claim(rows, now)
@@ -143,8 +143,8 @@ def _doubt(stored: Iterable[StoredBooking], found: BookingList, sync: ResourceSy
     ):
         return ""
     return _(
-        "Offision's list for %(resource)s leaves out %(lost)d of %(coming)d coming bookings at once. Nobody's access was "
-        "taken away. If the list is right, approve it; if not, look at Offision."
+        "Offision's list for %(resource)s leaves out %(lost)d of %(coming)d coming bookings at once. Nobody's access "
+        "was taken away. If the list is right, approve it; if not, look at Offision."
     ) % {"resource": sync.resource, "lost": len(lost), "coming": len(coming)}
 
 

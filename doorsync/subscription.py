@@ -41,4 +41,9 @@ def keep_subscribed() -> None:
                 outcome=Outcome.DONE if done else Outcome.FAILED,
                 reasons=list(done) or [trouble],
             )
-        PassState.objects.filter(pk=1).update(subscription_checked_at=clock.now(), subscription_trouble=trouble)
+        now = clock.now()
+        PassState.objects.filter(pk=1).update(
+            subscription_checked_at=now,
+            subscribed_at=state.subscribed_at if trouble else now,
+            subscription_trouble=trouble,
+        )

@@ -1,4 +1,4 @@
-"""Celery's doorbells. Each task has the name of the service that it calls; what is to be done stands in the database."""
+"""Celery's doorbells. Each has the name of the service that it calls; what is to be done stands in the database."""
 
 from celery import shared_task
 
@@ -14,7 +14,9 @@ def refresh_resource(resource_id: int) -> None:
 def reconcile_controller(controller_id: int) -> None:
     from doorsync import reconcile
 
-    reconcile.reconcile_controller(controller_id)
+    # What was asked for meanwhile is done at once: nobody else was let in.
+    while reconcile.reconcile_controller(controller_id):
+        pass
 
 
 @shared_task

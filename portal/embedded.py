@@ -37,12 +37,13 @@ def database_url(directory: Path) -> str:
     return _keepers[directory][1]
 
 
-def stop(directory: Path) -> None:
-    """Let go of the server on `directory`; it stops if nobody else holds it. Waits until that is done."""
-    keeper, _url = _keepers.pop(directory.resolve())
-    assert keeper.stdin is not None
-    keeper.stdin.close()
-    keeper.wait()
+def stop_all() -> None:
+    """Let go of the servers that this process holds; each stops if nobody else holds it. Waits until that is done."""
+    while _keepers:
+        _directory, (keeper, _url) = _keepers.popitem()
+        assert keeper.stdin is not None
+        keeper.stdin.close()
+        keeper.wait()
 
 
 def _start_keeper(directory: Path) -> tuple["subprocess.Popen[str]", str]:

@@ -42,7 +42,8 @@ def configure_logging(*, json_lines: bool) -> None:
     renderers: list[Any] = (
         [structlog.processors.format_exc_info, _redact_event, structlog.processors.JSONRenderer()]
         if json_lines
-        else [_redact_event, structlog.dev.ConsoleRenderer()]
+        # Plain tracebacks: the pretty ones print local variables, and some of those are secrets.
+        else [_redact_event, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     )
     logging.config.dictConfig(
         {

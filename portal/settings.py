@@ -12,6 +12,8 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from portal import filebroker
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
@@ -212,7 +214,7 @@ CELERY_WORKER_CONCURRENCY = env.int("WORKER_THREADS", default=8)
 if REDIS_URL:
     CELERY_BROKER_URL = REDIS_URL
 else:
-    CELERY_BROKER_URL = "filesystem://"
+    CELERY_BROKER_URL = f"{filebroker.SCHEME}://localhost"
     BROKER_DIR = VAR_DIR / "broker"
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(BROKER_DIR / "queue"),
@@ -224,14 +226,7 @@ else:
         (BROKER_DIR / folder).mkdir(parents=True, exist_ok=True)
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 # A tick that could not run in its own second is worth nothing: the next one does the same.
-CELERY_BEAT_SCHEDULE = {
-    "tick": {"task": "doorsync.tasks.tick", "schedule": 1.0, "options": {"expires": 2}},
-    "subscription": {
-        "task": "doorsync.tasks.keep_subscribed",
-        "schedule": 600.0,
-        "options": {"expires": 300},
-    },
-}
+CELERY_BEAT_SCHEDULE = {"tick": {"task": "doorsync.tasks.tick", "schedule": 1.0, "options": {"expires": 2}}}
 
 LOGGING_CONFIG = None
 from portal.logs import configure_logging  # noqa: E402 (it needs nothing of the above, and the above may log)

@@ -1,9 +1,9 @@
 """The interface between reconciliation and a family of controllers.
 
-The unit is the (controller, card): a *record* is all that a controller holds for one card, by door number. A driver says
-what record a card ought to have at a given moment (`encode`), so that what families can't express stays inside them.
-A controller that knows no time windows holds `ALWAYS` at the doors that are open to the card right now; the portal then
-comes back at the next edge.
+The unit is the (controller, card): a *record* is all that a controller holds for one card, by door number. A driver
+says what record a card ought to have at a given moment (`encode`), so that what a family can't express stays inside
+its driver. A controller that knows no time windows holds `ALWAYS` at the doors that are open to the card right now;
+the portal then comes back at the next edge.
 """
 
 from abc import ABC, abstractmethod

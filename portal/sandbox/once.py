@@ -1,0 +1,91 @@
+"""Play a building file once, and tell what the controllers hold in the end."""
+
+import statistics
+from typing import Any
+
+import structlog
+from django.utils.translation import gettext as _
+
+from doorsync.desired import unmapped_emails, unmapped_resources
+from doorsync.models import Callback, ControllerSync, Refresh, ResourceSync
+from portal import clock
+from portal.sandbox.playground import NotConverged, Playground, quiet, trouble
+
+log = structlog.get_logger(__name__)
+
+
+def play(place: Playground) -> dict[str, Any]:
+    """Play every change of the file, wait until the doors have it, and return the result that the format asks for.
+
+    Raises NotConverged where a change did not reach the controllers.
+    """
+    changes = len(place.building.changes)
+    log.info("playing the changes", changes=changes)
+    place.offision("play", {})
+    place.wait_until(
+        _("Playing the changes"),
+        lambda: bool(place.offision("status")["finished"]),
+        seconds=60 + max((change.after_seconds for change in place.building.changes), default=0),
+    )
+    status = place.offision("status")
+    if status["callback_failures"]:
+        raise NotConverged(_("%(n)d callbacks were not taken by the portal.") % {"n": status["callback_failures"]})
+    log.info("every change is played; waiting for the doors", callbacks=status["callbacks_sent"])
+    place.wait_until(_("The callbacks' changes"), quiet)
+    fetches = Refresh.objects.filter(cause="callback").count()
+    log.info("what callbacks told has reached the doors; a full pass finds what was lost")
+    place.full_pass()
+    if ControllerSync.objects.exclude(trouble="").exists() or ResourceSync.objects.exclude(trouble="").exists():
+        raise NotConverged(trouble())
+    if held := [row.held_reason for row in ResourceSync.objects.exclude(held_reason="")]:
+        raise NotConverged(" ".join(held))
+    now = clock.now()
+    return {
+        "site": place.building.site.name,
+        "finished_at": now.isoformat(),
+        **read_back(place),
+        "unmapped": {"emails": sorted(unmapped_emails(now)), "resources": sorted(unmapped_resources())},
+        "callbacks": {"received": Callback.objects.count(), "fetches": fetches},
+        "sync_seconds": sync_seconds(),
+        "scans": [],
+    }
+
+
+def read_back(place: Playground) -> dict[str, list[dict[str, Any]]]:
+    """What the pretend controllers themselves say that they hold."""
+    permissions, unlocked = [], []
+    for box in place.building.controllers:
+        names = {str(door.number): door.name for door in box.doors}
+        for card in place.controller(box.name, "cards")["cards"]:
+            for door, held in card["doors"].items():
+                permissions += [
+                    {"controller": box.name, "door": names[door], "card": card["number"], "from": a, "until": b}
+                    for a, b in _windows(held)
+                ]
+        for door, held in place.controller(box.name, "holds")["holds"].items():
+            unlocked += [
+                {"controller": box.name, "door": names[door], "from": a, "until": b} for a, b in _windows(held)
+            ]
+    return {"permissions": permissions, "unlocked": unlocked}
+
+
+def _windows(held: Any) -> list[list[str | None]]:
+    """A controller without time windows says only that a card may pass now."""
+    return list(held) if isinstance(held, list) else [[None, None]] if held else []
+
+
+def sync_seconds() -> dict[str, float | None]:
+    """Callback received -> its resource's controllers confirmed, over all confirmed callbacks."""
+    answered = Callback.objects.filter(refresh__confirmed_at__isnull=False).select_related("refresh")
+    took = sorted(
+        max((c.refresh.confirmed_at - c.received_at).total_seconds(), 0.0)
+        for c in answered
+        if c.refresh is not None and c.refresh.confirmed_at is not None
+    )
+    if not took:
+        return {"p50": None, "p95": None, "max": None}
+    return {
+        "p50": round(statistics.median(took), 3),
+        "p95": round(took[min(int(len(took) * 0.95), len(took) - 1)], 3),
+        "max": round(took[-1], 3),
+    }

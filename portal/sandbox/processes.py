@@ -1,0 +1,132 @@
+"""The demo's processes: pretend Offision, pretend controllers, web server, worker. Each ends with the demo."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import requests
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+GRACE_SECONDS = 15
+START_SECONDS = 60
+
+
+class StartError(RuntimeError):
+    """A process did not come up; the text says which and where its log is."""
+
+
+class Processes:
+    """Starts programs, and stops every one of them when the block is left. Their words go to files in `logs`."""
+
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self._running: dict[str, subprocess.Popen[str]] = {}
+
+    def __enter__(self) -> Self:
+        self._logs.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def __exit__(self, *_exc: type[BaseException] | BaseException | TracebackType | None) -> None:
+        for process in self._running.values():
+            assert process.stdin is not None
+            with suppress(OSError):
+                process.stdin.close()
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + GRACE_SECONDS
+        for process in self._running.values():
+            try:
+                process.wait(max(deadline - time.monotonic(), 0.1))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def start(self, name: str, arguments: list[str], environment: Mapping[str, str]) -> "subprocess.Popen[str]":
+        """Start `python ARGUMENTS` under a name. Its standard output is the caller's to read."""
+        with (self._logs / f"{name}.log").open("w") as log:
+            process = subprocess.Popen(  # noqa: S603 (our own modules, with our own interpreter)
+                [sys.executable, *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE if name in ("offision", "controllers") else log,
+                stderr=log,
+                text=True,
+                env={**os.environ, **environment},
+                cwd=Path(__file__).resolve().parents[2],
+                # Ctrl-C is the demo's to hear; it then asks each process in turn.
+                start_new_session=True,
+            )
+        self._running[name] = process
+        return process
+
+    def port_of(self, name: str) -> int:
+        """The port that a pretend service told on its first line. Raises StartError."""
+        process = self._running[name]
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            raise StartError(_("%(name)s did not start: see %(log)s") % self._where(name))
+        return int(json.loads(line)["port"])
+
+    def wait_for(self, name: str, url: str) -> None:
+        """Wait until a process answers at an address, whatever it answers. Raises StartError."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self._running[name].poll() is None:
+            with suppress(requests.RequestException):
+                requests.get(url, timeout=2, allow_redirects=False)
+                return
+            time.sleep(0.05)
+        raise StartError(_("%(name)s did not start: see %(log)s") % self._where(name))
+
+    def dead(self) -> list[str]:
+        """The names of the processes that have ended by themselves."""
+        return [name for name, process in self._running.items() if process.poll() is not None]
+
+    def wait_for_the_first(self) -> str:
+        """Wait until one of the processes ends; its name."""
+        while not (ended := self.dead()):
+            time.sleep(0.5)
+        return ended[0]
+
+    def _where(self, name: str) -> dict[str, str]:
+        path = self._logs / f"{name}.log"
+        return {"name": name, "log": "\n".join(["", *path.read_text().splitlines()[-15:]])}
+
+
+def start_portal(processes: Processes, port: int, environment: Mapping[str, str]) -> None:
+    """Start the portal itself: the web server on a port of 127.0.0.1, and a worker with beat."""
+    leashed = ["-m", "portal.sandbox.leashed"]
+    files = ["--static-path-route", "/static", "--static-path-mount", str(settings.STATIC_ROOT)]
+    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+    processes.start(
+        "web",
+        [
+            *leashed,
+            *("granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--no-ws"),
+            *("--workers", "1", "--blocking-threads", "4", *files, "portal.wsgi:application"),
+        ],
+        environment,
+    )
+    processes.start(
+        "worker", [*leashed, "celery", "-A", "portal", "worker", "--beat", "--loglevel", "INFO"], environment
+    )
+
+
+def free_port(wish: int = 0) -> int:
+    """A port of 127.0.0.1 that nobody listens on: the one wished for if it is free, else any."""
+    for port in (wish, 0):
+        with socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with suppress(OSError):
+                sock.bind(("127.0.0.1", port))
+                return int(sock.getsockname()[1])
+    raise StartError(_("There is no free port on 127.0.0.1."))
