@@ -207,10 +207,10 @@ def test_a_lost_memory(controllers: Client):
 
 
 START = datetime(2026, 3, 10, tzinfo=UTC)
-MINUTES = st.integers(0, 600)
+MINUTES = st.integers(0, 15)  # few, so that the moment often falls on an edge
 
 
-@given(edges=st.lists(MINUTES, unique=True, max_size=12).map(sorted), minute=st.integers(-1, 601))
+@given(edges=st.lists(MINUTES, unique=True, max_size=12).map(sorted), minute=st.integers(-1, 16))
 def test_admits_exactly_inside_the_windows(edges: list[int], minute: int):
     moments = [START + timedelta(minutes=edge) for edge in edges]
     windows = list(zip(moments[::2], moments[1::2], strict=False))
