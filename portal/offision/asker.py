@@ -62,9 +62,7 @@ class Asker:
             raise self._not_found(name)
         return record
 
-    def records(
-        self, name: OperationName, values: dict[str, str | None] | None = None
-    ) -> tuple[list[Any], int]:
+    def records(self, name: OperationName, values: dict[str, str | None] | None = None) -> tuple[list[Any], int]:
         """The records of a list operation as received, from all pages, and the requests that took."""
         operation = self.operation(name)
         page = operation.page
@@ -81,10 +79,7 @@ class Asker:
             if mark is None:
                 return records, requests
         raise TooLarge(
-            _(
-                "Offision at %(host)s answered %(operation)s with more than %(most)d pages; none of it is "
-                "used."
-            )
+            _("Offision at %(host)s answered %(operation)s with more than %(most)d pages; none of it is used.")
             % {"host": self.host, "operation": name, "most": MAX_PAGES}
         )
 
@@ -125,17 +120,14 @@ class Asker:
         if not all(value is None or _may_be_sent(value) for value in values.values()):
             raise self._not_found(name)
         try:
-            path = fill(
-                operation.path, {key: value and quote(value, safe="") for key, value in values.items()}
-            )
+            path = fill(operation.path, {key: value and quote(value, safe="") for key, value in values.items()})
             query = fill(operation.query, values) | (extra_query or {})
             body = fill(operation.body, values)
         except ValueError:  # a number is needed, and this is none
             raise self._not_found(name) from None
         if path is None:
             raise OperationAbsent(
-                _("The contract does %(name)s for one resource at a time, and none was given.")
-                % {"name": name}
+                _("The contract does %(name)s for one resource at a time, and none was given.") % {"name": name}
             )
         longest_wait = 5 if deadline_seconds is None else deadline_seconds / 10
         ends = None if deadline_seconds is None else time.monotonic() + deadline_seconds
@@ -240,10 +232,7 @@ class Asker:
 
     def _left_alone(self) -> BreakerOpen:
         return BreakerOpen(
-            _(
-                "Offision at %(host)s failed several times in a row and is left alone for up to %(seconds)d "
-                "seconds."
-            )
+            _("Offision at %(host)s failed several times in a row and is left alone for up to %(seconds)d seconds.")
             % {"host": self.host, "seconds": self._breaker.reset_timeout}
         )
 

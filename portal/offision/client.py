@@ -69,8 +69,7 @@ class OffisionClient:
             contract=contract,
             transport=transport,
             attempts=attempts,
-            breaker=breaker
-            or pybreaker.CircuitBreaker(fail_max=BREAKER_FAILURES, reset_timeout=BREAKER_SECONDS),
+            breaker=breaker or pybreaker.CircuitBreaker(fail_max=BREAKER_FAILURES, reset_timeout=BREAKER_SECONDS),
         )
 
     def __repr__(self) -> str:
@@ -118,9 +117,7 @@ class OffisionClient:
                     bookings[read.id] = read  # the answer that came later is the fresher one
                 else:
                     set_aside[read.record_id, read.raw] = read
-        return BookingList(
-            bookings=tuple(bookings.values()), set_aside=tuple(set_aside.values()), requests=requests
-        )
+        return BookingList(bookings=tuple(bookings.values()), set_aside=tuple(set_aside.values()), requests=requests)
 
     def subscribe(self, callback_url: str, resource_id: str | None = None) -> Subscription:
         """Ask to be called at `callback_url` about one resource, or about all. Not repeated by itself."""

@@ -51,8 +51,7 @@ class Expression:
             self._compiled = jmespath.compile(text)
         except JMESPathError as error:
             raise ValueError(
-                _("%(text)r is not a JMESPath expression: %(why)s")
-                % {"text": text, "why": str(error).splitlines()[0]}
+                _("%(text)r is not a JMESPath expression: %(why)s") % {"text": text, "why": str(error).splitlines()[0]}
             ) from None
 
     def __repr__(self) -> str:
@@ -179,9 +178,7 @@ class Words(_Part):
 
     def booking_status(self, word: Any) -> BookingStatus:
         """What a booking's status word or number means."""
-        return next(
-            (s for s, listed in self.booking.items() if _is_listed(word, listed)), BookingStatus.UNKNOWN
-        )
+        return next((s for s, listed in self.booking.items() if _is_listed(word, listed)), BookingStatus.UNKNOWN)
 
     def visit_status(self, word: Any) -> VisitStatus:
         """What a visit's status word or number means."""
@@ -255,7 +252,7 @@ class Contract(_Part):
     answers: Answers
     times: Times
     words: Words = Words()
-    operations: dict[OperationName, Operation]
+    operations: dict[OperationName, Operation] = {}
     callback: Callback
     subscription: SubscriptionRule
 
@@ -297,8 +294,7 @@ class Contract(_Part):
         except ValidationError as error:
             problems = "; ".join(_explained(dict(found)) for found in error.errors())
             raise ContractError(
-                _("The contract %(name)s cannot be used: %(problems)s.")
-                % {"name": name, "problems": problems}
+                _("The contract %(name)s cannot be used: %(problems)s.") % {"name": name, "problems": problems}
             ) from None
 
     def has(self, operation: str) -> bool:

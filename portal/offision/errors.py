@@ -17,7 +17,7 @@ class OffisionError(Exception):
         self.summary = summary
 
 
-class TryAgain(OffisionError):  # noqa: N818 (named for what to do next)
+class TryAgain(OffisionError):
     """No usable answer now, and nothing is known about the outcome: time-out, no connection, 429 or 5xx."""
 
     retryable = True
@@ -32,7 +32,7 @@ class BreakerOpen(TryAgain):
     """Not asked at all: Offision failed several times in a row and is left alone for a while."""
 
 
-class Never(OffisionError):  # noqa: N818 (named for what to do next)
+class Never(OffisionError):
     """Asking the same again will give the same: somebody has to change something first."""
 
 

@@ -37,9 +37,7 @@ class OperationRule:
     many: bool = False
     may_read_nothing: bool = False
 
-    def complaints(
-        self, *, asked: Any, fields: Collection[str], has_records: bool
-    ) -> Iterator[tuple[str, str]]:
+    def complaints(self, *, asked: Any, fields: Collection[str], has_records: bool) -> Iterator[tuple[str, str]]:
         """Why a table cannot work, each as (key below the operation, sentence)."""
         found = set(_every_brace(asked))
         for name in sorted(found - {f"{fill}{kind}" for fill in self.fills for kind in ("", ":number")}):
@@ -81,13 +79,9 @@ OPERATIONS: dict[OperationName, OperationRule] = {
         required=("id",),
         optional=("callback_url", "resource_id", "expires_at"),
     ),
-    "subscriptions": OperationRule(
-        required=("id", "callback_url"), optional=("resource_id", "expires_at"), many=True
-    ),
+    "subscriptions": OperationRule(required=("id", "callback_url"), optional=("resource_id", "expires_at"), many=True),
     "unsubscribe": OperationRule(fills=("subscription_id",), must_fill=(("subscription_id",),)),
-    "visit": OperationRule(
-        fills=("code",), must_fill=(("code",),), required=("status",), optional=_VISIT_FIELDS
-    ),
+    "visit": OperationRule(fills=("code",), must_fill=(("code",),), required=("status",), optional=_VISIT_FIELDS),
     "check_in": OperationRule(
         fills=("code",),
         must_fill=(("code",),),

@@ -22,7 +22,7 @@ MAX_ATTENDEES = 2000
 MAX_RAW = 2000
 
 
-class Unreadable(Exception):  # noqa: N818 (a finding about a record, no failure of the program)
+class Unreadable(Exception):
     """One record does not fit. Its text is a sentence for staff."""
 
 

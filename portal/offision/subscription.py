@@ -40,18 +40,14 @@ def _ensure_one(
     now: datetime,
 ) -> list[str]:
     what = _("resource %(id)s") % {"id": resource_id} if resource_id else _("all resources")
-    if lasting := [
-        found for found in ours if found.expires_at is None or found.expires_at - now > RENEW_BEFORE
-    ]:
+    if lasting := [found for found in ours if found.expires_at is None or found.expires_at - now > RENEW_BEFORE]:
         return [_("Kept subscription %(id)s for %(what)s.") % {"id": lasting[0].id, "what": what}]
     made = client.subscribe(callback_url, resource_id)
     report = [_("Subscribed to %(what)s: subscription %(id)s.") % {"id": made.id, "what": what}]
     # Some servers lengthen the one they have: what carries the same id is not old.
     for old in (found for found in ours if found.id != made.id):
         if not client.contract.has("unsubscribe"):
-            report.append(
-                _("Subscription %(id)s is left to expire: the contract cannot delete it.") % {"id": old.id}
-            )
+            report.append(_("Subscription %(id)s is left to expire: the contract cannot delete it.") % {"id": old.id})
             continue
         with suppress(NotFound):  # it may have expired in the meantime
             client.unsubscribe(old.id)

@@ -171,17 +171,11 @@ class Transport:
         parts, host = _address(base_url)
         if parts.scheme == "http" and not _is_loopback(host):
             raise ContractError(
-                _(
-                    "OFFISION_URL must start with https://, or the access token would cross the network in "
-                    "the open."
-                )
+                _("OFFISION_URL must start with https://, or the access token would cross the network in the open.")
             )
         if not token or not token.isascii() or not token.isprintable() or token != token.strip():
             raise ContractError(
-                _(
-                    "OFFISION_TOKEN must be the access token from Management console -> Settings -> API "
-                    "authentication."
-                )
+                _("OFFISION_TOKEN must be the access token from Management console -> Settings -> API authentication.")
             )
         self.host = parts.netloc
         self.base_url = base_url.rstrip("/")
@@ -256,10 +250,7 @@ class Transport:
             content += chunk
             if len(content) > self._max_bytes:
                 raise TooLarge(
-                    _(
-                        "Offision at %(host)s sent more than %(most)d bytes in one answer; the rest was not "
-                        "read."
-                    )
+                    _("Offision at %(host)s sent more than %(most)d bytes in one answer; the rest was not read.")
                     % {"host": self.host, "most": self._max_bytes}
                 )
         return bytes(content)

@@ -24,9 +24,7 @@ class Server:
     def __call__(self, environ: Any, start_response: Any) -> Any:
         request = Request(environ)
         raw_path = environ["REQUEST_URI"].split("?")[0]
-        self.seen.append(
-            (request.method, raw_path, dict(request.args), dict(request.headers), request.get_data())
-        )
+        self.seen.append((request.method, raw_path, dict(request.args), dict(request.headers), request.get_data()))
         answer = self.answers.get((request.method, raw_path), Response(status=404))
         if isinstance(answer, list):  # one after the other, the last again and again
             answer = answer.pop(0) if len(answer) > 1 else answer[0]
