@@ -93,7 +93,7 @@ class AccessLevel(models.Model):
 class Cardholder(models.Model):
     email = models.EmailField(
         _("email"),
-        max_length=254,
+        max_length=320,
         blank=True,
         help_text=_("As in Offision; case does not matter. Somebody with no email can't be found by a booking."),
     )
@@ -157,7 +157,7 @@ class Card(models.Model):
     )
     number = models.CharField(
         _("number"),
-        max_length=32,
+        max_length=200,
         unique=True,
         validators=[RegexValidator(r"^[0-9A-Za-z-]+\Z", _("Digits, letters and hyphens only."))],
         help_text=_("As the readers report it."),
@@ -198,7 +198,7 @@ class Controller(models.Model):
     """The box that decides at doors."""
 
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="controllers", verbose_name=_("site"))
-    name = models.CharField(_("name"), max_length=100, unique=True)
+    name = models.CharField(_("name"), max_length=200, unique=True)
     driver = models.CharField(_("driver"), max_length=50, help_text=_("The family of controllers that it belongs to."))
     options = models.JSONField(
         _("options"),

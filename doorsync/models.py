@@ -298,7 +298,7 @@ class ControllerCard(models.Model):
     controller = models.ForeignKey(
         Controller, on_delete=models.CASCADE, related_name="cards", verbose_name=_("controller")
     )
-    number = models.CharField(_("card"), max_length=32)
+    number = models.CharField(_("card"), max_length=200)
     # {door number: [[from or null, until or null, [causes]], ...]}, times ISO 8601 in UTC
     desired = models.JSONField(_("desired"), default=dict)
     state = models.CharField(_("state"), max_length=20, choices=State)
@@ -345,7 +345,7 @@ class UnmanagedCard(models.Model):
     controller = models.ForeignKey(
         Controller, on_delete=models.CASCADE, related_name="unmanaged", verbose_name=_("controller")
     )
-    number = models.CharField(_("card"), max_length=32)
+    number = models.CharField(_("card"), max_length=200)
     held = models.JSONField(_("held"), default=dict)
     wanted = models.BooleanField(
         _("wanted by bookings"),

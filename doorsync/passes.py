@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from accessmap.models import Controller, MapRevision, Resource
@@ -51,7 +51,17 @@ def tick() -> None:
         _mind_subscription(state, now)
         state.ticked_at = now
         state.save()
+    _answer_latecomers()
     _ring(now)
+
+
+def _answer_latecomers() -> None:
+    """Callbacks that were stored only after the fetch that they were waiting for had begun and ended."""
+    waiting = Callback.objects.filter(refresh__isnull=True, generation__lte=F("resource__sync__done"))
+    answer = Refresh.objects.filter(
+        resource=OuterRef("resource"), generation__gte=OuterRef("generation"), started_at__gte=OuterRef("received_at")
+    ).order_by("generation")
+    waiting.filter(Exists(answer)).update(refresh=Subquery(answer.values("pk")[:1]))
 
 
 def _notice_map(state: PassState) -> None:

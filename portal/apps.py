@@ -1,4 +1,4 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
@@ -8,7 +8,8 @@ class PortalConfig(AppConfig):
     verbose_name = _("Portal")
 
     def ready(self) -> None:
-        from portal import roles
+        # Tasks find their application once Django is up; what never sets Django up need not load Celery.
+        from portal import celery, roles  # noqa: F401
 
-        # The last app to be migrated sends last; by then every table is there.
-        post_migrate.connect(roles.install, sender=self)
+        # Django sends no signal for an app without models; the last one with some is sent when every table is there.
+        post_migrate.connect(roles.install, sender=apps.get_app_config("doorsync"))

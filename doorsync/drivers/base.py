@@ -9,13 +9,15 @@ the portal then comes back at the next edge.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from doorsync.planning import ALWAYS, Window
 
 Windows = tuple[Window, ...]
 Record = Mapping[int, Windows]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Granularity(StrEnum):
@@ -106,6 +108,21 @@ class Full(Refused):
     """The controller has no room for another card."""
 
 
+def rounded_inwards(found: Windows, seconds: int) -> Windows:
+    """The windows in whole steps of so many seconds, never admitting at a moment that they did not admit at."""
+    step = timedelta(seconds=seconds)
+    rounded = []
+    for window in found:
+        start, end = window.start, window.end
+        if start is not None and (over := (start - _EPOCH) % step):
+            start += step - over
+        if end is not None:
+            end -= (end - _EPOCH) % step
+        if start is None or end is None or start < end:
+            rounded.append(Window(start, end))
+    return tuple(rounded)
+
+
 class Driver(ABC):
     """Speaks to one controller. Made anew for each piece of work, and closed after it.
 
@@ -157,5 +174,7 @@ class Driver(ABC):
 
     def _encoded(self, wanted: Record, now: datetime) -> Record:
         if self.capabilities.windows is Granularity.CARD_AND_DOOR:
-            return {door: found for door, found in wanted.items() if found}
+            step = self.capabilities.resolution_seconds
+            sayable = {door: rounded_inwards(found, step) for door, found in wanted.items()}
+            return {door: found for door, found in sayable.items() if found}
         return {door: (ALWAYS,) for door, found in wanted.items() if any(w.covers(now) for w in found)}

@@ -1,6 +1,7 @@
 """The driver for the sandbox's pretend controllers: HTTP and JSON. Tested only against that fake of our own.
 
-Options: `url` (of the controller), `timeout_seconds` (2), `windows` ("per_card_door" or "none").
+Options: `url` (of the controller), `timeout_seconds` (2), `windows` ("per_card_door" or "none"),
+`resolution_seconds` (1 or 60).
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,6 +38,7 @@ class Options(BaseModel):
     url: str = Field(pattern=r"^https?://")
     timeout_seconds: float = Field(default=2, gt=0, le=30)
     windows: Literal["per_card_door", "none"] = "per_card_door"
+    resolution_seconds: Literal[1, 60] = 1
 
 
 class SimulatedDriver(Driver):
@@ -52,7 +54,7 @@ class SimulatedDriver(Driver):
         self._with_windows = self._options.windows == "per_card_door"
         self.capabilities = Capabilities(
             windows=Granularity.CARD_AND_DOOR if self._with_windows else Granularity.NONE,
-            resolution_seconds=1,
+            resolution_seconds=self._options.resolution_seconds,
             lists_cards=True,
             pulse=True,
             hold_open=True,

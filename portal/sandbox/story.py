@@ -1,7 +1,241 @@
 """The demo's life: bookings come, move and are cancelled, people arrive, and somebody tells what happens."""
 
-from portal.sandbox.playground import Playground
+import random
+import secrets
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from rich.console import Console
+from rich.table import Table
+
+from accessmap.models import Cardholder, Resource, masked
+from doorsync.models import ControllerCard, StoredBooking
+from portal import clock, roles
+from portal.sandbox.playground import Playground, quiet
+
+PAUSE_SECONDS = (3.0, 7.0)
+LOGINS = {
+    "facility": roles.FACILITY_STAFF,
+    "security": roles.SECURITY,
+    "integrator": roles.INTEGRATOR,
+    "admin": roles.ADMINISTRATOR,
+}
+TITLES = (
+    "Budget review",
+    "Design crit",
+    "Interview",
+    "Lease talks",
+    "One-to-one",
+    "Planning",
+    "Retrospective",
+    "Supplier call",
+    "Town hall rehearsal",
+    "Workshop",
+)
 
 
 def tell(place: Playground) -> None:
-    raise KeyboardInterrupt
+    """Greet, then keep life going until somebody presses Ctrl-C (KeyboardInterrupt)."""
+    console = Console(file=sys.stdout, highlight=False)
+    _greet(console, place)
+    story = Story(place)
+    while True:
+        time.sleep(random.uniform(*PAUSE_SECONDS))  # noqa: S311 (the pace of a story)
+        if sentence := story.next():
+            now = clock.now().astimezone(place.building.tz)
+            console.print(f"[dim]{now:%H:%M:%S}[/dim]  {sentence}", soft_wrap=True)
+
+
+def _greet(console: Console, place: Playground) -> None:
+    table = Table(title=_("Logins of this demo"), title_justify="left", box=None, padding=(0, 3, 0, 0))
+    for heading in (_("role"), _("user"), _("password")):
+        table.add_column(heading)
+    for name, role in LOGINS.items():
+        password = secrets.token_urlsafe(9)
+        user = User.objects.create_user(name, password=password, is_staff=True)
+        user.groups.add(Group.objects.get(name=role))
+        table.add_row(_(role), name, password)
+    console.print()
+    console.print(_("%(site)s is at work.") % {"site": f"[bold]{place.building.site.name}[/bold]"})
+    console.print(_("The portal: %(url)s") % {"url": f"[bold]{place.portal_url}/admin/[/bold]"})
+    console.print()
+    console.print(table)
+    console.print()
+    console.print(_("Ctrl-C stops everything. Until then:"))
+    console.print()
+
+
+class Story:
+    """Makes one thing happen at a time, sees it arrive at the doors, and puts it into a sentence."""
+
+    def __init__(self, place: Playground) -> None:
+        self._place = place
+        self._zone = place.building.tz
+        # Nothing here needs chance that cannot be guessed.
+        self._chance = random.Random()  # noqa: S311
+        self._made = 0
+        self._people = list(
+            Cardholder.objects.filter(cards__status="active").exclude(email="").distinct().order_by("pk")
+        )
+        self._rooms = list(Resource.objects.filter(doors__isnull=False).distinct().order_by("pk"))
+
+    def next(self) -> str:
+        """Make something happen; what there is to say about it, or "" where nothing came of it."""
+        acts: list[Callable[[], str]] = [self._book, self._move, self._cancel, self._arrive, self._arrive]
+        return self._chance.choice(acts)()
+
+    def _book(self) -> str:
+        room = self._chance.choice(self._rooms)
+        start = self._slot(room)
+        if start is None:
+            return ""
+        organizer, *guests = self._chance.sample(self._people, k=min(len(self._people), 5))
+        self._made += 1
+        booking = {
+            "id": f"demo-{self._made}",
+            "resource": room.external_id,
+            "title": self._chance.choice(TITLES),
+            "start": self._local(start),
+            "end": self._local(start + timedelta(hours=1)),
+            "status": "confirmed",
+            "organizer": organizer.email,
+            "attendees": [guest.email for guest in guests],
+        }
+        took = self._change({"create": booking})
+        return _("%(room)s: %(who)s has booked %(time)s for “%(title)s”%(doors)s") % {
+            "room": room.name,
+            "who": organizer.name,
+            "time": self._clock(start),
+            "title": booking["title"],
+            "doors": self._doors(str(booking["id"]), took),
+        }
+
+    def _move(self) -> str:
+        booking = self._coming()
+        if booking is None:
+            return ""
+        start = self._slot(booking.resource)
+        if start is None:
+            return ""
+        length = booking.ends_at - booking.starts_at
+        took = self._change(
+            {
+                "update": booking.external_id,
+                "set": {"start": self._local(start), "end": self._local(start + length)},
+            }
+        )
+        return _("%(room)s: %(who)s's “%(title)s” has moved from %(before)s to %(after)s%(doors)s") % {
+            **self._of(booking),
+            "before": self._clock(booking.starts_at),
+            "after": self._clock(start),
+            "doors": self._doors(booking.external_id, took),
+        }
+
+    def _cancel(self) -> str:
+        booking = self._coming()
+        if booking is None:
+            return ""
+        before = self._cards(booking.external_id)[0]
+        took = self._change({"update": booking.external_id, "set": {"status": "cancelled"}})
+        return ngettext(
+            "%(room)s: %(who)s has cancelled “%(title)s” at %(time)s; %(n)d card lost that access (%(took).1f s)",
+            "%(room)s: %(who)s has cancelled “%(title)s” at %(time)s; %(n)d cards lost that access (%(took).1f s)",
+            before,
+        ) % {**self._of(booking), "time": self._clock(booking.starts_at), "n": before, "took": took}
+
+    def _arrive(self) -> str:
+        """Somebody holds a card to a reader: mostly one who may pass, now and then one who may not."""
+        row = ControllerCard.objects.order_by("?").select_related("controller").first()
+        if row is None:
+            return ""
+        numbers = dict(row.controller.doors.values_list("number", "name"))
+        now = clock.now()
+        open_to = [int(door) for door, held in row.desired.items() if any(_covers(w, now) for w in held)]
+        number = self._chance.choice(open_to or list(numbers))
+        answer = self._place.controller(row.controller.name, "swipe", {"door": number, "card": row.number})
+        holder = Cardholder.objects.filter(cards__number=row.number).first()
+        who = holder.name if holder else masked(row.number)
+        if answer["opened"]:
+            return _("%(door)s: opens for %(who)s") % {"door": numbers[number], "who": who}
+        return _("%(door)s: stays shut for %(who)s, who has no booking there now") % {
+            "door": numbers[number],
+            "who": who,
+        }
+
+    def _change(self, change: dict[str, Any]) -> float:
+        """Make the change at Offision; seconds until the doors had it."""
+        begun = time.monotonic()
+        self._place.offision("change", change)
+        # The call back comes after the change itself: first somebody must ask, then all must be quiet.
+        self._place.wait_until(_("The change"), lambda: not quiet() or time.monotonic() - begun > 1)
+        self._place.wait_until(_("The change"), quiet)
+        return time.monotonic() - begun
+
+    def _coming(self) -> StoredBooking | None:
+        soon = StoredBooking.objects.filter(
+            starts_at__gt=clock.now() + timedelta(minutes=20), status="confirmed", resource__in=self._rooms
+        )
+        return soon.select_related("resource").order_by("?").first()
+
+    def _slot(self, room: Resource) -> datetime | None:
+        """The start of a free hour in a room within the next hours, on the quarter."""
+        now = clock.now().replace(second=0, microsecond=0)
+        first = now + timedelta(minutes=15 - now.minute % 15)
+        for step in self._chance.sample(range(32), k=32):
+            start = first + timedelta(minutes=15 * step)
+            taken = StoredBooking.objects.filter(
+                resource=room, starts_at__lt=start + timedelta(hours=2), ends_at__gt=start
+            ).exclude(status="cancelled")
+            if not taken.exists():
+                return start
+        return None
+
+    def _cards(self, booking_id: str) -> tuple[int, datetime | None]:
+        """How many cards a booking lets in at the doors, and from when."""
+        starts: dict[str, datetime] = {}
+        for number, desired in ControllerCard.objects.values_list("number", "desired"):
+            for held in desired.values():
+                for start, _end, causes in held:
+                    if f"booking:{booking_id}" in causes and start is not None:
+                        starts[number] = datetime.fromisoformat(start)
+        return len(starts), min(starts.values(), default=None)
+
+    def _doors(self, booking_id: str, took: float) -> str:
+        count, start = self._cards(booking_id)
+        if start is None:
+            return _("; the door opens for nobody (%(took).1f s)") % {"took": took}
+        return ngettext(
+            "; door opens for %(n)d card at %(time)s (%(took).1f s)",
+            "; door opens for %(n)d cards at %(time)s (%(took).1f s)",
+            count,
+        ) % {"n": count, "time": self._clock(start), "took": took}
+
+    def _of(self, booking: StoredBooking) -> dict[str, str]:
+        return {
+            "room": booking.resource.name,
+            "who": booking.organizer_name or booking.organizer_email,
+            "title": booking.title,
+        }
+
+    def _clock(self, moment: datetime) -> str:
+        local = moment.astimezone(self._zone)
+        tomorrow = local.date() > clock.now().astimezone(self._zone).date()
+        return _("%(time)s tomorrow") % {"time": f"{local:%H:%M}"} if tomorrow else f"{local:%H:%M}"
+
+    def _local(self, moment: datetime) -> str:
+        """A moment in the building file's words."""
+        local = moment.astimezone(self._zone)
+        return f"{(local.date() - self._place.today).days:+d}d {local:%H:%M}"
+
+
+def _covers(held: list[Any], now: datetime) -> bool:
+    start, end, _causes = held
+    return (start is None or datetime.fromisoformat(start) <= now) and (
+        end is None or now < datetime.fromisoformat(end)
+    )
