@@ -3,6 +3,8 @@
 import pytest
 from django.db import connection
 
+pytest_plugins = ["tests.places"]
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_network_only():

@@ -1,0 +1,108 @@
+"""The map's rules hold in the database itself, and no change of it goes unnoticed."""
+
+from datetime import UTC, datetime
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, connection, transaction
+
+from accessmap.models import (
+    AccessLevel,
+    AccessPolicy,
+    Card,
+    Cardholder,
+    Controller,
+    Door,
+    MapRevision,
+    Membership,
+    Resource,
+    ResourceDoor,
+    Site,
+    masked,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def mei():
+    return Cardholder.objects.create(name="Mei", email="mei@pier.example")
+
+
+@pytest.fixture
+def site():
+    return Site.objects.create(name="Pier", time_zone="Asia/Hong_Kong")
+
+
+def test_emails_are_one_persons_whatever_their_case_and_blank_ones_are_nobodys(mei):
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Cardholder.objects.create(name="Other", email="MEI@Pier.Example")
+    Cardholder.objects.create(name="Kiosk", email="")
+    Cardholder.objects.create(name="Spare", email="")
+
+
+def test_a_card_number_is_one_persons_and_its_validity_runs_forwards(mei):
+    Card.objects.create(cardholder=mei, number="1")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Card.objects.create(cardholder=mei, number="1")
+    moment = datetime(2026, 3, 10, tzinfo=UTC)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Card.objects.create(cardholder=mei, number="2", valid_from=moment, valid_until=moment)
+
+
+def test_a_lead_of_more_than_a_day_is_refused_by_the_database():
+    with pytest.raises(IntegrityError), transaction.atomic():
+        AccessPolicy.objects.create(name="p", lead_minutes=1441)
+
+
+def test_a_site_needs_a_real_time_zone():
+    with pytest.raises(ValidationError, match="no IANA time zone"):
+        Site(name="x", time_zone="Hong Kong").full_clean()
+
+
+def test_a_controller_needs_a_driver_that_exists(site):
+    with pytest.raises(ValidationError, match="There is no driver"):
+        Controller(site=site, name="c", driver="magic").full_clean()
+
+
+def test_every_way_of_changing_the_map_raises_its_revision(mei, site):
+    level = AccessLevel.objects.create(name="l")
+    policy = AccessPolicy.objects.create(name="p")
+    box = Controller.objects.create(site=site, name="c", driver="simulated")
+
+    def sql():
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE accessmap_card SET status = 'lost'")
+
+    card = Card.objects.create(cardholder=mei, number="1")
+    door = Door.objects.create(controller=box, number=1, name="d")
+    room = Resource.objects.create(site=site, external_id="r", name="r", policy=policy)
+    changes = [
+        lambda: Membership.objects.create(cardholder=mei, access_level=level),
+        sql,
+        lambda: Card.objects.update(status="active"),
+        lambda: card.delete(),
+        lambda: policy.admit_levels.add(level),
+        lambda: policy.always_levels.add(level),
+        lambda: policy.admit_levels.clear(),
+        lambda: ResourceDoor.objects.create(resource=room, door=door),
+        lambda: AccessPolicy.objects.bulk_update([AccessPolicy(pk=policy.pk, grace_minutes=5)], ["grace_minutes"]),
+        lambda: Controller.objects.update(enabled=False),
+        lambda: door.delete(),
+        lambda: room.delete(),
+        lambda: mei.delete(),
+    ]
+    for change in changes:
+        before = MapRevision.current()
+        change()
+        assert MapRevision.current() > before
+
+
+def test_history_keeps_what_was(mei):
+    Cardholder.objects.filter(pk=mei.pk).update(name="Mei Ling")
+    assert list(mei.events.order_by("pgh_id").values_list("name", flat=True)) == ["Mei", "Mei Ling"]
+
+
+def test_masking_shows_four_characters_at_the_most():
+    assert masked("10058400") == "••••8400"
+    assert masked("8400") == "••••"

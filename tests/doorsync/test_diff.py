@@ -1,0 +1,64 @@
+"""What may be changed at a controller, and what is never touched."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doorsync.diff import diff, revoked, too_many, without_lapsed
+from doorsync.planning import ALWAYS, Window
+from doorsync.refresh import doubtful
+
+NOW = datetime(2026, 3, 10, 9, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+PAST, PRESENT, FUTURE = Window(NOW - 2 * HOUR, NOW), Window(NOW - HOUR, NOW + HOUR), Window(NOW + HOUR, NOW + 2 * HOUR)
+
+keys = st.sampled_from("abcdef")
+records = st.dictionaries(
+    st.integers(1, 2), st.sampled_from([(PRESENT,), (FUTURE,), (PAST,), (PAST, FUTURE), (ALWAYS,)]), min_size=1
+)
+wanted_records = records.map(lambda r: without_lapsed(r, NOW)).filter(bool)
+
+
+@given(st.dictionaries(keys, wanted_records), st.dictionaries(keys, records), st.sets(keys))
+def test_applying_the_difference_gives_what_is_wanted_and_spares_what_is_foreign(wanted, actual, owned):
+    found = diff(wanted, actual, owned, now=NOW)
+    after = {key: record for key, record in actual.items() if key not in found.remove}
+    after |= {**found.add, **found.update}
+    foreign = actual.keys() - owned
+    for key in foreign:
+        assert after[key] == actual[key]
+        assert found.unmanaged[key] == actual[key]
+    for key in wanted.keys() - foreign:
+        assert without_lapsed(after[key], NOW) == wanted[key]
+    assert after.keys() <= wanted.keys() | foreign
+    again = diff(wanted, after, owned | wanted.keys() - foreign, now=NOW)
+    assert not again.add
+    assert not again.update
+    assert not again.remove
+    assert found.contested == foreign & wanted.keys()
+
+
+def test_windows_that_ran_out_are_no_reason_to_write():
+    held = {"a": {1: (PAST, FUTURE)}}
+    assert diff({"a": {1: (FUTURE,)}}, held, {"a"}, now=NOW).unchanged == {"a"}
+
+
+def test_only_what_was_promised_from_now_on_counts_as_revoked():
+    before = {"ran out": {1: (PAST,)}, "still on": {1: (PRESENT,)}, "to come": {1: (FUTURE,)}, "kept": {1: (PRESENT,)}}
+    assert revoked(before, {"kept"}, now=NOW) == {"still on", "to come"}
+
+
+def test_a_person_is_asked_only_for_many_and_for_most():
+    assert not too_many(revoked=10, before=10, limit=10)
+    assert too_many(revoked=11, before=21, limit=10)
+    assert not too_many(revoked=11, before=22, limit=10)
+
+
+def test_an_answer_is_doubted_for_what_it_takes_away():
+    assert doubtful(coming=40, lost=40, empty=True, limit=10)
+    assert doubtful(coming=5, lost=5, empty=True, limit=10), "an empty list is doubted sooner"
+    assert not doubtful(coming=4, lost=4, empty=True, limit=10)
+    assert not doubtful(coming=5, lost=5, empty=False, limit=10)
+    assert not doubtful(coming=0, lost=0, empty=True, limit=10)
+    assert not doubtful(coming=40, lost=11, empty=False, limit=10)

@@ -1,0 +1,253 @@
+"""Reconciliation with pretend controllers, over real HTTP, well-behaved and otherwise."""
+
+from datetime import timedelta
+
+import pytest
+
+from accessmap.models import Card, Controller
+from doorsync import approvals, ledger, passes, reconcile
+from doorsync.models import ControllerCard, ControllerHold, ControllerSync, Report, UnmanagedCard
+from doorsync.rounds import SUSPEND_AFTER
+from portal import clock
+from portal.audit.models import Entry
+from tests.places import NOW, booking, building
+
+TEN_TO_ELEVEN = [["2026-03-10T01:45:00+00:00", "2026-03-10T03:10:00+00:00"]]
+State = ControllerCard.State
+
+
+@pytest.fixture
+def loaded(place):
+    place.refresh()
+    place.refresh("attic")
+    place.reconcile()
+    place.reconcile("old")
+    return place
+
+
+def state(card, name="box"):
+    return ControllerCard.objects.get(controller__name=name, number=card).state
+
+
+def test_a_fresh_controller_is_loaded_and_then_left_alone(loaded):
+    assert loaded.cards() == {"1001": {"1": TEN_TO_ELEVEN}, "1002": {"1": TEN_TO_ELEVEN}, "1003": {"1": [[None, None]]}}
+    assert Report.objects.get(controller__name="box").added == 3
+    again = loaded.reconcile()
+    assert again.unchanged == 3
+    assert not again.done
+    assert Report.objects.filter(controller__name="box").count() == 1, "no news is no report"
+
+
+def test_the_log_says_whose_card_which_door_when_and_why(loaded):
+    entry = Entry.objects.get(action="card.added", object_label__contains="Mei")
+    assert entry.detail["doors"] == {"Room door": [[*TEN_TO_ELEVEN[0], ["booking:b1"]]]}
+    assert "1001" not in f"{entry.object_label} {entry.detail} {entry.reasons}"
+
+
+def test_a_change_and_a_removal_reach_the_door(loaded):
+    loaded.change(update="b1", set={"end": "+0d 12:00", "attendees": []})
+    loaded.refresh()
+    outcome = loaded.reconcile()
+    assert {kind for kind, _card in outcome.done} == {"updated", "removed"}
+    assert loaded.cards()["1001"]["1"][0][1] == "2026-03-10T04:10:00+00:00"
+    assert "1002" not in loaded.cards()
+    assert not ControllerCard.objects.filter(controller__name="box", number="1002").exists()
+
+
+def test_a_lost_card_is_taken_away_by_the_next_tick(loaded):
+    before = loaded.sync().requested
+    Card.objects.filter(number="1001").update(status="lost")  # no save(), no signal: the database itself notices
+    passes.tick()
+    assert loaded.sync().requested > before
+    reconcile.reconcile_controller(loaded.sync().controller_id)
+    assert "1001" not in loaded.cards()
+
+
+def test_a_timeout_after_applying_is_unknown_and_read_back(loaded):
+    loaded.change(update="b1", set={"end": "+0d 12:00"})
+    loaded.refresh()
+    loaded.box("PUT", "faults", {"timeout_after_apply": True})
+    outcome = loaded.reconcile()
+    assert not outcome.failed
+    # What was written before the controller fell silent for good is known to be there.
+    assert outcome.in_order or outcome.trouble
+    loaded.box("PUT", "faults", {})
+    assert loaded.reconcile().in_order
+    assert loaded.cards()["1001"]["1"][0][1] == "2026-03-10T04:10:00+00:00"
+    assert state("1001") == State.IN_STEP
+
+
+def test_refusals_are_named_and_stop_no_other_card(loaded):
+    loaded.box("PUT", "faults", {"refuse": True})
+    loaded.change(update="b1", set={"end": "+0d 12:00"})
+    loaded.refresh()
+    outcome = loaded.reconcile()
+    assert set(outcome.failed) == {"1001", "1002"}
+    assert state("1001") == State.FAILED
+    assert loaded.sync().requested > loaded.sync().done
+    assert loaded.sync().not_before > NOW
+    assert "refused" in loaded.sync().trouble
+    loaded.box("PUT", "faults", {})
+    assert loaded.reconcile().in_order
+    assert loaded.sync().trouble == ""
+    assert state("1001") == State.IN_STEP
+
+
+def test_a_full_controller_is_a_named_condition_and_takes_what_fits(start_place):
+    boxes = [{"name": "box", "options": {"capacity": 2}, "doors": [{"number": 1, "name": "Room door"}]}]
+    room = [{"id": "room", "name": "Room", "doors": ["Room door"], "policy": "staff"}]
+    place = start_place(building(controllers=boxes, resources=room))
+    place.refresh()
+    outcome = place.reconcile()
+    assert len(place.cards()) == 2
+    assert len(outcome.failed) == 1
+    assert "full" in place.sync().trouble
+
+
+def test_a_controller_that_lost_its_memory_is_loaded_again(loaded):
+    before = loaded.cards()
+    loaded.box("POST", "forget")
+    assert loaded.cards() == {}
+    loaded.reconcile()
+    assert loaded.cards() == before
+
+
+def test_what_others_wrote_is_listed_and_never_touched(place):
+    foreign = {"doors": {"2": [[None, None]]}}
+    place.box("PUT", "cards/9999", foreign)
+    place.box("PUT", "cards/1001", foreign)  # a card that a booking wants, too
+    place.refresh()
+    outcome = place.reconcile()
+    assert place.cards()["9999"] == place.cards()["1001"] == foreign["doors"]
+    assert dict(UnmanagedCard.objects.values_list("number", "wanted")) == {"9999": False, "1001": True}
+    assert outcome.contested == {"1001"}
+    assert "did not write" in place.sync().trouble
+    place.box("DELETE", "cards/9999")
+    place.reconcile()
+    assert UnmanagedCard.objects.get().number == "1001"
+
+
+def test_after_a_crash_between_intent_and_outcome_the_entries_are_still_ours(place, monkeypatch):
+    place.refresh()
+
+    def crash(*_args, **_kwargs):
+        raise SystemError("the power went")
+
+    with monkeypatch.context() as patch, pytest.raises(SystemError):
+        patch.setattr(ledger, "close_round", crash)
+        place.reconcile()
+    assert len(place.cards()) == 3
+    assert set(ControllerCard.objects.values_list("state", flat=True)) == {State.PENDING}
+    outcome = place.reconcile()
+    assert not outcome.unmanaged
+    assert set(ControllerCard.objects.values_list("state", flat=True)) == {State.IN_STEP}
+    assert Entry.objects.filter(action="card.confirmed").count() == 3
+
+
+def test_a_controller_without_windows_is_served_at_the_edges(start_place):
+    place = start_place(building(bookings=[booking("b1", "+0d 10:00", "+0d 11:00", resource="attic")]))
+    place.refresh("attic")
+    place.reconcile("old")
+    assert set(place.cards("old")) == {"1003"}
+    lead = NOW + timedelta(minutes=45)
+    assert place.sync("old").next_edge_at == lead
+    for moment, inside in ((lead, True), (NOW + timedelta(minutes=130), False)):
+        with clock.stopped_at(moment):
+            before = place.sync("old").requested
+            passes.tick()
+            assert place.sync("old").requested > before
+            reconcile.reconcile_controller(place.sync("old").controller_id)
+            assert ("1001" in place.cards("old")) == inside
+    assert approvals.revocation_in_words(Controller.objects.get(name="old")) == "depends on the portal being up"
+
+
+def test_anyone_holds_the_door_unlocked_while_booked(start_place):
+    policies = [{"name": "staff", "admit": ["anyone"], "lead_minutes": 15, "grace_minutes": 10}]
+    place = start_place(building(policies=policies))
+    place.box("PUT", "holds", {"holds": {"2": [[None, None]]}})  # somebody else's
+    place.refresh()
+    place.reconcile()
+    ours = [["2026-03-10T02:00:00+00:00", "2026-03-10T03:00:00+00:00"]]
+    assert place.box("GET", "holds")["holds"] == {"1": ours, "2": [[None, None]]}
+    place.change(delete="b1")
+    place.refresh()
+    place.reconcile()
+    assert place.box("GET", "holds")["holds"] == {"2": [[None, None]]}
+    assert not ControllerHold.objects.exists()
+
+
+def test_a_dead_controller_is_suspended_with_a_reason_and_tried_again(loaded):
+    loaded.box("PUT", "faults", {"down": True})
+    for _ in range(SUSPEND_AFTER):
+        loaded.reconcile()
+    sync = loaded.sync()
+    assert sync.suspended_until > NOW
+    assert sync.trouble
+    assert reconcile.reconcile_controller(sync.controller_id) is None, "it is left alone"
+    assert loaded.reconcile("old") is not None, "others are not"
+    loaded.box("PUT", "faults", {})
+    with clock.stopped_at(sync.suspended_until):
+        assert reconcile.reconcile_controller(sync.controller_id).in_order
+    assert loaded.sync().suspended_until is None
+
+
+def many(count):
+    people = [{"email": f"p{n}@x.example", "name": f"P{n}", "cards": [{"number": f"{2000 + n}"}]} for n in range(count)]
+    attendees = [person["email"] for person in people]
+    return building(
+        cardholders=people, bookings=[booking("big", "+0d 10:00", "+0d 11:00", organizer="", attendees=attendees)]
+    )
+
+
+def test_taking_away_a_great_deal_waits_for_a_person_and_goes_ahead_on_their_word(start_place):
+    place = start_place(many(12))
+    place.refresh()
+    place.reconcile()
+    assert len(place.cards()) == 12
+    place.change(update="big", set={"attendees": ["p0@x.example"]})
+    place.refresh()
+    for _ in range(2):
+        outcome = place.reconcile()
+        assert len(outcome.held) == 11
+        assert len(place.cards()) == 12
+    sync = place.sync()
+    assert len(sync.held_plan["cards"]) == 11
+    assert "somebody approves" in sync.trouble
+    assert Entry.objects.filter(action="controller.reconcile", outcome="held").count() == 1
+    assert approvals.approve(ControllerSync.objects.all(), actor="ann") == 1
+    reconcile.reconcile_controller(sync.controller_id)
+    assert set(place.cards()) == {"2000"}
+    assert place.sync().held_plan is None
+    assert Entry.objects.filter(action="plan.approve", actor="ann").count() == 1
+
+
+def test_the_end_of_a_great_meeting_is_no_reason_for_alarm(start_place):
+    place = start_place(many(12))
+    place.refresh()
+    place.reconcile()
+    with clock.stopped_at(NOW + timedelta(hours=3)):
+        outcome = place.reconcile()
+        assert not outcome.held
+        assert place.cards() == {}
+
+
+def test_a_clock_that_is_off_is_set_right_and_shown(loaded):
+    loaded.box("PUT", "clock", {"time": (NOW + timedelta(minutes=5)).isoformat()})
+    loaded.reconcile()
+    assert abs(loaded.sync().clock_skew_seconds) > 60
+    loaded.reconcile()
+    assert abs(loaded.sync().clock_skew_seconds) < 5
+
+
+def test_bad_options_are_a_sentence_and_not_a_crash(loaded):
+    Controller.objects.filter(name="box").update(options={"url": "ftp://x"})
+    assert not loaded.reconcile().in_order
+    assert "url" in loaded.sync().trouble
+
+
+def test_a_disabled_controller_is_not_spoken_to(loaded):
+    Controller.objects.filter(name="box").update(enabled=False)
+    loaded.change(delete="b1")
+    loaded.refresh()
+    assert loaded.reconcile() is None
+    assert "1001" in loaded.cards()

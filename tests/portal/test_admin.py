@@ -1,0 +1,120 @@
+"""The admin, as each role sees it."""
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Group, User
+from django.urls import reverse
+
+from accessmap.models import Card, Cardholder
+from doorsync.models import Callback, ControllerCard, ControllerSync, ResourceSync
+from portal import roles
+from portal.audit.models import record
+
+CHANGE = {
+    roles.FACILITY_STAFF: {"accessmap.cardholder", "accessmap.resource", "doorsync.resourcesync"},
+    roles.SECURITY: set(),
+    roles.INTEGRATOR: {"accessmap.controller", "doorsync.controllersync"},
+    roles.ADMINISTRATOR: {"accessmap.cardholder", "accessmap.controller", "auth.user"},
+}
+
+
+@pytest.fixture
+def as_role(client, db):
+    def log_in(role):
+        user = User.objects.create_user(role, password="x", is_staff=True)
+        user.groups.add(Group.objects.get(name=role))
+        client.force_login(user)
+        return user
+
+    return log_in
+
+
+@pytest.mark.parametrize("role", roles.ROLES)
+def test_every_page_that_a_role_is_offered_opens(place, client, as_role, role):
+    place.refresh()
+    place.reconcile()
+    Callback.objects.create(body=b"\xff{", outcome="unreadable")
+    record(actor="ann", action="x", on=None)
+    user = as_role(role)
+    assert client.get(reverse("admin:index")).status_code == 200
+    seen = 0
+    for model, model_admin in admin.site._registry.items():
+        allowed = user.has_perm(f"{model._meta.app_label}.view_{model._meta.model_name}")
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        assert client.get(reverse(f"{name}_changelist")).status_code == (200 if allowed else 403), model
+        row = model._default_manager.first()
+        if allowed and row is not None:
+            assert client.get(reverse(f"{name}_change", args=[row.pk])).status_code == 200, model
+            seen += 1
+        may_change = model_admin.opts.label_lower in CHANGE[role]
+        if may_change:
+            assert user.has_perm(f"{model._meta.app_label}.change_{model._meta.model_name}")
+    assert seen > 10
+
+
+def test_security_reads_everything_and_changes_nothing(as_role):
+    user = as_role(roles.SECURITY)
+    assert all(permission.split(".")[1].startswith("view_") for permission in user.get_all_permissions())
+    assert user.has_perm("audit.view_entry")
+
+
+def test_card_numbers_are_masked_where_nobody_needs_them(place, client, as_role):
+    place.refresh()
+    place.reconcile()
+    as_role(roles.SECURITY)
+    row = ControllerCard.objects.get(number="1001")
+    for address in (
+        reverse("admin:doorsync_controllercard_changelist"),
+        reverse("admin:doorsync_controllercard_change", args=[row.pk]),
+        reverse("admin:audit_entry_changelist"),
+    ):
+        assert "1001" not in client.get(address).content.decode()
+
+
+def test_staff_have_a_controller_reconciled_and_security_cannot(place, client, as_role):
+    address = reverse("admin:doorsync_controllersync_changelist")
+    sync = ControllerSync.objects.get(controller__name="box")
+    press = {"action": "look_now", "_selected_action": [sync.pk]}
+    as_role(roles.SECURITY)
+    client.post(address, press)
+    assert ControllerSync.objects.get(pk=sync.pk).requested == sync.requested
+    as_role(roles.FACILITY_STAFF)
+    client.post(address, press)
+    assert ControllerSync.objects.get(pk=sync.pk).requested == sync.requested + 1
+
+
+def test_staff_enter_a_card_with_its_holder(client, as_role):
+    as_role(roles.FACILITY_STAFF)
+    answer = client.post(
+        reverse("admin:accessmap_cardholder_add"),
+        {
+            "name": "Mei",
+            "email": " mei@pier.example ",
+            "cards-TOTAL_FORMS": 1,
+            "cards-INITIAL_FORMS": 0,
+            "cards-0-number": "1001",
+            "cards-0-status": "active",
+            "membership_set-TOTAL_FORMS": 0,
+            "membership_set-INITIAL_FORMS": 0,
+        },
+    )
+    assert answer.status_code == 302, answer.content.decode()
+    assert Card.objects.get().cardholder == Cardholder.objects.get(email="mei@pier.example")
+
+
+def test_what_is_wrong_stands_in_a_sentence(place, client, as_role):
+    place.offision_fault("html")
+    place.refresh()
+    as_role(roles.SECURITY)
+    page = client.get(reverse("admin:doorsync_resourcesync_changelist")).content.decode()
+    assert "access was taken away" in page
+    assert ResourceSync.objects.exclude(trouble="").count() == 1
+
+
+def test_health_and_metrics_tell_a_monitor_and_nobody_else(client, db, settings):
+    assert client.get("/healthz", headers={"accept": "application/json"}).status_code == 500, "nobody ticks"
+    assert client.get("/metrics").status_code == 404
+    settings.METRICS_TOKEN = "t" * 20
+    assert client.get("/metrics", headers={"authorization": "Bearer wrong"}).status_code == 404
+    answer = client.get("/metrics", headers={"authorization": f"Bearer {'t' * 20}"})
+    assert b"portal_callbacks_refused_total" in answer.content
