@@ -5,22 +5,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pybreaker
-from django.utils.translation import gettext as _
 
 from portal.offision.asker import Asker
 from portal.offision.contract import Contract
 from portal.offision.operations import OperationName
 from portal.offision.reading import Reader
 from portal.offision.transport import Transport
-from portal.offision.types import (
-    Booking,
-    BookingList,
-    Information,
-    Resource,
-    SetAside,
-    Subscription,
-    Visit,
-)
+from portal.offision.types import BookingList, Information, Resource, Subscription, Visit
 
 BREAKER_FAILURES = 5
 BREAKER_SECONDS = 30
@@ -95,29 +86,31 @@ class OffisionClient:
         A record that cannot be read is set aside with its reason and stops no other. Raises NotFound for a
         resource that Offision does not know, and ValueError for days in the wrong order or too many.
         """
+        records, requests = self.raw_bookings(resource_id, first_day, last_day)
+        bookings, set_aside = self._reader.bookings(records, resource_id)
+        return BookingList(bookings=bookings, set_aside=set_aside, requests=requests)
+
+    def raw_bookings(self, resource_id: str, first_day: date, last_day: date) -> tuple[list[Any], int]:
+        """The records of `bookings` as received, and how many HTTP requests that took."""
         days = (last_day - first_day).days + 1
         if not 1 <= days <= MAX_DAYS:
             raise ValueError(f"Between 1 and {MAX_DAYS} days can be asked for, not {days}.")
-        asked: list[dict[str, str | None]]
+        spans = [(first_day, last_day)]
         if self._asker.operation("daily_bookings").uses("date"):
-            asked = [{"date": (first_day + timedelta(days=day)).isoformat()} for day in range(days)]
-        else:
-            asked = [{"from": first_day.isoformat(), "until": last_day.isoformat()}]
-        bookings: dict[str, Booking] = {}
-        set_aside: dict[tuple[str, str], SetAside] = {}
+            spans = [(day, day) for day in (first_day + timedelta(days=number) for number in range(days))]
+        records: list[Any] = []
         requests = 0
-        for values in asked:
-            records, made = self._asker.records("daily_bookings", {"resource_id": resource_id, **values})
+        for first, last in spans:
+            values: dict[str, str | None] = {
+                "resource_id": resource_id,
+                "date": first.isoformat(),
+                "from": first.isoformat(),
+                "until": last.isoformat(),
+            }
+            found, made = self._asker.records("daily_bookings", values)
+            records += found
             requests += made
-            for record in records:
-                read = self._reader.booking(record, resource_id)
-                if isinstance(read, Booking):
-                    if (other := bookings.get(read.id)) and _differs(other, read):
-                        set_aside[read.id, str(other.starts_at)] = _shadowed(other)
-                    bookings[read.id] = read  # the answer that came later is the fresher one
-                else:
-                    set_aside[read.record_id, read.raw] = read
-        return BookingList(bookings=tuple(bookings.values()), set_aside=tuple(set_aside.values()), requests=requests)
+        return records, requests
 
     def subscribe(self, callback_url: str, resource_id: str | None = None) -> Subscription:
         """Ask to be called at `callback_url` about one resource, or about all. Not repeated by itself."""
@@ -149,9 +142,9 @@ class OffisionClient:
         """Check the visitor out; the visit as it is then. Raises Refused, status_code 409, if not allowed."""
         return self._move("check_out", code)
 
-    def raw_records(self, name: OperationName, **values: str | None) -> list[Any]:
-        """The records of a list operation as received, from all its pages. For looking at a contract."""
-        return self._asker.records(name, values)[0]
+    def raw_records(self, name: OperationName) -> list[Any]:
+        """The records of "resources" or "subscriptions" as received. For looking at a contract."""
+        return self._asker.records(name)[0]
 
     def raw_record(self, name: OperationName, **values: str | None) -> Any:
         """The single record of an operation as received. For looking at a contract."""
@@ -163,19 +156,3 @@ class OffisionClient:
             self._asker.ask(name, {"code": code})
             return self.visit(code)
         return self._reader.visit(self._asker.record(name, {"code": code}), code, name)
-
-
-def _differs(one: Booking, other: Booking) -> bool:
-    return (one.starts_at, one.ends_at) != (other.starts_at, other.ends_at)
-
-
-def _shadowed(booking: Booking) -> SetAside:
-    return SetAside(
-        record_id=booking.id,
-        reason=_(
-            "Another booking has the same id and other times, and is used instead. If this is a series whose "
-            "meetings share an "
-            "id, make the contract's id differ, as in join('@', [id, startTime])."
-        ),
-        raw=booking.model_dump_json()[:2000],
-    )

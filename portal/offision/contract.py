@@ -76,6 +76,14 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
 
+def known_zone(name: str) -> ZoneInfo | None:
+    """The time zone of an IANA name, or None where there is none of that name."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # unknown, no possible name, the name of a directory
+        return None
+
+
 class Auth(_Part):
     """How the access token is sent: `Authorization: TOKEN`, or HTTP Basic with the token as user name."""
 
@@ -100,14 +108,11 @@ class Times(_Part):
 
     @model_validator(mode="after")
     def _known_zone(self) -> Self:
-        if self.naive != "site":
-            try:
-                ZoneInfo(self.naive)
-            except (ValueError, OSError):
-                raise ValueError(
-                    _('naive = "%(zone)s" is neither "site" nor a time zone such as "Asia/Hong_Kong"')
-                    % {"zone": self.naive}
-                ) from None
+        if self.naive != "site" and known_zone(self.naive) is None:
+            raise ValueError(
+                _('naive = "%(zone)s" is neither "site" nor a time zone such as "Asia/Hong_Kong"')
+                % {"zone": self.naive}
+            )
         return self
 
     def zone(self, site: ZoneInfo) -> ZoneInfo:

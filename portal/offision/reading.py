@@ -43,6 +43,21 @@ class Reader:
     contract: Contract
     zone: ZoneInfo
 
+    def bookings(self, records: list[Any], resource_id: str) -> tuple[tuple[Booking, ...], tuple[SetAside, ...]]:
+        """All records of the bookings of `resource_id`, each id once, the later read for the fresher; and the rest."""
+        bookings: dict[str, Booking] = {}
+        set_aside: dict[tuple[str, str], SetAside] = {}
+        for record in records:
+            read = self.booking(record, resource_id)
+            if isinstance(read, SetAside):
+                set_aside[read.record_id, read.raw] = read
+                continue
+            other = bookings.get(read.id)
+            if other and (other.starts_at, other.ends_at) != (read.starts_at, read.ends_at):
+                set_aside[other.id, str(other.starts_at)] = _shadowed(other)
+            bookings[read.id] = read
+        return tuple(bookings.values()), tuple(set_aside.values())
+
     def booking(self, record: Any, resource_id: str) -> Booking | SetAside:
         """One record of the bookings of `resource_id`; set aside with its reason if it does not fit."""
         fields = self.contract.operations["daily_bookings"].fields
@@ -166,6 +181,17 @@ class Reader:
                 _("The field %(field)s holds %(value)s, which is no time in the format %(format)s.")
                 % {"field": field, "value": excerpt(value)[:80], "format": self.contract.times.format}
             ) from None
+
+
+def _shadowed(booking: Booking) -> SetAside:
+    return SetAside(
+        record_id=booking.id,
+        reason=_(
+            "Another booking has the same id and other times, and is used instead. If this is a series whose "
+            "meetings share an id, make the contract's id differ, as in join('@', [id, startTime])."
+        ),
+        raw=booking.model_dump_json()[:MAX_RAW],
+    )
 
 
 def _misfit(operation: str, reason: Unreadable) -> str:

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
 
 from portal.offision.client import OffisionClient
-from portal.offision.errors import NotFound
+from portal.offision.errors import Never, NotFound
 from portal.offision.types import Subscription
 
 RENEW_BEFORE = timedelta(days=1)
@@ -25,10 +26,16 @@ def ensure_subscribed(
     """
     per_resource = client.contract.subscription.scope == "per_resource"
     existing = [found for found in client.subscriptions() if _same_url(found.callback_url, callback_url)]
-    report = []
+    report: list[str] = []
+    refused: list[Never] = []
     for resource_id in dict.fromkeys(resource_ids) if per_resource else [None]:
         ours = [found for found in existing if found.resource_id == resource_id]
-        report += _ensure_one(client, callback_url, resource_id, ours, now)
+        try:
+            report += _ensure_one(client, callback_url, resource_id, ours, now)
+        except Never as error:  # one that Offision no longer knows must not keep the others from being called
+            refused.append(error)
+    if refused:
+        raise refused[0]
     return report
 
 
@@ -53,6 +60,13 @@ def _ensure_one(
             client.unsubscribe(old.id)
         report.append(_("Ended subscription %(id)s, which was about to expire.") % {"id": old.id})
     return report
+
+
+def mask_url(url: str) -> str:
+    """A callback URL fit to be shown: without the secret in its path's last step, a query or a user."""
+    parts = urlsplit(url)
+    parent = parts.path.rstrip("/").rpartition("/")[0]
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parent}/…/"
 
 
 def _same_url(one: str, other: str) -> bool:
