@@ -154,5 +154,5 @@ def start_place(db, settings, doorbells):
 
 
 @pytest.fixture
-def place(start_place) -> Place:
+def place(start_place):
     return start_place(building())

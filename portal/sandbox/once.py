@@ -74,9 +74,9 @@ def _windows(held: Any) -> list[list[str | None]]:
     return list(held) if isinstance(held, list) else [[None, None]] if held else []
 
 
-def sync_seconds() -> dict[str, float | None]:
-    """Callback received -> its resource's controllers confirmed, over all confirmed callbacks."""
-    answered = Callback.objects.filter(refresh__confirmed_at__isnull=False).select_related("refresh")
+def sync_seconds(*, since: int = 0) -> dict[str, float | None]:
+    """Callback received -> its resource's controllers confirmed, over confirmed callbacks from a primary key on."""
+    answered = Callback.objects.filter(pk__gte=since, refresh__confirmed_at__isnull=False).select_related("refresh")
     took = sorted(
         max((c.refresh.confirmed_at - c.received_at).total_seconds(), 0.0)
         for c in answered
