@@ -177,7 +177,6 @@ class CallbackAdmin(ReadOnlyAdmin):
     list_filter = ["outcome"]
     list_select_related = ["resource", "refresh"]
     search_fields = ["named_resource"]
-    date_hierarchy = "received_at"
     fields = [
         "received_at",
         "remote_address",

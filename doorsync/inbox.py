@@ -10,13 +10,11 @@ import json
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import F
+from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from accessmap.models import Resource
 from doorsync import tasks
-from doorsync.models import Callback, PassState, ResourceSync, UnmappedResource
+from doorsync.models import Callback, PassState, UnmappedResource
 from portal import clock
 from portal.offision.configured import contract_from_settings
 
@@ -43,51 +41,59 @@ def signature_is_right(body: bytes, headers: Any) -> bool:
     )
 
 
-def receive(*, body: bytes, content_type: str, remote_address: str | None) -> Callback:
+# One statement, so one trip to the database and one commit stand between a call and its 202: where the resource has
+# been asked for already and no fetch has begun, the fetch to come is later than this call, and nothing more is asked.
+# Nobody is rung for while a worker is at it or a pause is kept; the tick does that afterwards.
+_STORE_AND_ASK = """
+    WITH room AS (
+        SELECT sync.id AS sync_id, sync.resource_id, sync.requested,
+               sync.claimed_until IS NOT NULL AND sync.claimed_until > %(now)s AS at_work,
+               sync.not_before IS NULL OR sync.not_before <= %(now)s AS rested,
+               sync.requested > sync.done AS behind
+        FROM accessmap_resource AS resource JOIN doorsync_resourcesync AS sync ON sync.resource_id = resource.id
+        WHERE resource.external_id = %(named)s
+    ), asked AS (
+        UPDATE doorsync_resourcesync AS sync
+        SET requested = sync.requested + 1, cause = 'callback',
+            woken_at = CASE WHEN room.rested AND NOT room.at_work THEN %(now)s ELSE sync.woken_at END
+        FROM room WHERE sync.id = room.sync_id AND (room.at_work OR NOT room.behind)
+        RETURNING room.rested AND NOT room.at_work AS ring
+    )
+    INSERT INTO doorsync_callback
+        (received_at, remote_address, content_type, body, outcome, note, named_resource, resource_id, generation)
+    SELECT %(now)s, %(remote_address)s, %(content_type)s, %(body)s, 'asked', '', %(named)s, room.resource_id,
+           room.requested + CASE WHEN asked.ring IS NULL THEN 0 ELSE 1 END
+    FROM room LEFT JOIN asked ON true
+    RETURNING resource_id, (SELECT ring FROM asked)
+"""
+
+
+def receive(*, body: bytes, content_type: str, remote_address: str | None) -> None:
     """Store one callback and ask for what it points at. What it says of bookings is not looked at."""
     named, note = _read(body)
-    callback = Callback(
-        body=body,
-        content_type=content_type[:200],
-        remote_address=remote_address,
-        named_resource=named,
-        note=note,
+    content_type = content_type[:200]
+    if named:
+        with connection.cursor() as cursor:
+            values = {
+                "now": clock.now(),
+                "named": named,
+                "body": body,
+                "content_type": content_type,
+                "remote_address": remote_address,
+            }
+            cursor.execute(_STORE_AND_ASK, values)
+            stored = cursor.fetchone()
+        if stored is not None:
+            resource_id, ring = stored
+            if ring:
+                tasks.refresh_resource.delay_on_commit(resource_id)
+            return
+    _ask_for_everything(
+        Callback(body=body, content_type=content_type, remote_address=remote_address, named_resource=named, note=note)
     )
-    resource = (
-        Resource.objects.filter(external_id=named).select_related("sync").only("id", "sync").first() if named else None
-    )
-    if resource is None:
-        return _ask_for_everything(callback)
-    callback.outcome = Callback.Outcome.ASKED
-    callback.resource_id = resource.pk
-    return _ask_for(callback, resource)
 
 
-def _ask_for(callback: Callback, resource: Resource) -> Callback:
-    now = clock.now()
-    try:
-        sync = resource.sync
-    except ResourceSync.DoesNotExist:
-        sync, _created = ResourceSync.objects.get_or_create(resource=resource)
-    claimed = sync.claimed_until is not None and sync.claimed_until > now
-    if sync.requested > sync.done and not claimed:
-        # Somebody has asked already and no fetch has begun: the one that comes will be later than this call.
-        callback.generation = sync.requested
-        callback.save(force_insert=True)
-        return callback
-    callback.generation = sync.requested + 1
-    ring = not claimed and (sync.not_before is None or sync.not_before <= now)
-    with transaction.atomic():
-        callback.save(force_insert=True)
-        ResourceSync.objects.filter(pk=sync.pk).update(
-            requested=F("requested") + 1, cause="callback", woken_at=now if ring else F("woken_at")
-        )
-    if ring:
-        tasks.refresh_resource.delay_on_commit(resource.pk)
-    return callback
-
-
-def _ask_for_everything(callback: Callback) -> Callback:
+def _ask_for_everything(callback: Callback) -> None:
     """Nobody can tell where to look: look everywhere, though not more often than full passes may run."""
     with transaction.atomic():
         if callback.named_resource:
@@ -99,7 +105,6 @@ def _ask_for_everything(callback: Callback) -> Callback:
             callback.outcome = Callback.Outcome.UNREADABLE
         callback.save(force_insert=True)
         PassState.objects.filter(pk=1, full_pass_wanted_at__isnull=True).update(full_pass_wanted_at=clock.now())
-    return callback
 
 
 def _read(body: bytes) -> tuple[str, str]:

@@ -248,7 +248,8 @@ class Callback(models.Model):
         UNKNOWN_RESOURCE = "unknown_resource", _("no such resource in the map")
         UNREADABLE = "unreadable", _("not readable; everything is looked at")
 
-    received_at = models.DateTimeField(_("received"), default=clock.now, db_index=True)
+    # Every index is paid for while Offision waits for its answer: there are no more than these.
+    received_at = models.DateTimeField(_("received"), default=clock.now)
     remote_address = models.GenericIPAddressField(_("from"), null=True)
     content_type = models.CharField(_("content type"), max_length=200, blank=True)
     body = models.BinaryField(_("body"))
@@ -259,12 +260,18 @@ class Callback(models.Model):
         Resource,
         on_delete=models.SET_NULL,
         null=True,
+        db_index=False,
         related_name="callbacks",
         verbose_name=_("resource"),
     )
     generation = models.BigIntegerField(null=True)
     refresh = models.ForeignKey(
-        Refresh, on_delete=models.SET_NULL, null=True, related_name="callbacks", verbose_name=_("answered by")
+        Refresh,
+        on_delete=models.SET_NULL,
+        null=True,
+        db_index=False,
+        related_name="callbacks",
+        verbose_name=_("answered by"),
     )
 
     class Meta:
@@ -276,7 +283,10 @@ class Callback(models.Model):
                 fields=["resource", "generation"],
                 condition=models.Q(refresh__isnull=True),
                 name="callbacks_unanswered",
-            )
+            ),
+            models.Index(
+                fields=["refresh"], condition=models.Q(refresh__isnull=False), name="callbacks_answered"
+            ),
         ]
 
     def __str__(self) -> str:

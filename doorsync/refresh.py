@@ -31,7 +31,7 @@ from portal.offision.types import Booking, BookingList
 log = structlog.get_logger(__name__)
 
 # Two looks at one resource keep this distance, so that a burst of calls is a few fetches.
-SETTLE = timedelta(seconds=0.5)
+SETTLE = timedelta(seconds=1)
 DAYS_BACK, DAYS_AHEAD = 1, 2
 # An answer with nothing in it at all is doubted from so many coming bookings on.
 EMPTY_IS_DOUBTED_FROM = 5
