@@ -239,7 +239,7 @@ class Transport:
             )
         if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise TryAgain(
-                _("Offision at %(host)s answered with HTTP %(status)d. It will be asked again.")
+                _("Offision at %(host)s answered with HTTP %(status)d. Asking again later may help.")
                 % {"host": self.host, "status": status},
                 retry_after=retry_after(response.headers.get("Retry-After")),
             )
@@ -267,7 +267,7 @@ class Transport:
         else:
             why = _("the connection failed or broke off (%(kind)s)") % {"kind": type(error).__name__}
         return TryAgain(
-            _("Offision at %(host)s could not be asked: %(why)s. It will be asked again.")
+            _("Offision at %(host)s could not be asked: %(why)s. Asking again later may help.")
             % {"host": self.host, "why": why}
         )
 

@@ -518,3 +518,14 @@ def test_tokens_that_are_not_used(make_client: MakeClient, token: str) -> None:
 def test_nothing_shows_the_token(client: OffisionClient) -> None:
     assert TOKEN not in repr(client) + repr(vars(client))
     assert client.time_zone == HONG_KONG
+
+
+def test_pages_that_end_too_soon_are_not_taken_for_the_whole(make_client: MakeClient, server: Server) -> None:
+    text = SHIPPED.read_text().replace('count = "data.pageCount"', 'total = "data.total"')
+    server.answers[BOOKINGS] = [
+        say({"data": {"items": [booking()], "total": 40}}),
+        say({"data": {"items": [], "total": 40}}),
+    ]
+    with pytest.raises(NotUnderstood, match="end before"):
+        make_client(contract=Contract.parse(text, name="total")).bookings("room-1", DAY, DAY)
+    assert len(server.seen) == 2
