@@ -83,7 +83,8 @@ class Story:
         self._people = list(
             Cardholder.objects.filter(cards__status="active").exclude(email="").distinct().order_by("pk")
         )
-        self._rooms = list(Resource.objects.filter(doors__isnull=False).distinct().order_by("pk"))
+        rooms = Resource.objects.filter(doors__isnull=False).select_related("policy")
+        self._rooms = list(rooms.distinct().order_by("pk"))
 
     def next(self) -> str:
         """Make something happen; what there is to say about it, or "" where nothing came of it."""
@@ -113,7 +114,7 @@ class Story:
             "who": organizer.name,
             "time": self._clock(start),
             "title": booking["title"],
-            "doors": self._doors(str(booking["id"]), took),
+            "doors": self._doors(room, str(booking["id"]), start, took),
         }
 
     def _move(self) -> str:
@@ -134,20 +135,27 @@ class Story:
             **self._of(booking),
             "before": self._clock(booking.starts_at),
             "after": self._clock(start),
-            "doors": self._doors(booking.external_id, took),
+            "doors": self._doors(booking.resource, booking.external_id, start, took),
         }
 
     def _cancel(self) -> str:
         booking = self._coming()
         if booking is None:
             return ""
-        before = self._cards(booking.external_id)[0]
+        before = self._cards(booking.external_id)
         took = self._change({"update": booking.external_id, "set": {"status": "cancelled"}})
-        return ngettext(
-            "%(room)s: %(who)s has cancelled “%(title)s” at %(time)s; %(n)d card lost that access (%(took).1f s)",
-            "%(room)s: %(who)s has cancelled “%(title)s” at %(time)s; %(n)d cards lost that access (%(took).1f s)",
-            before,
-        ) % {**self._of(booking), "time": self._clock(booking.starts_at), "n": before, "took": took}
+        words = {**self._of(booking), "time": self._clock(booking.starts_at), "n": before, "took": took}
+        if booking.resource.policy.admit_anyone:
+            sentence = _(
+                "%(room)s: %(who)s has cancelled “%(title)s”; the door stays locked at %(time)s (%(took).1f s)"
+            )
+        else:
+            sentence = ngettext(
+                "%(room)s: %(who)s has cancelled “%(title)s” at %(time)s; %(n)d card lost that access (%(took).1f s)",
+                "%(room)s: %(who)s has cancelled “%(title)s” at %(time)s; %(n)d cards lost that access (%(took).1f s)",
+                before,
+            )
+        return sentence % words
 
     def _arrive(self) -> str:
         """Somebody holds a card to a reader: mostly one who may pass, now and then one who may not."""
@@ -181,7 +189,7 @@ class Story:
         soon = StoredBooking.objects.filter(
             starts_at__gt=clock.now() + timedelta(minutes=20), status="confirmed", resource__in=self._rooms
         )
-        return soon.select_related("resource").order_by("?").first()
+        return soon.select_related("resource__policy").order_by("?").first()
 
     def _slot(self, room: Resource) -> datetime | None:
         """The start of a free hour in a room within the next hours, on the quarter."""
@@ -196,25 +204,30 @@ class Story:
                 return start
         return None
 
-    def _cards(self, booking_id: str) -> tuple[int, datetime | None]:
-        """How many cards a booking lets in at the doors, and from when."""
-        starts: dict[str, datetime] = {}
-        for number, desired in ControllerCard.objects.values_list("number", "desired"):
-            for held in desired.values():
-                for start, _end, causes in held:
-                    if f"booking:{booking_id}" in causes and start is not None:
-                        starts[number] = datetime.fromisoformat(start)
-        return len(starts), min(starts.values(), default=None)
+    def _cards(self, booking_id: str) -> int:
+        """How many cards a booking lets in at the doors."""
+        cause = f"booking:{booking_id}"
+        return len(
+            {
+                number
+                for number, desired in ControllerCard.objects.values_list("number", "desired")
+                if any(cause in causes for held in desired.values() for _start, _end, causes in held)
+            }
+        )
 
-    def _doors(self, booking_id: str, took: float) -> str:
-        count, start = self._cards(booking_id)
-        if start is None:
-            return _("; the door opens for nobody (%(took).1f s)") % {"took": took}
+    def _doors(self, room: Resource, booking_id: str, start: datetime, took: float) -> str:
+        if room.policy.admit_anyone:
+            return _("; door stands open to anyone from %(time)s (%(took).1f s)") % {
+                "time": self._clock(start),
+                "took": took,
+            }
+        count = self._cards(booking_id)
+        opens = start - timedelta(minutes=room.policy.lead_minutes)
         return ngettext(
             "; door opens for %(n)d card at %(time)s (%(took).1f s)",
             "; door opens for %(n)d cards at %(time)s (%(took).1f s)",
             count,
-        ) % {"n": count, "time": self._clock(start), "took": took}
+        ) % {"n": count, "time": self._clock(opens), "took": took}
 
     def _of(self, booking: StoredBooking) -> dict[str, str]:
         return {

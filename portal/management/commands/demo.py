@@ -1,6 +1,7 @@
 """`manage.py demo`: a building at work, or one building file played once."""
 
 import json
+import signal
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
@@ -32,6 +33,9 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         if options["json"] and not options["once"]:
             raise CommandError(_("--json goes with --once."))
+        # However it is asked to end, everything that it started ends first.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
         try:
             building = load_building(options["building"])
             if foreign := sorted({box.driver for box in building.controllers} - {"simulated"}):
