@@ -56,11 +56,11 @@ $(VENV)/.demo: requirements/sandbox.txt | $(filter var/%,$(UV))
 	@test -f $(VENV)/.dev -a ! $(VENV)/.dev -ot requirements/dev.txt || { \
 		echo "Installing what the demo needs into $(VENV) ..." && \
 		{ test -d $(VENV) || $(UV) venv --quiet --python $(PYTHON) $(VENV); } && \
-		$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/sandbox.txt; }
+		$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/sandbox.txt; }
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt | $(filter var/%,$(UV))
 	@echo "Installing what the tests need into $(VENV) ..."
 	@test -d $(VENV) || $(UV) venv --quiet --python $(PYTHON) $(VENV)
-	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements/dev.txt
 	@touch $@

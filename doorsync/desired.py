@@ -1,10 +1,10 @@
 """From the database to planning: what a controller should hold, and whom bookings admit that nobody can find."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Lower
 
 from accessmap.models import (
@@ -20,8 +20,6 @@ from accessmap.models import (
 from doorsync import planning
 from doorsync.models import StoredBooking, UnmappedResource
 
-_PREFETCH = ("policy__admit_levels", "policy__always_levels")
-
 
 def desired_for(controller: Controller, now: datetime) -> planning.Desired:
     """What the bookings, the map and the policies want this controller to hold at `now`."""
@@ -29,28 +27,27 @@ def desired_for(controller: Controller, now: datetime) -> planning.Desired:
     links = ResourceDoor.objects.filter(door__controller=controller).values_list("resource_id", "door__number")
     for resource_id, number in links:
         doors[resource_id].append(number)
-    resources = list(Resource.objects.filter(pk__in=doors).select_related("policy").prefetch_related(*_PREFETCH))
-    bookings = list(_bookings(resources, now))
+    policies = _policies(Resource.objects.filter(pk__in=doors))
+    bookings = _bookings(policies, now)
     return planning.plan(
-        [planning.PlannedResource(str(r.pk), tuple(sorted(doors[r.pk])), _policy(r.policy)) for r in resources],
-        [_booking(b) for b in bookings],
-        _people(resources, bookings),
+        [planning.PlannedResource(str(pk), tuple(sorted(doors[pk])), policy) for pk, policy in policies.items()],
+        bookings,
+        _people(policies, bookings),
         now=now,
     )
 
 
 def unmapped_emails(now: datetime) -> set[str]:
     """Emails that admitting bookings name and that lead to no active card, normalised; "" for a blank one."""
-    resources = Resource.objects.filter(doors__isnull=False).distinct()
-    resources = resources.select_related("policy").prefetch_related(*_PREFETCH)
-    policies = {r.pk: _policy(r.policy) for r in resources}
-    bookings = list(_bookings(resources, now))
-    people = _people(list(resources), bookings)
-    missing: set[str] = set()
-    for booking in bookings:
-        admitted = planning.admitted_emails(_booking(booking), policies[booking.resource_id])
-        missing.update(email for email in admitted if not people.by_email.get(email))
-    return missing
+    policies = _policies(Resource.objects.filter(doors__isnull=False).distinct())
+    bookings = _bookings(policies, now)
+    people = _people(policies, bookings)
+    return {
+        email
+        for booking in bookings
+        for email in planning.admitted_emails(booking, policies[int(booking.resource_id)])
+        if not people.by_email.get(email)
+    }
 
 
 def unmapped_resources() -> set[str]:
@@ -61,11 +58,10 @@ def unmapped_resources() -> set[str]:
     return {*unknown, *doorless}
 
 
-def _bookings(resources: Iterable[Resource], now: datetime) -> QuerySet[StoredBooking]:
-    # No grace is longer than this, so nothing that can still admit is left out.
-    return StoredBooking.objects.filter(
-        resource__in=[r.pk for r in resources], ends_at__gt=now - timedelta(minutes=MAX_LEAD_MINUTES)
-    )
+def _policies(resources: QuerySet[Resource]) -> dict[int, planning.Policy]:
+    """The policy of each resource, by primary key."""
+    rows = resources.select_related("policy").prefetch_related("policy__admit_levels", "policy__always_levels")
+    return {row.pk: _policy(row.policy) for row in rows}
 
 
 def _policy(policy: AccessPolicy) -> planning.Policy:
@@ -81,39 +77,44 @@ def _policy(policy: AccessPolicy) -> planning.Policy:
     )
 
 
-def _booking(booking: StoredBooking) -> planning.PlannedBooking:
-    return planning.PlannedBooking(
-        id=booking.external_id,
-        resource_id=str(booking.resource_id),
-        starts_at=booking.starts_at,
-        ends_at=booking.ends_at,
-        status=booking.status,
-        organizer=normal_email(booking.organizer_email),
-        attendees=tuple(normal_email(email) for email in booking.attendee_emails),
-    )
+def _bookings(resources: Iterable[int], now: datetime) -> list[planning.PlannedBooking]:
+    """The stored bookings of these resources (primary keys) that may still admit somebody."""
+    # No grace is longer than this, so nothing that can still admit is left out.
+    rows = StoredBooking.objects.filter(
+        resource__in=resources, ends_at__gt=now - timedelta(minutes=MAX_LEAD_MINUTES)
+    ).values_list("external_id", "resource_id", "starts_at", "ends_at", "status", "organizer_email", "attendee_emails")
+    return [
+        planning.PlannedBooking(
+            id=external_id,
+            resource_id=str(resource_id),
+            starts_at=starts_at,
+            ends_at=ends_at,
+            status=status,
+            organizer=normal_email(organizer),
+            attendees=tuple(normal_email(email) for email in attendees),
+        )
+        for external_id, resource_id, starts_at, ends_at, status, organizer, attendees in rows
+    ]
 
 
-def _people(resources: Iterable[Resource], bookings: Iterable[StoredBooking]) -> planning.People:
-    emails = {normal_email(e) for b in bookings for e in (b.organizer_email, *b.attendee_emails)} - {""}
-    levels = {level.name for r in resources for level in (*r.policy.admit_levels.all(), *r.policy.always_levels.all())}
-    by_email: dict[str, list[planning.PlannedCard]] = defaultdict(list)
-    by_level: dict[str, list[planning.PlannedCard]] = defaultdict(list)
-    cards = (
-        Card.objects.filter(status=CardStatus.ACTIVE)
-        .annotate(holder_email=Lower("cardholder__email"))
-        .filter(Q(holder_email__in=emails) | Q(cardholder__access_levels__name__in=levels))
-        .select_related("cardholder")
-        .prefetch_related("cardholder__access_levels")
-        .distinct()
-    )
-    for card in cards:
-        planned = planning.PlannedCard(card.number, card.valid_from, card.valid_until)
-        email = normal_email(card.cardholder.email)
-        if email:
-            by_email[email].append(planned)
-        for level in card.cardholder.access_levels.all():
-            by_level[level.name].append(planned)
+def _people(policies: Mapping[int, planning.Policy], bookings: Iterable[planning.PlannedBooking]) -> planning.People:
+    """The active cards of everybody whom these bookings or policies name."""
+    emails = {email for b in bookings for email in (b.organizer, *b.attendees)} - {""}
+    levels = {level for policy in policies.values() for level in policy.admit_levels | policy.always_levels}
+    active = Card.objects.filter(status=CardStatus.ACTIVE).order_by("number")
+    of_card = ("number", "valid_from", "valid_until")
+    named = active.annotate(email=Lower("cardholder__email")).filter(email__in=emails)
+    members = active.filter(cardholder__membership__access_level__name__in=levels)
     return planning.People(
-        {email: tuple(found) for email, found in by_email.items()},
-        {level: tuple(found) for level, found in by_level.items()},
+        _grouped(named.values_list("email", *of_card)),
+        _grouped(members.values_list("cardholder__membership__access_level__name", *of_card)),
     )
+
+
+def _grouped(
+    rows: Iterable[tuple[str, str, datetime | None, datetime | None]],
+) -> dict[str, tuple[planning.PlannedCard, ...]]:
+    found: dict[str, list[planning.PlannedCard]] = defaultdict(list)
+    for key, number, valid_from, valid_until in rows:
+        found[key].append(planning.PlannedCard(number, valid_from, valid_until))
+    return {key: tuple(cards) for key, cards in found.items()}

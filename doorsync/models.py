@@ -284,9 +284,7 @@ class Callback(models.Model):
                 condition=models.Q(refresh__isnull=True),
                 name="callbacks_unanswered",
             ),
-            models.Index(
-                fields=["refresh"], condition=models.Q(refresh__isnull=False), name="callbacks_answered"
-            ),
+            models.Index(fields=["refresh"], condition=models.Q(refresh__isnull=False), name="callbacks_answered"),
         ]
 
     def __str__(self) -> str:

@@ -17,7 +17,7 @@ RENEW_BEFORE = timedelta(days=1)
 def ensure_subscribed(
     client: OffisionClient, callback_url: str, resource_ids: Sequence[str], now: datetime
 ) -> list[str]:
-    """Make sure that Offision calls `callback_url`, and say what was done, a sentence each.
+    """Make sure that Offision calls `callback_url`, and say what was done, a sentence each; nothing where all stands.
 
     One subscription for all resources, or one for each of `resource_ids`, as the contract's scope says. One
     that exists is kept, unless it expires within a day of `now` (aware): then a new one is made before the
@@ -47,8 +47,8 @@ def _ensure_one(
     now: datetime,
 ) -> list[str]:
     what = _("resource %(id)s") % {"id": resource_id} if resource_id else _("all resources")
-    if lasting := [found for found in ours if found.expires_at is None or found.expires_at - now > RENEW_BEFORE]:
-        return [_("Kept subscription %(id)s for %(what)s.") % {"id": lasting[0].id, "what": what}]
+    if any(found.expires_at is None or found.expires_at - now > RENEW_BEFORE for found in ours):
+        return []
     made = client.subscribe(callback_url, resource_id)
     report = [_("Subscribed to %(what)s: subscription %(id)s.") % {"id": made.id, "what": what}]
     # Some servers lengthen the one they have: what carries the same id is not old.

@@ -22,7 +22,7 @@ from doorsync.models import Callback, ControllerSync, PassState, Refresh, Resour
 from portal import clock
 from portal.sandbox.building import Building
 from portal.sandbox.load import load_map
-from portal.sandbox.processes import Processes, StartError, free_port, start_portal
+from portal.sandbox.processes import Processes, StartError, free_port, start_web, start_worker
 
 log = structlog.get_logger(__name__)
 
@@ -102,30 +102,16 @@ def running(building: Building, path: Path, *, port: int = 0, static: bool = Fal
 
     Raises StartError.
     """
-    var = settings.VAR_DIR
     today = clock.now().astimezone(building.tz).date()
-    with Processes(var / "logs") as processes:
+    # The worker's work goes with its database: there is nothing that it should be given time to finish.
+    with Processes(settings.VAR_DIR / "logs", grace=0.5) as processes:
         serve = ["-m", "portal.sandbox.serve"]
-        processes.start(
-            "offision",
-            [*serve, "offision", "--building", str(path), "--today", str(today), "--token-env", "OFFISION_TOKEN"],
-            {},
-        )
-        processes.start("controllers", [*serve, "controllers", "--building", str(path)], {})
-        log.info("preparing the database")
-        call_command("migrate", verbosity=0)
-        if static:  # only a person with a browser needs the style sheets
-            call_command("collectstatic", interactive=False, verbosity=0)
+        file = ["--building", str(path)]
+        today_and_token = ["--today", str(today), "--token-env", "OFFISION_TOKEN"]
+        processes.start("offision", [*serve, "offision", *file, *today_and_token], {})
+        processes.start("controllers", [*serve, "controllers", *file], {})
         offision_url = f"http://127.0.0.1:{processes.port_of('offision')}"
         controllers_url = f"http://127.0.0.1:{processes.port_of('controllers')}"
-        load_map(
-            building,
-            controller_options={
-                box.name: {"url": f"{controllers_url}/controllers/{quote(box.name, safe='')}"}
-                for box in building.controllers
-                if box.driver == "simulated"
-            },
-        )
         web_port = free_port(port)
         portal_url = f"http://127.0.0.1:{web_port}"
         environment = {
@@ -134,7 +120,20 @@ def running(building: Building, path: Path, *, port: int = 0, static: bool = Fal
             "SITE_TIME_ZONE": building.site.timezone,
             "PORTAL_LOG_JSON": "0",
         }
-        start_portal(processes, web_port, environment)
+        log.info("preparing the database")
+        start_web(processes, web_port, environment)  # it needs its time, too, and no database before it is asked
+        call_command("migrate", verbosity=0)
+        start_worker(processes, environment)
+        if static:  # only a person with a browser needs the style sheets
+            call_command("collectstatic", interactive=False, verbosity=0)
+        load_map(
+            building,
+            controller_options={
+                box.name: {"url": f"{controllers_url}/controllers/{quote(box.name, safe='')}"}
+                for box in building.controllers
+                if box.driver == "simulated"
+            },
+        )
         place = Playground(building, today, portal_url, offision_url, controllers_url, processes)
         processes.wait_for("web", f"{portal_url}/admin/login/")
         log.info("web server, worker, pretend Offision and pretend controllers are up", portal=portal_url)

@@ -17,7 +17,6 @@ import requests
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-GRACE_SECONDS = 15
 START_SECONDS = 60
 
 
@@ -26,10 +25,14 @@ class StartError(RuntimeError):
 
 
 class Processes:
-    """Starts programs, and stops every one of them when the block is left. Their words go to files in `logs`."""
+    """Starts programs, and stops every one of them when the block is left. Their words go to files in `logs`.
 
-    def __init__(self, logs: Path) -> None:
+    They are asked to finish, and after `grace` seconds they and their children are ended.
+    """
+
+    def __init__(self, logs: Path, *, grace: float) -> None:
         self._logs = logs
+        self._grace = grace
         self._running: dict[str, subprocess.Popen[str]] = {}
 
     def __enter__(self) -> Self:
@@ -43,12 +46,12 @@ class Processes:
                 process.stdin.close()
             with suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + GRACE_SECONDS
+        deadline = time.monotonic() + self._grace
         for process in self._running.values():
             try:
                 process.wait(max(deadline - time.monotonic(), 0.1))
             except subprocess.TimeoutExpired:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)  # each leads a group of its own, see start()
                 process.wait()
 
     def start(self, name: str, arguments: list[str], environment: Mapping[str, str]) -> "subprocess.Popen[str]":
@@ -102,23 +105,28 @@ class Processes:
         return {"name": name, "log": "\n".join(["", *path.read_text().splitlines()[-15:]])}
 
 
-def start_portal(processes: Processes, port: int, environment: Mapping[str, str]) -> None:
-    """Start the portal itself: the web server on a port of 127.0.0.1, and a worker with beat."""
-    leashed = ["-m", "portal.sandbox.leashed"]
+LEASHED = ("-m", "portal.sandbox.leashed")
+
+
+def start_web(processes: Processes, port: int, environment: Mapping[str, str]) -> None:
+    """Start the portal's web server on a port of 127.0.0.1."""
     files = ["--static-path-route", "/static", "--static-path-mount", str(settings.STATIC_ROOT)]
     settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
     processes.start(
         "web",
         [
-            *leashed,
+            *LEASHED,
             *("granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--no-ws"),
             *("--workers", "1", "--blocking-threads", "4", *files, "portal.wsgi:application"),
         ],
         environment,
     )
-    processes.start(
-        "worker", [*leashed, "celery", "-A", "portal", "worker", "--beat", "--loglevel", "INFO"], environment
-    )
+
+
+def start_worker(processes: Processes, environment: Mapping[str, str]) -> None:
+    """Start a worker of the portal's, with beat."""
+    arguments = ["celery", "-A", "portal", "worker", "--beat", "--loglevel", "INFO"]
+    processes.start("worker", [*LEASHED, *arguments], environment)
 
 
 def free_port(wish: int = 0) -> int:

@@ -100,7 +100,8 @@ class Command(BaseCommand):
         if resources and not per_resource:
             raise CommandError(_("This contract subscribes to all resources at once. Leave --resource out."))
         url = callback_url()
-        for line in ensure_subscribed(client, url, resources, clock.now()):
+        done = ensure_subscribed(client, url, resources, clock.now())
+        for line in done or [_("Kept what there is: it is in order.")]:
             self.stdout.write(line)
         self.stdout.write(_("Offision calls %(url)s") % {"url": mask_url(url)})
 

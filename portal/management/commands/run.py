@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
-from portal.sandbox.processes import Processes, StartError, free_port, start_portal
+from portal.sandbox.processes import Processes, StartError, free_port, start_web, start_worker
 
 
 class Command(BaseCommand):
@@ -21,8 +21,9 @@ class Command(BaseCommand):
         if free_port(port) != port:
             raise CommandError(_("Port %(port)d is taken. Choose another one with --port.") % {"port": port})
         try:
-            with Processes(settings.VAR_DIR / "logs") as processes:
-                start_portal(processes, port, {})
+            with Processes(settings.VAR_DIR / "logs", grace=20) as processes:
+                start_web(processes, port, {})
+                start_worker(processes, {})
                 processes.wait_for("web", f"http://127.0.0.1:{port}/admin/login/")
                 self.stdout.write(_("The portal is at http://127.0.0.1:%(port)d/ – Ctrl-C ends it.") % {"port": port})
                 ended = processes.wait_for_the_first()
