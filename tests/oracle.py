@@ -5,7 +5,7 @@ It shares nothing with the portal: no planning, no merging, no models. A booking
 
 import copy
 import re
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 
@@ -36,7 +36,7 @@ def bookings_in_the_end(building):
 class Oracle:
     """Answers for one building on one day."""
 
-    def __init__(self, building, today: date):
+    def __init__(self, building, today):
         self.building = building
         self.today = today
         self.zone = ZoneInfo(building["site"]["timezone"])
