@@ -12,4 +12,4 @@ class PortalConfig(AppConfig):
         from portal import celery, roles  # noqa: F401
 
         # Django sends no signal for an app without models; the last one with some is sent when every table is there.
-        post_migrate.connect(roles.install, sender=apps.get_app_config("doorsync"))
+        post_migrate.connect(roles.install, sender=apps.get_app_config("visitors"))

@@ -11,7 +11,8 @@ SECURITY = gettext_noop("Security")
 INTEGRATOR = gettext_noop("Integrator")
 ADMINISTRATOR = gettext_noop("Administrator")
 
-_VIEW_MAP_AND_SYNC = Q(content_type__app_label__in=["accessmap", "doorsync"], codename__startswith="view_")
+_VIEW_MAP_AND_SYNC = Q(content_type__app_label__in=["accessmap", "doorsync", "visitors"], codename__startswith="view_")
+_TURNSTILES = Q(content_type__app_label="visitors", content_type__model="turnstile")
 _EVENTS = Q(content_type__model__endswith="event")  # pghistory's tables are read through the rows they tell of
 _MAP_OF_STAFF = Q(
     content_type__app_label="accessmap",
@@ -35,8 +36,8 @@ _LOG = Q(content_type__app_label="audit", codename="view_entry")
 ROLES: dict[str, Q] = {
     FACILITY_STAFF: _VIEW_MAP_AND_SYNC | _MAP_OF_STAFF | _ACT_ON_STATES,
     SECURITY: _VIEW_MAP_AND_SYNC | _LOG,
-    INTEGRATOR: _VIEW_MAP_AND_SYNC | _CONTROLLERS | _ACT_ON_STATES,
-    ADMINISTRATOR: Q(content_type__app_label__in=["accessmap", "doorsync", "auth"]) | _LOG,
+    INTEGRATOR: _VIEW_MAP_AND_SYNC | _CONTROLLERS | _TURNSTILES | _ACT_ON_STATES,
+    ADMINISTRATOR: Q(content_type__app_label__in=["accessmap", "doorsync", "visitors", "auth"]) | _LOG,
 }
 
 

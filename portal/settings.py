@@ -110,6 +110,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
+    "rest_framework_api_key",
     "axes",
     "django_prometheus",
     "django_structlog",
@@ -119,6 +120,7 @@ INSTALLED_APPS = [
     "portal.audit",
     "accessmap",
     "doorsync",
+    "visitors",
 ]
 
 MIDDLEWARE = [

@@ -12,6 +12,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("language/", set_language, name="set_language"),
+    path("api/visitors/", include("visitors.urls")),
     path("api/offision/", include("doorsync.urls")),
     path(
         "healthz",

@@ -1,4 +1,4 @@
-"""Load a building file's map into the database: people, doors, policies, resources."""
+"""Load a building file's map into the database: people, doors, policies, resources, turnstiles."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,6 +21,7 @@ from accessmap.models import (
 )
 from portal.audit.models import record
 from portal.sandbox.building import Building
+from visitors.models import Turnstile
 
 
 @transaction.atomic
@@ -62,6 +63,16 @@ def load_map(building: Building, *, controller_options: Mapping[str, Mapping[str
         ResourceDoor.objects.bulk_create(
             ResourceDoor(resource=resource, door=doors[name]) for name in dict.fromkeys(entry.doors)
         )
+    Turnstile.objects.bulk_create(
+        Turnstile(
+            site=site,
+            name=gate.name,
+            direction=gate.direction,
+            statuses_in=list(dict.fromkeys(gate.statuses_in)),
+            statuses_out=list(dict.fromkeys(gate.statuses_out)),
+        )
+        for gate in building.turnstiles
+    )
     record(actor="load_building", action="map.loaded", on=site)
     return site
 

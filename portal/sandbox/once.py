@@ -3,6 +3,7 @@
 import statistics
 from typing import Any
 
+import requests
 import structlog
 from django.utils.translation import gettext as _
 
@@ -10,6 +11,7 @@ from doorsync.desired import unmapped_emails, unmapped_resources
 from doorsync.models import Callback, ControllerSync, Refresh, ResourceSync
 from portal import clock
 from portal.sandbox.playground import NotConverged, Playground, quiet, trouble
+from visitors.models import Turnstile, TurnstileKey
 
 log = structlog.get_logger(__name__)
 
@@ -47,8 +49,35 @@ def play(place: Playground) -> dict[str, Any]:
         "unmapped": {"emails": sorted(unmapped_emails(now)), "resources": sorted(unmapped_resources())},
         "callbacks": {"received": Callback.objects.count(), "fetches": fetches},
         "sync_seconds": sync_seconds(),
-        "scans": [],
+        "scans": scan(place),
     }
+
+
+def scan(place: Playground) -> list[dict[str, Any]]:
+    """Ask the portal about each of the file's scans in order, as its turnstiles would."""
+    keys = {
+        gate.name: TurnstileKey.objects.create_key(name="demo", turnstile=gate)[1] for gate in Turnstile.objects.all()
+    }
+    answers = []
+    for asked in place.building.scans:
+        answer = requests.post(
+            f"{place.portal_url}/api/visitors/verify",
+            json={"code": asked.code, "direction": asked.direction},
+            headers={"Authorization": f"Api-Key {keys[asked.turnstile]}"},
+            timeout=10,
+        )
+        answer.raise_for_status()
+        said = answer.json()
+        answers.append(
+            {
+                "turnstile": asked.turnstile,
+                "code": asked.code,
+                "direction": asked.direction,
+                "decision": said["decision"],
+                "reasons": said["reasons"],
+            }
+        )
+    return answers
 
 
 def read_back(place: Playground) -> dict[str, list[dict[str, Any]]]:

