@@ -95,6 +95,9 @@ def write_intents(
 def close_round(sync: ControllerSync, desired: Desired | None, outcome: Round, *, not_before: datetime | None) -> None:
     """Write down what came of a round, in the log too, and give the controller back. News makes a report."""
     controller, now = sync.controller, clock.now()
+    # A fetch that asks for this controller at the same moment either comes before, and is confirmed here, or after,
+    # and sees that its generation is done. Without the lock it could fall between, and wait for ever.
+    ControllerSync.objects.select_for_update().get(pk=sync.pk)
     _close_cards(controller, outcome, now)
     _close_holds(controller, outcome)
     if outcome.read:

@@ -207,7 +207,8 @@ def _need_object(record: Any) -> None:
 
 
 def _need_same_code(named: str, asked: str) -> None:
-    if named and named.casefold() != asked.strip().casefold():
+    # Case counts: another spelling is another code, and may be somebody else's.
+    if named and named != asked.strip():
         raise Unreadable(_("The answer is about another registration code than the one asked for."))
 
 

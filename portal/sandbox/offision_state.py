@@ -49,7 +49,7 @@ class OffisionState:
             holder.email.strip().casefold(): holder.name for holder in building.cardholders if holder.email.strip()
         }
         self._bookings = {booking.id: booking for booking in building.bookings}
-        self._visits = {_code(visit.code): visit for visit in building.visits}
+        self._visits = {visit.code: visit for visit in building.visits}
         self._subscriptions: dict[str, Subscription] = {}
         self._numbers = itertools.count(1)
         self._sender = CallbackSender()
@@ -96,7 +96,7 @@ class OffisionState:
     def visit(self, code: str) -> dict[str, Any] | None:
         """A visit by its registration code, whatever its case; None for no such visit."""
         with self._lock:
-            visit = self._visits.get(_code(code))
+            visit = self._visits.get(code)
         return None if visit is None else self._visit_on_wire(visit)
 
     def _moment(self, text: str) -> datetime:
@@ -141,12 +141,12 @@ class OffisionState:
         """
         needed, becomes = _VISIT_MOVES[move]
         with self._lock:
-            visit = self._visits.get(_code(code))
+            visit = self._visits.get(code)
             if visit is None:
                 return None
             if visit.status != needed:
                 raise StateError(f"The visit is {visit.status}; {move} needs it to be {needed}.")
-            visit = self._visits[_code(code)] = visit.model_copy(update={"status": becomes})
+            visit = self._visits[code] = visit.model_copy(update={"status": becomes})
         return self._visit_on_wire(visit)
 
     # Subscriptions -----------------------------------------------------------------------------------
@@ -243,7 +243,3 @@ class OffisionState:
 
 def _delays(change: Change) -> list[float]:
     return {"lost": [], "once": [0.0], "twice": [0.0, 0.0], "late": [LATE_SECONDS]}[change.callback]
-
-
-def _code(code: str) -> str:
-    return code.strip().casefold()

@@ -232,7 +232,8 @@ def test_booking_requests_are_counted(offision: Client):
 
 
 def test_visits(offision: Client):
-    visit = offision("GET", f"{VISITS}/phx1").json()["data"]
+    assert offision("GET", f"{VISITS}/phx1").status_code == 404, "case counts"
+    visit = offision("GET", f"{VISITS}/PHX1").json()["data"]
     assert (visit["code"], visit["status"], visit["site"]) == ("PHX1", "expected", None)
     assert visit["validUntil"] == "2026-03-10T18:00:00+08:00"
     moves = ["check-out", "check-in", "check-in", "check-out", "check-in"]
