@@ -5,9 +5,14 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from portal.offision.configured import contract_from_settings
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 application = get_wsgi_application()
+
+# A contract that cannot be used is found out now, not by the first call that Offision makes.
+contract_from_settings()
 
 # Everything loaded so far lives as long as the process: take it out of the collector's rounds, whose pauses
 # would otherwise be the slowest answers.

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from portal import clock
 from portal.audit.models import Outcome, record
 from portal.offision.configured import client_from_settings
-from portal.offision.errors import ContractError, NotFound, NotUnderstood, OffisionError
+from portal.offision.errors import NotFound, NotUnderstood, OffisionError
 from portal.offision.types import Visit
 from visitors.codes import MalformedError, normalised
 from visitors.decision import Decision, Direction, Reason, decide
@@ -65,8 +65,6 @@ def _look_up(turnstile: Turnstile, read: str) -> tuple[Visit | None, Reason | No
         return None, Reason.UPSTREAM_MISMATCH, error.summary
     except OffisionError as error:
         return None, Reason.UPSTREAM_UNAVAILABLE, error.summary
-    except ContractError as error:
-        return None, Reason.UPSTREAM_UNAVAILABLE, str(error)
 
 
 def _write_down(answer: Verification, turnstile: Turnstile, decision: Decision) -> Verification:

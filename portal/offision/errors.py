@@ -65,5 +65,5 @@ class OperationAbsent(Never):
     """The contract does not say how to do this."""
 
 
-class ContractError(Exception):
+class ContractError(Never):
     """A contract file, or a setting of the connection, that cannot be used. The text names the key."""

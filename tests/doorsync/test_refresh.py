@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from accessmap.models import Resource
-from doorsync import approvals, passes
+from doorsync import approvals, passes, subscription
 from doorsync.models import (
     Callback,
     PassState,
@@ -18,6 +18,7 @@ from doorsync.models import (
 )
 from portal import clock
 from portal.audit.models import Entry
+from portal.offision.configured import client_from_settings
 from tests.places import NOW, booking, building
 
 FORTY = [booking(f"b{n}", f"+{n // 20}d {n % 20 + 2:02}:00", f"+{n // 20}d {n % 20 + 2:02}:50") for n in range(40)]
@@ -177,3 +178,13 @@ def test_a_full_pass_asks_for_everything_and_the_alarm_is_raised_and_taken_back(
         "convergence.late",
         "convergence.restored",
     ]
+
+
+def test_a_portal_that_nobody_told_where_offision_is_says_so(place, settings):
+    settings.OFFISION_URL = ""
+    client_from_settings.cache_clear()
+    assert place.refresh().outcome == Refresh.Outcome.FAILED
+    assert "OFFISION_URL" in place.room().trouble
+    passes.list_resources()
+    subscription.keep_subscribed()
+    assert "OFFISION_URL" in PassState.objects.get().subscription_trouble

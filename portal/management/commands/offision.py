@@ -15,7 +15,7 @@ from portal.offision.client import OffisionClient
 from portal.offision.configured import client_from_settings
 from portal.offision.contract import Contract
 from portal.offision.draft import draft_contract
-from portal.offision.errors import ContractError, OffisionError
+from portal.offision.errors import OffisionError
 from portal.offision.openapi import Document
 from portal.offision.subscription import ensure_subscribed, mask_url
 
@@ -53,8 +53,6 @@ class Command(BaseCommand):
             getattr(self, f"_{options['subcommand'].replace('-', '_')}")(options)
         except OffisionError as error:
             raise CommandError(error.summary) from error
-        except ContractError as error:
-            raise CommandError(str(error)) from error
 
     def _check(self, options: dict[str, Any]) -> None:
         client = client_from_settings()
