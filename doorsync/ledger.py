@@ -22,7 +22,7 @@ from doorsync.models import (
     UnmanagedCard,
 )
 from doorsync.planning import Desired, Permission, Window
-from doorsync.rounds import SUSPEND_AFTER, Round
+from doorsync.rounds import SUSPEND_AFTER, Round, door_name
 from portal import clock
 from portal.audit.models import Entry, Outcome, record
 
@@ -92,13 +92,15 @@ def write_intents(
 
 
 @transaction.atomic
-def close_round(sync: ControllerSync, desired: Desired | None, outcome: Round, *, not_before: datetime | None) -> None:
+def close_round(sync: ControllerSync, desired: Desired, outcome: Round, *, not_before: datetime | None) -> None:
     """Write down what came of a round, in the log too, and give the controller back. News makes a report."""
     controller, now = sync.controller, clock.now()
     # A fetch that asks for this controller at the same moment either comes before, and is confirmed here, or after,
     # and sees that its generation is done. Without the lock it could fall between, and wait for ever.
     ControllerSync.objects.select_for_update().get(pk=sync.pk)
-    _close_cards(controller, outcome, now)
+    trouble = _in_words(outcome)
+    new_trouble = trouble != sync.trouble
+    _close_cards(controller, desired, outcome, now, tell_refusals=new_trouble)
     _close_holds(controller, outcome)
     if outcome.read:
         _close_leftovers(controller, desired, outcome)
@@ -106,9 +108,7 @@ def close_round(sync: ControllerSync, desired: Desired | None, outcome: Round, *
     if outcome.in_order and not outcome.held:
         _confirm(sync, now)
     silent = 0 if outcome.reached else sync.unreachable + 1
-    trouble = _in_words(outcome)
-    news = outcome.done or outcome.holds_done or (trouble and trouble != sync.trouble)
-    if trouble and trouble != sync.trouble:
+    if trouble and new_trouble:
         record(
             actor="portal",
             action="controller.reconcile",
@@ -116,9 +116,11 @@ def close_round(sync: ControllerSync, desired: Desired | None, outcome: Round, *
             outcome=Outcome.HELD if outcome.in_order else Outcome.FAILED,
             reasons=[trouble],
         )
-    if news:
+    if outcome.done or outcome.holds_done or (trouble and new_trouble):
         _report(sync, outcome, trouble, now)
     suspended = silent >= SUSPEND_AFTER
+    # An approval is for one plan, once. One that was given while this round ran is not this round's to take away.
+    spent = sync.approved_digest and (outcome.in_order or not outcome.approval_stands)
     asking.finish(
         sync,
         answered=outcome.in_order,
@@ -130,18 +132,21 @@ def close_round(sync: ControllerSync, desired: Desired | None, outcome: Round, *
         next_edge_at=outcome.next_edge_at if outcome.read else sync.next_edge_at,
         succeeded_at=outcome.started_at if outcome.in_order else sync.succeeded_at,
         held_plan={"cards": sorted(outcome.held), "digest": outcome.digest} if outcome.held else None,
-        approved_digest=sync.approved_digest if outcome.approval_stands else "",
+        **({"approved_digest": ""} if spent else {}),
         firmware=outcome.firmware or sync.firmware,
         clock_skew_seconds=outcome.clock_skew if outcome.read else sync.clock_skew_seconds,
     )
 
 
-def _close_cards(controller: Controller, outcome: Round, now: datetime) -> None:
+def _close_cards(
+    controller: Controller, desired: Desired, outcome: Round, now: datetime, *, tell_refusals: bool
+) -> None:
     rows = ControllerCard.objects.filter(controller=controller)
     removed = [card for kind, card in outcome.done if kind == "removed"]
     written = [card for kind, card in outcome.done if kind != "removed"]
-    log = _log_entries(controller, outcome, now)
-    rows.filter(number__in=removed).delete()
+    log = _log_entries(controller, outcome, now, tell_refusals=tell_refusals)
+    # Without time windows a card is taken out between its windows, and is still the portal's.
+    rows.filter(number__in=removed).exclude(number__in=desired.cards).delete()
     rows.filter(number__in=written).update(state=State.IN_STEP, reason="", confirmed_at=now)
     for names, state in ((outcome.failed, State.FAILED), (outcome.unconfirmed, State.UNCONFIRMED)):
         for name, why in names.items():
@@ -151,6 +156,10 @@ def _close_cards(controller: Controller, outcome: Round, now: datetime) -> None:
 
 def _close_holds(controller: Controller, outcome: Round) -> None:
     rows = ControllerHold.objects.filter(controller=controller)
+    for row in rows:
+        for names, state in ((outcome.failed, State.FAILED), (outcome.unconfirmed, State.UNCONFIRMED)):
+            if why := names.get(door_name(row.door_number)):
+                rows.filter(pk=row.pk).update(state=state, reason=why)
     for door, held in outcome.holds_done.items():
         if held:
             rows.filter(door_number=door).update(state=State.IN_STEP, reason="")
@@ -165,10 +174,9 @@ def _close_holds(controller: Controller, outcome: Round) -> None:
         )
 
 
-def _close_leftovers(controller: Controller, desired: Desired | None, outcome: Round) -> None:
+def _close_leftovers(controller: Controller, desired: Desired, outcome: Round) -> None:
     """Forget cards that are wanted no more and that the controller no longer holds either."""
-    wanted = desired.cards.keys() if desired else set()
-    keep = {*wanted, *outcome.present, *outcome.held}
+    keep = {*desired.cards, *outcome.present, *outcome.held}
     ControllerCard.objects.filter(controller=controller).exclude(number__in=keep).delete()
 
 
@@ -240,8 +248,11 @@ def _in_words(outcome: Round) -> str:
     return " ".join(sentences)
 
 
-def _log_entries(controller: Controller, outcome: Round, now: datetime) -> list[Entry]:
-    """One entry for each card that was changed at the controller: whose, which doors, from when until when, why."""
+def _log_entries(controller: Controller, outcome: Round, now: datetime, *, tell_refusals: bool) -> list[Entry]:
+    """One entry for each card that was changed at the controller: whose, which doors, from when until when, why.
+
+    Refusals are told when they are news: a controller that keeps refusing is tried again and again.
+    """
     if not (outcome.done or outcome.failed):
         return []
     numbers = {card for _kind, card in outcome.done} | outcome.failed.keys()
@@ -266,7 +277,11 @@ def _log_entries(controller: Controller, outcome: Round, now: datetime) -> list[
 
     return [
         *(entry(f"card.{kind}", card, Outcome.DONE, []) for kind, card in outcome.done),
-        *(entry("card.refused", card, Outcome.FAILED, [why]) for card, why in outcome.failed.items() if card in people),
+        *(
+            entry("card.refused", card, Outcome.FAILED, [why])
+            for card, why in outcome.failed.items()
+            if card in people and tell_refusals
+        ),
     ]
 
 

@@ -295,6 +295,7 @@ class ControllerCard(models.Model):
     """What the portal means a controller to hold for a card, and whether it does.
 
     A row is made before the card is first written, so that after a crash the portal still knows the entry for its own.
+    As long as there is one, its controller can't be deleted: the card would stay in the box, and nobody would know.
     """
 
     class State(models.TextChoices):
@@ -304,7 +305,7 @@ class ControllerCard(models.Model):
         UNCONFIRMED = "unconfirmed", _("written, not confirmed")
 
     controller = models.ForeignKey(
-        Controller, on_delete=models.CASCADE, related_name="cards", verbose_name=_("controller")
+        Controller, on_delete=models.PROTECT, related_name="cards", verbose_name=_("controller")
     )
     number = models.CharField(_("card"), max_length=200)
     # {door number: [[from or null, until or null, [causes]], ...]}, times ISO 8601 in UTC
@@ -329,7 +330,7 @@ class ControllerHold(models.Model):
     """A door that the portal means to be held unlocked, or has once held so: its own to change."""
 
     controller = models.ForeignKey(
-        Controller, on_delete=models.CASCADE, related_name="holds", verbose_name=_("controller")
+        Controller, on_delete=models.PROTECT, related_name="holds", verbose_name=_("controller")
     )
     door_number = models.PositiveSmallIntegerField(_("door"))
     desired = models.JSONField(_("desired"), default=list)

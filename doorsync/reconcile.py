@@ -27,7 +27,7 @@ from doorsync.drivers.base import (
 )
 from doorsync.models import ControllerCard, ControllerSync
 from doorsync.planning import Desired, next_edge, windows
-from doorsync.rounds import SUSPEND_AFTER, Round
+from doorsync.rounds import SUSPEND_AFTER, Round, door_name
 from portal import clock
 
 log = structlog.get_logger(__name__)
@@ -146,10 +146,10 @@ def _changes(driver: Driver, cards: Diff[str], holds: Diff[int], *, held: frozen
 
     return [
         *(_Change("removed", c, {}, remove(c)) for c in sorted(cards.remove - held)),
-        *(_Change("held", f"door {d}", {}, hold(d, {}), d) for d in sorted(holds.remove)),
+        *(_Change("held", door_name(d), {}, hold(d, {}), d) for d in sorted(holds.remove)),
         *(_Change("updated", c, r, put(c, r)) for c, r in sorted(cards.update.items())),
         *(_Change("added", c, r, put(c, r)) for c, r in sorted(cards.add.items())),
-        *(_Change("held", f"door {d}", r, hold(d, r), d) for d, r in sorted({**holds.update, **holds.add}.items())),
+        *(_Change("held", door_name(d), r, hold(d, r), d) for d, r in sorted({**holds.update, **holds.add}.items())),
     ]
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Case, F, Value, When
 from django.utils.translation import gettext as _
 
 from accessmap.models import Controller
@@ -30,7 +30,7 @@ from portal.offision.types import Booking, BookingList
 
 log = structlog.get_logger(__name__)
 
-# Two looks at one resource keep this distance, so that a burst of calls is a few fetches.
+# In a burst of calls for one resource its fetches keep this distance, so that they are few.
 SETTLE = timedelta(seconds=1)
 DAYS_BACK, DAYS_AHEAD = 1, 2
 # An answer with nothing in it at all is doubted from so many coming bookings on.
@@ -110,7 +110,6 @@ def _take_in(sync: ResourceSync, found: BookingList, now: datetime) -> Refresh:
             _ask_controllers(refresh, changed=changed)
             if sync.approved:
                 record(actor="portal", action="bookings.believed", on=resource, reasons=[_("approved by staff")])
-        PassState.objects.filter(pk=1).exclude(offision_trouble="").update(offision_trouble="")
         _answer_callbacks(refresh)
         asking.finish(
             sync,
@@ -118,10 +117,14 @@ def _take_in(sync: ResourceSync, found: BookingList, now: datetime) -> Refresh:
             failures=0,
             trouble="",
             held_reason=reason,
-            approved=False,
+            # An approval that was given while this fetch ran is for the next one.
+            **({"approved": False} if sync.approved else {}),
             succeeded_at=sync.succeeded_at if reason else now,
-            not_before=clock.now() + SETTLE,
+            # Asked again while the fetch ran: that is a burst, and settles first.
+            not_before=Case(When(requested__gt=sync.requested, then=Value(clock.now() + SETTLE)), default=None),
         )
+    # Not in the transaction above: the tick locks this row first and resources after it.
+    PassState.objects.filter(pk=1).exclude(offision_trouble="").update(offision_trouble="")
     return refresh
 
 

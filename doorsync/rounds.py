@@ -13,6 +13,11 @@ from doorsync.drivers.base import Record
 SUSPEND_AFTER = 3
 
 
+def door_name(number: int) -> str:
+    """The name under which a door held unlocked stands in a round, where cards stand by their numbers."""
+    return f"door {number}"
+
+
 @dataclass
 class Round:
     FAILED: ClassVar[Promise] = _("%(n)d changes were refused: %(why)s")

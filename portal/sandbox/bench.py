@@ -79,8 +79,6 @@ def one_at_a_time(place: Playground) -> Iterator[Figure]:
         place.offision("change", {"create": _booking(f"lone-{number}", room, number, attendees)})
         place.wait_until(_("The callback"), functools.partial(_received, more))
         place.wait_until(_("The change"), quiet)
-        # The next change is to find the room settled, as most do.
-        time.sleep(0.6)
     took = sync_seconds(since=first)
     floor = _floor_of_one_change(place, room)
     how = f"{LONE_CHANGES} changes of one room, each after the one before was confirmed"

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db.models import ProtectedError
 
 from accessmap.models import Card, Controller
 from doorsync import approvals, ledger, passes, reconcile
@@ -251,3 +252,46 @@ def test_a_disabled_controller_is_not_spoken_to(loaded):
     loaded.refresh()
     assert loaded.reconcile() is None
     assert "1001" in loaded.cards()
+
+
+def test_an_approval_given_while_a_round_runs_is_not_lost(start_place, monkeypatch):
+    place = start_place(many(12))
+    place.refresh()
+    place.reconcile()
+    place.change(update="big", set={"attendees": []})
+    place.refresh()
+    place.reconcile()
+    real = ledger.close_round
+
+    def meanwhile(*args, **kwargs):
+        assert approvals.approve(ControllerSync.objects.all(), actor="ann") == 1
+        real(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, "close_round", meanwhile)
+        place.reconcile()
+    assert len(place.cards()) == 12
+    reconcile.reconcile_controller(place.sync().controller_id)
+    assert place.cards() == {}
+
+
+def test_a_controller_that_holds_cards_of_ours_cannot_be_deleted(loaded):
+    with pytest.raises(ProtectedError):
+        Controller.objects.get(name="box").delete()
+
+
+def test_a_controller_that_keeps_refusing_is_not_told_of_again_and_again(loaded):
+    loaded.box("PUT", "faults", {"refuse": True})
+    loaded.change(update="b1", set={"end": "+0d 12:00"})
+    loaded.refresh()
+    for _ in range(3):
+        loaded.reconcile()
+    assert Entry.objects.filter(action="card.refused").count() == 2, "one for each card"
+
+
+def test_a_door_that_could_not_be_held_unlocked_says_so(start_place):
+    place = start_place(building(policies=[{"name": "staff", "admit": ["anyone"]}]))
+    place.refresh()
+    place.box("PUT", "faults", {"refuse": True})
+    assert set(place.reconcile().failed) == {"door 1"}
+    assert ControllerHold.objects.get().state == State.FAILED
