@@ -56,7 +56,7 @@ def claim(rows: QuerySet[Row], now: datetime) -> Row | None:
     The row's `requested` is the generation to finish with.
     """
     token = uuid.uuid4()
-    taken = claimable(rows, now).update(claim=token, claimed_until=now + LEASE, started_at=now)
+    taken = claimable(rows, now).update(claim=token, claimed=F("requested"), claimed_until=now + LEASE, started_at=now)
     return rows.get(claim=token) if taken else None
 
 

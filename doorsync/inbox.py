@@ -38,21 +38,21 @@ def signature_is_right(body: bytes, headers: Mapping[str, str]) -> bool:
 
 
 # One statement, so one trip to the database and one commit stand between a call and its 202: where the resource has
-# been asked for already and no fetch has begun, the fetch to come is later than this call, and nothing more is asked.
+# been asked for already and that fetch has not begun, it will be later than this call, and nothing more is asked.
 # Nobody is rung for while a worker is at it or a pause is kept; the tick does that afterwards.
 _STORE_AND_ASK = """
     WITH room AS (
         SELECT sync.id AS sync_id, sync.resource_id, sync.requested,
                sync.claimed_until IS NOT NULL AND sync.claimed_until > %(now)s AS at_work,
                sync.not_before IS NULL OR sync.not_before <= %(now)s AS rested,
-               sync.requested > sync.done AS behind
+               sync.requested > CASE WHEN sync.claimed_until > %(now)s THEN sync.claimed ELSE sync.done END AS asked_for
         FROM accessmap_resource AS resource JOIN doorsync_resourcesync AS sync ON sync.resource_id = resource.id
         WHERE resource.external_id = %(named)s
     ), asked AS (
         UPDATE doorsync_resourcesync AS sync
         SET requested = sync.requested + 1, cause = 'callback',
             woken_at = CASE WHEN room.rested AND NOT room.at_work THEN %(now)s ELSE sync.woken_at END
-        FROM room WHERE sync.id = room.sync_id AND (room.at_work OR NOT room.behind)
+        FROM room WHERE sync.id = room.sync_id AND NOT room.asked_for
         RETURNING room.rested AND NOT room.at_work AS ring
     )
     INSERT INTO doorsync_callback

@@ -19,6 +19,7 @@ class Asked(models.Model):
     requested = models.BigIntegerField(_("requested"), default=1)
     done = models.BigIntegerField(_("done"), default=0)
     claim = models.UUIDField(null=True, editable=False)
+    claimed = models.BigIntegerField(default=0, editable=False, help_text=_("What was requested when it was claimed."))
     claimed_until = models.DateTimeField(
         null=True, editable=False, help_text=_("A worker that has not finished by then is taken to be dead.")
     )

@@ -31,7 +31,7 @@ from portal.offision.types import Booking, BookingList
 log = structlog.get_logger(__name__)
 
 # In a burst of calls for one resource its fetches keep this distance, so that they are few.
-SETTLE = timedelta(seconds=1)
+SETTLE = timedelta(seconds=1.5)
 DAYS_BACK, DAYS_AHEAD = 1, 2
 # An answer with nothing in it at all is doubted from so many coming bookings on.
 EMPTY_IS_DOUBTED_FROM = 5
