@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from doorsync import passes
+from doorsync import passes, tasks
 from doorsync.models import Callback, ControllerSync, PassState, Refresh, ResourceSync
 from portal import clock
 from portal.sandbox.building import Building
@@ -134,6 +134,7 @@ def running(building: Building, path: Path, *, port: int = 0, static: bool = Fal
                 if box.driver == "simulated"
             },
         )
+        tasks.tick.delay()  # so that the worker need not wait for beat's first
         place = Playground(building, today, portal_url, offision_url, controllers_url, processes)
         processes.wait_for("web", f"{portal_url}/admin/login/")
         log.info("web server, worker, pretend Offision and pretend controllers are up", portal=portal_url)

@@ -90,6 +90,13 @@ class Processes:
             time.sleep(0.05)
         raise StartError(_("%(name)s did not start: see %(log)s") % self._where(name))
 
+    def pause(self, name: str) -> None:
+        """Let a process and its children stand still until `resume`."""
+        os.killpg(self._running[name].pid, signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        os.killpg(self._running[name].pid, signal.SIGCONT)
+
     def dead(self) -> list[str]:
         """The names of the processes that have ended by themselves."""
         return [name for name, process in self._running.items() if process.poll() is not None]
