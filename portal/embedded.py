@@ -13,12 +13,13 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-START_TIMEOUT_SECONDS = 120
+from django.core.exceptions import ImproperlyConfigured
 
 
-class EmbeddedServerError(RuntimeError):
+class EmbeddedServerError(ImproperlyConfigured):
     """PostgreSQL could not be started; the text says why and what to do."""
 
 
@@ -61,6 +62,7 @@ def _start_keeper(directory: Path) -> tuple["subprocess.Popen[str]", str]:
         stderr=subprocess.PIPE,
         text=True,
         cwd=Path(__file__).resolve().parent.parent,
+        env={**os.environ, "TMPDIR": str(_own_temporary_folder())},
         # Ctrl-C in a terminal reaches the whole process group; the database must outlive those who use it.
         start_new_session=True,
     )
@@ -74,6 +76,18 @@ def _start_keeper(directory: Path) -> tuple["subprocess.Popen[str]", str]:
             f"Its own log is {directory / 'log'}. Set DATABASE_URL to use a server of your own."
         )
     return keeper, str(json.loads(line)["url"])
+
+
+def _own_temporary_folder() -> Path:
+    """Where the wheel keeps its lock, and its socket if the data's path is too long for one.
+
+    Its own choice is one lock in /tmp for all users of a machine, which the second one may not open.
+    """
+    folder = Path(tempfile.gettempdir()) / f"offision-access-portal-{os.geteuid()}"
+    folder.mkdir(mode=0o755, exist_ok=True)
+    if folder.stat().st_uid != os.geteuid():
+        raise EmbeddedServerError(f"{folder} belongs to somebody else. Set TMPDIR to a folder of your own.")
+    return folder
 
 
 def _forget_dead_holders(directory: Path) -> None:
