@@ -64,6 +64,8 @@ def configure_logging(*, json_lines: bool) -> None:
                 "celery.worker.strategy": {"level": "WARNING"},
                 "celery.beat": {"level": "WARNING"},
                 "axes": {"level": "WARNING"},
+                # Each retry; what came of them all is said by whoever asked.
+                "stamina": {"level": "ERROR"},
                 "django_structlog": {"level": "WARNING"},
                 "django.request": {"level": "ERROR"},
             },
