@@ -1,0 +1,46 @@
+"""A fetch and a reconciliation of the same controller at the same moment: neither may wait for the other for ever."""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+from django.db import connection
+
+from doorsync import ledger
+from doorsync.models import PassState, Refresh
+from tests.places import building
+
+
+def blocked() -> bool:
+    """Whether some connection to this database waits for another one's lock."""
+    with connection.cursor() as cursor:
+        # Not pg_stat_activity: that stays as it was first seen in a transaction.
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_fetch_that_falls_between_an_outcome_and_its_end_is_confirmed(start_place, monkeypatch):
+    PassState.objects.get_or_create(pk=1)  # another test with real commits may have emptied the tables
+    place = start_place(building())
+    place.refresh()
+    real = ledger._confirm
+    fetched: list[Future] = []
+
+    def fetch():
+        try:
+            return place.refresh().pk
+        finally:
+            connection.close()
+
+    def confirm_and_let_a_fetch_come(*args):
+        real(*args)
+        fetched.append(pool.submit(fetch))
+        while not (fetched[0].done() or blocked()):
+            pass
+
+    with ThreadPoolExecutor(1) as pool, monkeypatch.context() as patch:
+        patch.setattr(ledger, "_confirm", confirm_and_let_a_fetch_come)
+        place.reconcile()
+    answer = Refresh.objects.get(pk=fetched[0].result())
+    assert answer.outcome == Refresh.Outcome.UNCHANGED
+    assert answer.confirmed_at is not None
