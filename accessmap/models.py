@@ -4,6 +4,7 @@ These rows say how things are meant to be; `doorsync` makes the controllers foll
 map's revision (a database trigger, so bulk updates and raw SQL count too) and is kept in history (pghistory).
 """
 
+from datetime import datetime
 from zoneinfo import available_timezones
 
 import pghistory
@@ -186,6 +187,13 @@ class Card(models.Model):
 
     def __str__(self) -> str:
         return masked(self.number)
+
+    @classmethod
+    def usable(cls, now: datetime) -> models.QuerySet["Card"]:
+        """Active cards whose validity has not ended at `now` (aware)."""
+        return cls.objects.filter(
+            models.Q(valid_until__isnull=True) | models.Q(valid_until__gt=now), status=CardStatus.ACTIVE
+        )
 
 
 def masked(number: str) -> str:

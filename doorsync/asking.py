@@ -10,8 +10,10 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
+from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
@@ -84,6 +86,11 @@ def given_back(row: Asked) -> Iterator[None]:
             not_before=clock.now() + backoff(row.failures + 1),
         )
         raise
+
+
+def ring(task: Any, key: int) -> None:
+    """Wake a worker once this transaction is committed. A broker that is down is logged: the tick rings again."""
+    transaction.on_commit(partial(task.delay, key), robust=True)
 
 
 def due(rows: QuerySet[Row], now: datetime) -> QuerySet[Row]:

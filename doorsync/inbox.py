@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from doorsync import tasks
+from doorsync import asking, tasks
 from doorsync.models import Callback, PassState, UnmappedResource
 from portal import clock
 from portal.offision.configured import contract_from_settings
@@ -45,7 +45,7 @@ _STORE_AND_ASK = """
         SELECT sync.id AS sync_id, sync.resource_id, sync.requested,
                sync.claimed_until IS NOT NULL AND sync.claimed_until > %(now)s AS at_work,
                sync.not_before IS NULL OR sync.not_before <= %(now)s AS rested,
-               sync.requested > CASE WHEN sync.claimed_until > %(now)s THEN sync.claimed ELSE sync.done END AS asked_for
+               sync.requested > CASE WHEN sync.claim IS NOT NULL THEN sync.claimed ELSE sync.done END AS asked_for
         FROM accessmap_resource AS resource JOIN doorsync_resourcesync AS sync ON sync.resource_id = resource.id
         WHERE resource.external_id = %(named)s
     ), asked AS (
@@ -82,7 +82,7 @@ def receive(*, body: bytes, content_type: str, remote_address: str | None) -> No
         if stored is not None:
             resource_id, ring = stored
             if ring:
-                tasks.refresh_resource.delay_on_commit(resource_id)
+                asking.ring(tasks.refresh_resource, resource_id)
             return
     _ask_for_everything(
         Callback(body=body, content_type=content_type, remote_address=remote_address, named_resource=named, note=note)

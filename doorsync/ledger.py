@@ -60,7 +60,7 @@ def write_intents(
     """Note what is about to be written, so that after a crash it is still known for the portal's own."""
     new, changed = [], []
     for number, doors in desired.cards.items():
-        if number in cards.contested:
+        if number in cards.unmanaged:
             continue
         wanted = {str(door): [_as_json(p) for p in found] for door, found in sorted(doors.items())}
         pending = number in cards.add or number in cards.update

@@ -10,6 +10,7 @@ import structlog
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from accessmap.models import Card
 from doorsync import asking, ledger
 from doorsync.desired import desired_for
 from doorsync.diff import Diff, diff, revoked, too_many, without_lapsed
@@ -97,7 +98,9 @@ def _work(driver: Driver, sync: ControllerSync, desired: Desired, outcome: Round
         now=now,
     )
     outcome.unchanged = len(cards.unchanged)
-    outcome.unmanaged, outcome.contested = dict(cards.unmanaged), cards.contested
+    outcome.unmanaged = dict(cards.unmanaged)
+    # Wanted at any time, not only now: on a box without windows a card may be wanted tomorrow.
+    outcome.contested = frozenset(cards.unmanaged.keys() & desired.cards.keys())
     for card in cards.unchanged:
         if rows[card].state != ControllerCard.State.IN_STEP:
             outcome.done["confirmed", card] = wanted[card]  # written in a round that did not live to see it
@@ -123,6 +126,8 @@ def _hold_back(sync: ControllerSync, rows: Mapping[str, ControllerCard], desired
     """Keep a plan that would take too much away at once for a person to approve; the rest of it goes ahead."""
     before = ledger.promised(rows)
     lost = revoked(before, desired.cards.keys(), now=outcome.started_at)
+    # What the card itself forbids, being lost, returned, expired or gone, waits for nobody's approval.
+    lost &= set(Card.usable(outcome.started_at).filter(number__in=lost).values_list("number", flat=True))
     alive = sum(1 for doors in before.values() if without_lapsed(doors, outcome.started_at))
     if not too_many(revoked=len(lost), before=alive, limit=settings.HOLD_REVOCATIONS_OVER):
         return

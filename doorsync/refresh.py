@@ -77,11 +77,11 @@ def refresh_resource(resource_id: int) -> Refresh | None:
         return _take_in(sync, found, now)
 
 
-def _take_in(sync: ResourceSync, found: BookingList, now: datetime) -> Refresh:
+def _take_in(sync: ResourceSync, found: BookingList, now: datetime) -> Refresh | None:
     resource = sync.resource
     with transaction.atomic():
-        # Serialises with a second fetch whose claim came after ours lapsed.
-        ResourceSync.objects.select_for_update().get(pk=sync.pk)
+        if ResourceSync.objects.select_for_update().get(pk=sync.pk).claim != sync.claim:
+            return None  # our claim lapsed, and somebody has fetched since: what we hold is older than what is stored
         stored = {b.external_id: b for b in StoredBooking.objects.filter(resource=resource)}
         reason = "" if sync.approved else _doubt(stored.values(), found, sync, now)
         refresh = Refresh(
@@ -227,7 +227,7 @@ def _ask_controllers(refresh: Refresh, *, changed: bool) -> None:
         from doorsync import tasks  # the tasks call this service
 
         for sync in syncs:
-            tasks.reconcile_controller.delay_on_commit(sync.controller_id)
+            asking.ring(tasks.reconcile_controller, sync.controller_id)
 
 
 def _answer_callbacks(refresh: Refresh) -> None:

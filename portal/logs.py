@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django_structlog.middlewares import RequestMiddleware
 
 # What follows these in a path is a secret that a device or Offision cannot send in a header.
-_SECRET_PATHS = re.compile(r"(/api/offision/callbacks/)[^/\s?]+")
+_SECRET_PATHS = re.compile(r"(/api/offision/callbacks/)[^/\s?'\"\\]+")
 
 
 def redact(text: str) -> str:
@@ -25,8 +25,11 @@ class RequestLogMiddleware(RequestMiddleware):
         return redact(RequestMiddleware.format_request(request))
 
 
-def _redact_event(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
-    return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}
+class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
+    """Takes the secrets out of the finished line: they may come by way of any object that is shown in it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
 
 
 def configure_logging(*, json_lines: bool) -> None:
@@ -40,10 +43,10 @@ def configure_logging(*, json_lines: bool) -> None:
         structlog.stdlib.PositionalArgumentsFormatter(),
     ]
     renderers: list[Any] = (
-        [structlog.processors.format_exc_info, _redact_event, structlog.processors.JSONRenderer()]
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if json_lines
         # Plain tracebacks: the pretty ones print local variables, and some of those are secrets.
-        else [_redact_event, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        else [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     )
     logging.config.dictConfig(
         {
@@ -51,7 +54,7 @@ def configure_logging(*, json_lines: bool) -> None:
             "disable_existing_loggers": False,
             "formatters": {
                 "structured": {
-                    "()": structlog.stdlib.ProcessorFormatter,
+                    "()": RedactingFormatter,
                     "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
                     "foreign_pre_chain": shared,
                 }

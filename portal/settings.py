@@ -42,7 +42,11 @@ NEEDS_NO_SECRETS = {
 
 def secret(name: str, *, purpose: str) -> str:
     """Read a secret. Stops the start where it is missing, short, or one that stands in the documents."""
-    value = str(env.str(name, default=""))
+    return checked_secret(name, str(env.str(name, default="")), purpose=purpose)
+
+
+def checked_secret(name: str, value: str, *, purpose: str) -> str:
+    """The secret, if it can be used; else the start is stopped."""
     if DEMO or (len(sys.argv) > 1 and sys.argv[1] in NEEDS_NO_SECRETS):
         return value or MADE_UP + name.lower()
     if not value:
@@ -75,9 +79,8 @@ OFFISION_READ_TIMEOUT = env.float("OFFISION_READ_TIMEOUT", default=10.0)  # seco
 # The secrets that may stand in the callURL's path. The first is used for new subscriptions; the others still work,
 # so that a secret can be changed without missing a call.
 CALLBACK_SECRETS = [
-    part.strip()
+    checked_secret("OFFISION_CALLBACK_SECRET", part.strip(), purpose="the secret in the callURL's path")
     for part in secret("OFFISION_CALLBACK_SECRET", purpose="the secret in the callURL's path").split(",")
-    if part.strip()
 ]
 # The key of the callback's signature, where the contract says that callbacks are signed.
 CALLBACK_SIGNING_KEY = env.str("OFFISION_CALLBACK_SIGNING_KEY", default="")
