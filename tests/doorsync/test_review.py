@@ -1,0 +1,94 @@
+"""Faults that a review found, each once seen red."""
+
+import io
+import logging
+
+import structlog
+
+from accessmap.models import Card
+from doorsync import asking, inbox, tasks
+from doorsync import refresh as refreshing
+from doorsync.models import Callback, ResourceSync, StoredBooking
+from portal.logs import RedactingFormatter
+from tests.places import NOW, booking, building
+
+
+def test_the_secret_is_taken_out_of_whatever_a_log_line_shows():
+    class Request:
+        def __repr__(self):
+            return "<WSGIRequest: POST '/api/offision/callbacks/not-for-logs/'>"
+
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        RedactingFormatter(
+            structlog.processors.JSONRenderer(),
+            foreign_pre_chain=[lambda _logger, _name, event: {**event, "request": Request()}],
+        )
+    )
+    logger = logging.getLogger("test.redaction")
+    logger.addHandler(handler)
+    logger.error("Internal Server Error")
+    logger.removeHandler(handler)
+    assert "callbacks/***" in stream.getvalue()
+    assert "not-for-logs" not in stream.getvalue()
+
+
+def test_a_foreign_card_wanted_only_tomorrow_is_not_adopted(start_place):
+    place = start_place(building(bookings=[booking("b1", "+0d 15:00", "+0d 16:00", resource="attic")]))
+    place.box("PUT", "cards/1001", {"doors": {"1": True}}, name="old")
+    place.refresh("attic")
+    for _ in range(2):
+        assert place.reconcile("old").contested == {"1001"}
+    assert "1001" in place.cards("old")
+
+
+def test_a_fetch_whose_claim_has_lapsed_stores_nothing(place, monkeypatch):
+    place.refresh()
+    real = refreshing._take_in
+
+    def overtaken(sync, found, now):
+        ResourceSync.objects.filter(pk=sync.pk).update(claim=None)
+        return real(sync, found, now)
+
+    place.change(delete="b1")
+    monkeypatch.setattr(refreshing, "_take_in", overtaken)
+    assert place.refresh() is None
+    assert StoredBooking.objects.count() == 1
+
+
+def test_a_callback_after_a_claim_has_lapsed_still_gets_a_fetch(place):
+    rows = ResourceSync.objects.filter(resource__external_id="room")
+    asking.ask_at_once(rows)
+    slow = asking.claim(rows, NOW - 2 * asking.LEASE)
+    inbox.receive(body=b'{"resourceId": "room"}', content_type="", remote_address=None)
+    assert asking.finish(slow, answered=True)
+    assert place.room().requested > place.room().done
+
+
+def test_a_lost_card_waits_for_nobodys_approval(start_place):
+    people = [{"email": f"p{n}@x.example", "name": f"P{n}", "cards": [{"number": f"{2000 + n}"}]} for n in range(12)]
+    attendees = [person["email"] for person in people]
+    big = booking("big", "+0d 10:00", "+0d 11:00", organizer="", attendees=attendees)
+    place = start_place(building(cardholders=people, bookings=[big]))
+    place.refresh()
+    place.reconcile()
+    place.change(update="big", set={"attendees": []})
+    place.refresh()
+    assert len(place.reconcile().held) == 12
+    Card.objects.filter(number="2003").update(status="lost")
+    assert len(place.reconcile().held) == 11
+    assert "2003" not in place.cards()
+    assert len(place.cards()) == 11
+
+
+def test_a_call_is_taken_although_the_broker_is_down(place, monkeypatch):
+    monkeypatch.undo()
+
+    def down(*_args):
+        raise ConnectionError
+
+    monkeypatch.setattr(tasks.refresh_resource, "delay", down)
+    ResourceSync.objects.update(done=99, requested=99)
+    inbox.receive(body=b'{"resourceId": "room"}', content_type="", remote_address=None)
+    assert Callback.objects.count() == 1
