@@ -62,6 +62,12 @@ def claim(rows: QuerySet[Row], now: datetime) -> Row | None:
     return rows.get(claim=token) if taken else None
 
 
+def still_ours(row: Asked) -> bool:
+    """Whether a claim holds now. Who works on without it may undo what its heir has done."""
+    rows = type(row)._default_manager.filter(pk=row.pk, claim=row.claim)
+    return rows.filter(claimed_until__gt=clock.now()).exists()
+
+
 def finish(row: Asked, *, answered: bool, **changes: object) -> bool:
     """Give a claimed row back; `answered` says whether its generation is done. False if the claim had lapsed."""
     if answered:

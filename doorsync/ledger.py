@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 
 from accessmap.models import Card, Controller, Door, masked
 from doorsync import asking
@@ -97,7 +98,9 @@ def close_round(sync: ControllerSync, desired: Desired, outcome: Round, *, not_b
     controller, now = sync.controller, clock.now()
     # A fetch that asks for this controller at the same moment either comes before, and is confirmed here, or after,
     # and sees that its generation is done. Without the lock it could fall between, and wait for ever.
-    ControllerSync.objects.select_for_update().get(pk=sync.pk)
+    if ControllerSync.objects.select_for_update().get(pk=sync.pk).claim != sync.claim:
+        _close_overtaken(sync, outcome, now)
+        return
     trouble = _in_words(outcome)
     new_trouble = trouble != sync.trouble
     _close_cards(controller, desired, outcome, now, tell_refusals=new_trouble)
@@ -136,6 +139,21 @@ def close_round(sync: ControllerSync, desired: Desired, outcome: Round, *, not_b
         firmware=outcome.firmware or sync.firmware,
         clock_skew_seconds=outcome.clock_skew if outcome.read else sync.clock_skew_seconds,
     )
+
+
+def _close_overtaken(sync: ControllerSync, outcome: Round, now: datetime) -> None:
+    """The end of a round whose claim lapsed: what it wrote stays known for the portal's own, and is looked at again."""
+    Entry.objects.bulk_create(_log_entries(sync.controller, outcome, now, tell_refusals=True))
+    touched = {card for kind, card in outcome.done if kind != "removed"} | outcome.unconfirmed.keys()
+    ControllerCard.objects.bulk_create(
+        (
+            ControllerCard(controller=sync.controller, number=card, state=State.UNCONFIRMED, changed_at=now)
+            for card in touched
+            if not card.startswith(door_name(0)[:-1])
+        ),
+        ignore_conflicts=True,
+    )
+    ControllerSync.objects.filter(pk=sync.pk).update(requested=F("requested") + 1, woken_at=None)
 
 
 def _close_cards(
@@ -269,7 +287,7 @@ def _log_entries(controller: Controller, outcome: Round, now: datetime, *, tell_
             action=action,
             object_type=controller._meta.label,
             object_id=str(controller.pk),
-            object_label=f"{controller.name}: {people.get(card, '')} {masked(card)}",
+            object_label=f"{controller.name}: {people.get(card, '')} {masked(card)}"[:300],
             outcome=result,
             reasons=reasons,
             detail={"doors": {names.get(int(d), d): w for d, w in doors.items()}, "card": masked(card)},

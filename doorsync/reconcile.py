@@ -37,6 +37,7 @@ log = structlog.get_logger(__name__)
 BUDGET_SECONDS = 45
 # So many writes in a row without an answer, and the round is over: the controller has gone.
 GIVE_UP_AFTER = 3
+REFUSED_AGAIN_AFTER = timedelta(seconds=15)
 CLOCK_TOLERANCE = timedelta(minutes=1)
 LONGEST_SUSPENSION = timedelta(minutes=15)
 
@@ -107,10 +108,15 @@ def _work(driver: Driver, sync: ControllerSync, desired: Desired, outcome: Round
     if driver.capabilities.acts_at_edges:
         outcome.next_edge_at = next_edge(desired, now)
     _hold_back(sync, rows, desired, outcome)
+    if driver.capabilities.acts_at_edges and outcome.held:
+        # What is held was promised until some moment, too; nothing is held beyond that.
+        promises = ledger.promised({card: rows[card] for card in outcome.held})
+        edges = [w.end for doors in promises.values() for found in doors.values() for w in found if w.end]
+        outcome.next_edge_at = min([e for e in (*edges, outcome.next_edge_at) if e and e > now], default=None)
     ledger.write_intents(sync.controller, rows, desired, cards, holds, now=now)
     changes = _changes(driver, cards, holds, held=outcome.held)
     changes = _within_capacity(changes, actual, info.capacity, outcome)
-    _apply(changes, outcome)
+    _apply(changes, outcome, may_go_on=lambda: asking.still_ours(sync))
     if outcome.unconfirmed:
         _read_back(driver, changes, outcome)
 
@@ -176,7 +182,7 @@ def _within_capacity(changes: list[_Change], actual: Actual, capacity: int | Non
     return kept
 
 
-def _apply(changes: list[_Change], outcome: Round) -> None:
+def _apply(changes: list[_Change], outcome: Round, *, may_go_on: Callable[[], bool]) -> None:
     deadline = time.monotonic() + BUDGET_SECONDS
     silent = 0
     for position, change in enumerate(changes):
@@ -188,6 +194,9 @@ def _apply(changes: list[_Change], outcome: Round) -> None:
                 else _("Time was up; %(n)d changes wait for the next round.") % {"n": left}
             )
             outcome.reached = not silent
+            return
+        if not may_go_on():
+            outcome.trouble = _("This round took too long, and another one has taken its place.")
             return
         try:
             change.write()
@@ -232,7 +241,13 @@ def _finish(sync: ControllerSync, desired: Desired, outcome: Round) -> Round:
     if outcome.in_order:
         ledger.close_round(sync, desired, outcome, not_before=None)
         return outcome
-    not_before = now + asking.backoff(sync.failures + 1)
+    wait = asking.backoff(sync.failures + 1)
+    if outcome.reached:
+        # It answers: one card that it refuses must not make the others' changes, and edges, wait for minutes.
+        wait = min(wait, REFUSED_AGAIN_AFTER)
+    not_before = now + wait
+    if outcome.reached and outcome.next_edge_at is not None:
+        not_before = max(min(not_before, outcome.next_edge_at), now)
     if not outcome.reached and sync.unreachable + 1 >= SUSPEND_AFTER:
         beyond = sync.unreachable + 1 - SUSPEND_AFTER
         not_before = now + min(timedelta(seconds=30) * 2 ** min(beyond, 10), LONGEST_SUSPENSION)

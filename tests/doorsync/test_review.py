@@ -2,13 +2,17 @@
 
 import io
 import logging
+from datetime import timedelta
 
+import pytest
 import structlog
 
 from accessmap.models import Card
-from doorsync import asking, inbox, tasks
+from doorsync import asking, inbox, passes, reconcile, tasks
 from doorsync import refresh as refreshing
-from doorsync.models import Callback, ResourceSync, StoredBooking
+from doorsync.drivers.simulated import SimulatedDriver
+from doorsync.models import Callback, ControllerSync, ResourceSync, StoredBooking
+from portal import clock
 from portal.logs import RedactingFormatter
 from tests.places import NOW, booking, building
 
@@ -92,3 +96,49 @@ def test_a_call_is_taken_although_the_broker_is_down(place, monkeypatch):
     ResourceSync.objects.update(done=99, requested=99)
     inbox.receive(body=b'{"resourceId": "room"}', content_type="", remote_address=None)
     assert Callback.objects.count() == 1
+
+
+def test_a_round_that_was_overtaken_writes_nothing_more_and_is_looked_after(place):
+    place.refresh()
+    real = SimulatedDriver.put
+
+    def overtaken(driver, card, record):
+        real(driver, card, record)
+        ControllerSync.objects.filter(controller__name="box").update(claim=None, claimed_until=None)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SimulatedDriver, "put", overtaken)
+        place.reconcile()
+    assert len(place.cards()) == 1
+    sync = place.sync()
+    assert sync.requested > sync.done
+    assert place.reconcile().in_order
+    assert len(place.cards()) == 3
+
+
+def test_a_refused_card_does_not_make_an_edge_wait(start_place):
+    lead = {"bookings": [booking("b1", "+0d 09:16", "+0d 10:00", resource="attic")]}
+    place = start_place(building(**lead))
+    place.refresh("attic")
+    place.box("PUT", "faults", {"refuse": True}, name="old")
+    for _ in range(6):
+        place.reconcile("old")
+    assert place.sync("old").not_before <= NOW + timedelta(seconds=15)
+
+
+def test_what_is_held_is_not_held_beyond_its_own_end(start_place):
+    people = [{"email": f"p{n}@x.example", "name": f"P{n}", "cards": [{"number": f"{2000 + n}"}]} for n in range(12)]
+    attendees = [person["email"] for person in people]
+    big = booking("big", "+0d 09:00", "+0d 10:00", resource="attic", organizer="", attendees=attendees)
+    place = start_place(building(cardholders=people, bookings=[big]))
+    place.refresh("attic")
+    place.reconcile("old")
+    place.change(update="big", set={"status": "cancelled"})
+    place.refresh("attic")
+    assert len(place.reconcile("old").held) == 12
+    end = NOW + timedelta(minutes=70)
+    assert place.sync("old").next_edge_at == end
+    with clock.stopped_at(end):
+        passes.tick()
+        reconcile.reconcile_controller(place.sync("old").controller_id)
+    assert place.cards("old") == {}
