@@ -116,6 +116,7 @@ INSTALLED_APPS = [
     "rest_framework_api_key",
     "axes",
     "django_prometheus",
+    "health_check",
     "django_structlog",
     "pghistory",
     "pgtrigger",

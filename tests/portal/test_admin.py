@@ -6,8 +6,8 @@ from django.contrib.auth.models import Group, User
 from django.urls import reverse
 
 from accessmap.models import Card, Cardholder
-from doorsync.models import Callback, ControllerCard, ControllerSync, ResourceSync
-from portal import roles
+from doorsync.models import Callback, ControllerCard, ControllerSync, PassState, ResourceSync
+from portal import clock, roles
 from portal.audit.models import record
 
 CHANGE = {
@@ -109,6 +109,20 @@ def test_what_is_wrong_stands_in_a_sentence(place, client, as_role):
     page = client.get(reverse("admin:doorsync_resourcesync_changelist")).content.decode()
     assert "access was taken away" in page
     assert ResourceSync.objects.exclude(trouble="").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)  # the checks look from connections of their own
+@pytest.mark.parametrize("accept", ["*/*", "text/html", "application/json"])
+def test_health_answers_whoever_asks_and_however(client, accept):
+    """A monitor that names no form gets an answer, too: well while somebody ticks, unwell while nobody does."""
+    state, _created = PassState.objects.get_or_create(pk=1)
+    client.raise_request_exception = False
+    answers = []
+    for ticked_at in (None, clock.now()):
+        PassState.objects.filter(pk=state.pk).update(ticked_at=ticked_at)
+        answers.append(client.get("/healthz", headers={"accept": accept}))
+    assert [answer.status_code for answer in answers] == [500, 200]
+    assert all(b"Worker" in answer.content for answer in answers), "it names what it looked at"
 
 
 def test_health_and_metrics_tell_a_monitor_and_nobody_else(client, db, settings):
