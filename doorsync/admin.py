@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accessmap.models import masked
-from doorsync import approvals, asking
+from doorsync import approvals
 from doorsync.models import (
     Callback,
     ControllerCard,
@@ -43,11 +43,11 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 class StateAdmin(ReadOnlyAdmin):
     """For states that staff can act on. The actions ask for the model's own permissions."""
 
-    def may_act(self, request: HttpRequest) -> bool:
+    def has_act_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
 
-    def has_act_permission(self, request: HttpRequest) -> bool:
-        return self.may_act(request)
+    def has_approve_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(f"{self.opts.app_label}.approve_{self.opts.model_name}")
 
 
 class BehindFilter(admin.SimpleListFilter):
@@ -74,7 +74,7 @@ class ResourceSyncAdmin(StateAdmin):
     list_select_related = ["resource"]
     search_fields = ["resource__name", "resource__external_id"]
     actions = ["look_now", "believe"]
-    exclude = ["woken_at", "claim", "claimed_until"]
+    exclude = ["woken_at", "claim", "claimed_until", "claimed"]
 
     @admin.display(description=gettext_lazy("what is wrong"))
     def in_words(self, sync: ResourceSync) -> str:
@@ -82,10 +82,10 @@ class ResourceSyncAdmin(StateAdmin):
 
     @admin.action(description=gettext_lazy("Fetch the bookings now"), permissions=["act"])
     def look_now(self, request: HttpRequest, queryset: QuerySet[ResourceSync]) -> None:
-        asking.ask_at_once(queryset)
+        approvals.look(queryset.select_related("resource"), actor=request.user.get_username())
         self.message_user(request, _("They are fetched within seconds."))
 
-    @admin.action(description=gettext_lazy("Believe Offision's list, however little it shows"), permissions=["act"])
+    @admin.action(description=gettext_lazy("Take the list that is held for right"), permissions=["approve"])
     def believe(self, request: HttpRequest, queryset: QuerySet[ResourceSync]) -> None:
         count = approvals.believe(queryset, actor=request.user.get_username())
         self.message_user(
@@ -101,7 +101,7 @@ class ControllerSyncAdmin(StateAdmin):
     list_filter = [BehindFilter]
     list_select_related = ["controller"]
     search_fields = ["controller__name"]
-    actions = ["look_now", "approve"]
+    actions = ["look_now", "approve", "forget"]
     fields = [
         "controller",
         "in_words",
@@ -111,6 +111,7 @@ class ControllerSyncAdmin(StateAdmin):
         "failures",
         "suspended_until",
         "next_edge_at",
+        "serial",
         "firmware",
         "clock_skew_seconds",
         "held_cards",
@@ -131,16 +132,17 @@ class ControllerSyncAdmin(StateAdmin):
     def revocation(self, sync: ControllerSync) -> str:
         return approvals.revocation_in_words(sync.controller)
 
-    @admin.display(description=gettext_lazy("cards that would lose all access"))
+    @admin.display(description=gettext_lazy("cards that would lose doors"))
     def held_cards(self, sync: ControllerSync) -> str:
-        return ", ".join(masked(card) for card in (sync.held_plan or {}).get("cards", [])) or "–"
+        cards = dict.fromkeys(card for card, _door in (sync.held_plan or {}).get("pairs", []))
+        return ", ".join(masked(card) for card in cards) or "–"
 
     @admin.action(description=gettext_lazy("Reconcile now"), permissions=["act"])
     def look_now(self, request: HttpRequest, queryset: QuerySet[ControllerSync]) -> None:
-        asking.ask_at_once(queryset)
+        approvals.look(queryset.select_related("controller"), actor=request.user.get_username())
         self.message_user(request, _("They are reconciled within seconds."))
 
-    @admin.action(description=gettext_lazy("Approve the plan that is held"), permissions=["act"])
+    @admin.action(description=gettext_lazy("Approve the plan that is held"), permissions=["approve"])
     def approve(self, request: HttpRequest, queryset: QuerySet[ControllerSync]) -> None:
         count = approvals.approve(queryset, actor=request.user.get_username())
         self.message_user(
@@ -148,6 +150,23 @@ class ControllerSyncAdmin(StateAdmin):
             ngettext("%d plan approved.", "%d plans approved.", count) % count,
             messages.SUCCESS if count else messages.WARNING,
         )
+
+    @admin.action(description=gettext_lazy("The box was replaced: forget what it held"), permissions=["forget"])
+    def forget(self, request: HttpRequest, queryset: QuerySet[ControllerSync]) -> None:
+        count = approvals.forget_boxes(queryset, actor=request.user.get_username())
+        self.message_user(
+            request,
+            ngettext(
+                "%d box forgotten. If it still hangs somewhere, it goes on admitting the cards in it.",
+                "%d boxes forgotten. Where they still hang somewhere, they go on admitting the cards in them.",
+                count,
+            )
+            % count,
+            messages.WARNING,
+        )
+
+    def has_forget_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accessmap.change_controller")
 
 
 @admin.register(StoredBooking)
@@ -193,6 +212,10 @@ class CallbackAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("what came of it"))
     def what_came_of_it(self, callback: Callback) -> str:
         refresh = callback.refresh
+        if refresh is not None and not refresh.targets.exists():
+            return _("fetched (%(outcome)s); no door leads to this resource") % {
+                "outcome": refresh.get_outcome_display()
+            }
         if refresh is None:
             return _("waiting") if callback.resource_id else _("everything is looked at")
         if refresh.confirmed_at is None:
@@ -228,9 +251,16 @@ class ControllerCardAdmin(ReadOnlyAdmin):
 
 @admin.register(UnmanagedCard)
 class UnmanagedCardAdmin(ReadOnlyAdmin):
-    list_display = ["number", "controller", "wanted", "first_seen_at"]
+    list_display = ["masked_number", "controller", "wanted", "first_seen_at"]
     list_filter = ["controller", "wanted"]
     list_select_related = ["controller"]
+    search_fields = ["=number"]
+    exclude = ["number"]
+    readonly_fields = ["masked_number"]
+
+    @admin.display(description=gettext_lazy("card"))
+    def masked_number(self, row: UnmanagedCard) -> str:
+        return masked(row.number)
 
 
 @admin.register(Report)

@@ -1,23 +1,23 @@
 """What a person decides: a doubtful list is right, a plan that takes much away may go ahead."""
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from accessmap.models import Controller
 from doorsync import asking
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import BadOptions
-from doorsync.models import ControllerSync, ResourceSync
+from doorsync.models import ControllerCard, ControllerHold, ControllerSync, ResourceSync, UnmanagedCard
 from portal.audit.models import record
 
 
 @transaction.atomic
 def believe(rows: QuerySet[ResourceSync], *, actor: str) -> int:
-    """Take Offision's next list for these resources as it comes. How many were held."""
+    """Take it for right that these resources' held lists leave out what they do. How many were held."""
     held = list(rows.exclude(held_reason="").select_for_update(of=("self",)).select_related("resource"))
     chosen = ResourceSync.objects.filter(pk__in=[row.pk for row in held])
-    chosen.update(approved=True)
+    chosen.update(believed_ids=F("held_ids"))
     asking.ask_at_once(chosen)
     for row in held:
         record(actor=actor, action="bookings.approve", on=row.resource, reasons=[row.held_reason])
@@ -26,14 +26,51 @@ def believe(rows: QuerySet[ResourceSync], *, actor: str) -> int:
 
 @transaction.atomic
 def approve(rows: QuerySet[ControllerSync], *, actor: str) -> int:
-    """Let the plans held for these controllers go ahead, as they stand. How many were held."""
+    """Let what the plans held for these controllers take away be taken away. How many were held."""
     held = list(rows.filter(held_plan__isnull=False).select_for_update(of=("self",)).select_related("controller"))
     for row in held:
         assert row.held_plan is not None
-        ControllerSync.objects.filter(pk=row.pk).update(approved_digest=row.held_plan["digest"])
+        ControllerSync.objects.filter(pk=row.pk).update(approved=row.held_plan["pairs"])
         record(actor=actor, action="plan.approve", on=row.controller, reasons=[row.trouble])
     asking.ask_at_once(ControllerSync.objects.filter(pk__in=[row.pk for row in held]))
     return len(held)
+
+
+@transaction.atomic
+def forget_boxes(rows: QuerySet[ControllerSync], *, actor: str) -> int:
+    """Forget what the portal wrote into these controllers' boxes, which were replaced or are dead. How many.
+
+    Only where there is trouble or the controller is disabled: a box that answers is emptied by the portal itself. What
+    a forgotten box still holds it goes on to admit, and the portal no longer takes it for its own.
+    """
+    chosen = rows.filter(~Q(trouble="") | Q(controller__enabled=False), claim__isnull=True)
+    held = list(chosen.select_for_update(of=("self",)).select_related("controller"))
+    for row in held:
+        cards = ControllerCard.objects.filter(controller=row.controller)
+        count = cards.count()
+        cards.delete()
+        ControllerHold.objects.filter(controller=row.controller).delete()
+        UnmanagedCard.objects.filter(controller=row.controller).delete()
+        record(
+            actor=actor,
+            action="controller.forget",
+            on=row.controller,
+            reasons=[
+                _("%(n)d cards of serial number %(serial)s forgotten.") % {"n": count, "serial": row.serial or "?"}
+            ],
+        )
+    changed = ControllerSync.objects.filter(pk__in=[row.pk for row in held])
+    changed.update(serial="", held_plan=None, approved=[])
+    asking.ask_at_once(changed)
+    return len(held)
+
+
+def look(rows: QuerySet[ResourceSync] | QuerySet[ControllerSync], *, actor: str) -> None:
+    """Have these fetched or reconciled now, on a person's word."""
+    asking.ask_at_once(rows)
+    for row in rows:
+        what = row.resource if isinstance(row, ResourceSync) else row.controller
+        record(actor=actor, action="look.now", on=what)
 
 
 def revocation_in_words(controller: Controller) -> str:

@@ -29,13 +29,25 @@ RING_AGAIN = timedelta(seconds=5)
 
 
 def ask_resources(resources: Iterable[int], *, cause: str) -> None:
-    """Ask for a fresh look at the bookings of these resources (primary keys). The tick rings."""
-    ResourceSync.objects.filter(resource__in=resources).update(requested=F("requested") + 1, cause=cause, woken_at=None)
+    """Ask for a fresh look at the bookings of these resources (primary keys). The tick rings.
+
+    Whoever asks for resources and controllers in one transaction asks for the resources first, as a fetch does.
+    """
+    rows = ResourceSync.objects.filter(resource__in=resources)
+    _in_order(rows).update(requested=F("requested") + 1, cause=cause, woken_at=None)
 
 
 def ask_controllers(controllers: Iterable[int]) -> None:
     """Ask for these controllers (primary keys) to be reconciled. The tick rings."""
-    ControllerSync.objects.filter(controller__in=controllers).update(requested=F("requested") + 1, woken_at=None)
+    rows = ControllerSync.objects.filter(controller__in=controllers)
+    _in_order(rows).update(requested=F("requested") + 1, woken_at=None)
+
+
+def _in_order(rows: QuerySet[Row]) -> QuerySet[Row]:
+    """The rows, locked in the order in which everybody locks them, so that no two wait for each other."""
+    with transaction.atomic():
+        keys = list(rows.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
+    return rows.model._default_manager.filter(pk__in=keys)
 
 
 def ask_at_once(rows: QuerySet[Row]) -> None:

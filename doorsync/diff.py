@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from doorsync.drivers.base import Record
-from doorsync.planning import Window
+from doorsync.planning import ALWAYS, Permission, windows
 
 Key = TypeVar("Key", bound=Hashable)
+Pair = tuple[str, int]  # card, door number
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +49,38 @@ def without_lapsed(record: Record, now: datetime) -> Record:
     return {door: found for door, found in alive.items() if found}
 
 
-def revoked(
-    before: Mapping[str, Mapping[int, tuple[Window, ...]]], wanted: Set[str], *, now: datetime
-) -> frozenset[str]:
-    """Cards that were promised admission from now on and are wanted nowhere any more.
+def alive(permissions: Mapping[int, tuple[Permission, ...]], now: datetime) -> dict[int, tuple[Permission, ...]]:
+    """The doors at which these permissions can still admit anybody, and how."""
+    found = {door: tuple(p for p in some if not p.window.lapsed(now)) for door, some in permissions.items()}
+    return {door: some for door, some in found.items() if some}
 
-    A card whose windows merely ran out is not among them: the end of a large meeting is no reason for alarm.
+
+def revoked(
+    before: Mapping[str, Mapping[int, tuple[Permission, ...]]], wanted: Mapping[str, Set[int]], *, now: datetime
+) -> frozenset[Pair]:
+    """The (card, door) that were promised from now on and are wanted no more; `wanted`: doors by card.
+
+    A permission whose windows merely ran out is not among them: the end of a large meeting is no reason for alarm.
+    Nor is a card that gains another door at the same time: its meeting moved.
     """
-    return frozenset(card for card, doors in before.items() if card not in wanted and without_lapsed(doors, now))
+    found = set()
+    for card, doors in before.items():
+        promised, now_wanted = alive(doors, now).keys(), wanted.get(card, set())
+        if not now_wanted - promised:
+            found |= {(card, door) for door in promised - now_wanted}
+    return frozenset(found)
+
+
+def at_stake(before: Mapping[str, Mapping[int, tuple[Permission, ...]]], *, now: datetime) -> frozenset[Pair]:
+    """The (card, door) promised for certain times: of these a wrong list could take too many away."""
+    return frozenset(
+        (card, door)
+        for card, doors in before.items()
+        for door, some in alive(doors, now).items()
+        if windows(some) != (ALWAYS,)
+    )
 
 
 def too_many(*, revoked: int, before: int, limit: int) -> bool:
-    """Whether so many cards lose everything at once that a person should approve it."""
+    """Whether so much is taken away at once that a person should approve it."""
     return revoked > limit and 2 * revoked > before

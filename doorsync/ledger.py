@@ -3,16 +3,17 @@
 The ledger is how the portal knows its own entries from others', also after a crash between the two.
 """
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence, Set
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
-from accessmap.models import Card, Controller, Door, masked
+from accessmap.models import Card, Controller, Door, Resource, masked
 from doorsync import asking
 from doorsync.diff import Diff
+from doorsync.drivers.base import Actual, Record
 from doorsync.models import (
     ControllerCard,
     ControllerHold,
@@ -22,12 +23,16 @@ from doorsync.models import (
     Report,
     UnmanagedCard,
 )
-from doorsync.planning import Desired, Permission, Window
-from doorsync.rounds import SUSPEND_AFTER, Round, door_name
+from doorsync.planning import Permission, Window
+from doorsync.rounds import SUSPEND_AFTER, Round, door_name, is_door
 from portal import clock
 from portal.audit.models import Entry, Outcome, record
 
 State = ControllerCard.State
+
+_TROUBLED = (State.FAILED, State.UNCONFIRMED)
+# A write of which nobody knows whether it arrived may yet be carried out for so long.
+WATCHED_FOR = timedelta(hours=1)
 
 
 def load(controller: Controller) -> dict[str, ControllerCard]:
@@ -35,36 +40,54 @@ def load(controller: Controller) -> dict[str, ControllerCard]:
     return {row.number: row for row in ControllerCard.objects.filter(controller=controller)}
 
 
-def owned_holds(controller: Controller) -> set[int]:
-    """The doors whose being held unlocked is the portal's affair."""
-    return set(ControllerHold.objects.filter(controller=controller).values_list("door_number", flat=True))
+def owned_holds(controller: Controller) -> dict[int, str]:
+    """The doors whose being held unlocked is the portal's affair, and how it stands with that (State)."""
+    return dict(ControllerHold.objects.filter(controller=controller).values_list("door_number", "state"))
 
 
-def promised(rows: Mapping[str, ControllerCard]) -> dict[str, dict[int, tuple[Window, ...]]]:
+def promised(rows: Mapping[str, ControllerCard]) -> dict[str, dict[int, tuple[Permission, ...]]]:
     """What each card was last meant to be admitted to."""
     return {
-        number: {int(door): tuple(_window(w) for w in found) for door, found in row.desired.items()}
+        number: {int(door): tuple(_permission(p) for p in found) for door, found in row.desired.items()}
         for number, row in rows.items()
     }
 
 
+def in_doubt(controller: Controller, rows: Mapping[str, ControllerCard]) -> set[str]:
+    """The cards, and doors held unlocked, with which the last round had trouble; by their names in a Round."""
+    holds = ControllerHold.objects.filter(controller=controller, state__in=_TROUBLED)
+    doors = {door_name(number) for number in holds.values_list("door_number", flat=True)}
+    return doors | {number for number, row in rows.items() if row.state in _TROUBLED}
+
+
+def as_written(controller: Controller, rows: Mapping[str, ControllerCard]) -> Actual:
+    """What a controller that can't be asked must hold by what was written there. Where a write is in doubt, an entry
+    that equals none, so that it is written again."""
+    cards = {n: _record(row.written) if row.state == State.IN_STEP else {} for n, row in rows.items()}
+    known = {n for n, row in rows.items() if row.state != State.IN_STEP or row.written}
+    holds = ControllerHold.objects.filter(controller=controller)
+    return Actual(
+        cards={number: cards[number] for number in known},
+        holds={
+            row.door_number: tuple(_window(w) for w in row.desired) if row.state == State.IN_STEP else ()
+            for row in holds
+        },
+    )
+
+
 @transaction.atomic
 def write_intents(
-    controller: Controller,
-    rows: Mapping[str, ControllerCard],
-    desired: Desired,
-    cards: Diff[str],
-    holds: Diff[int],
-    *,
-    now: datetime,
+    controller: Controller, rows: Mapping[str, ControllerCard], outcome: Round, cards: Diff[str], holds: Diff[int]
 ) -> None:
     """Note what is about to be written, so that after a crash it is still known for the portal's own."""
+    now = outcome.started_at
     new, changed = [], []
-    for number, doors in desired.cards.items():
+    for number, doors in outcome.desired.cards.items():
         if number in cards.unmanaged:
             continue
         wanted = {str(door): [_as_json(p) for p in found] for door, found in sorted(doors.items())}
-        pending = number in cards.add or number in cards.update
+        # Without time windows a card is taken out between its windows.
+        pending = number in cards.add or number in cards.update or number in cards.remove
         state = State.PENDING if pending else State.IN_STEP
         row = rows.get(number)
         if row is None:
@@ -75,6 +98,13 @@ def write_intents(
             row.desired, row.state, row.changed_at = wanted, state, now
             if state == State.IN_STEP:
                 row.reason, row.confirmed_at = "", now
+            changed.append(row)
+    for number in rows.keys() - outcome.desired.cards.keys():
+        row = rows[number]
+        if row.desired or (number in cards.remove and row.state != State.PENDING):
+            row.desired, row.changed_at = {}, now
+            if number in cards.remove:
+                row.state = State.PENDING
             changed.append(row)
     ControllerCard.objects.bulk_create(new)
     ControllerCard.objects.bulk_update(
@@ -93,23 +123,25 @@ def write_intents(
 
 
 @transaction.atomic
-def close_round(sync: ControllerSync, desired: Desired, outcome: Round, *, not_before: datetime | None) -> None:
+def close_round(sync: ControllerSync, outcome: Round, *, not_before: datetime | None) -> None:
     """Write down what came of a round, in the log too, and give the controller back. News makes a report."""
     controller, now = sync.controller, clock.now()
     # A fetch that asks for this controller at the same moment either comes before, and is confirmed here, or after,
     # and sees that its generation is done. Without the lock it could fall between, and wait for ever.
-    if ControllerSync.objects.select_for_update().get(pk=sync.pk).claim != sync.claim:
+    locked = ControllerSync.objects.select_for_update().get(pk=sync.pk)
+    if locked.claim != sync.claim:
         _close_overtaken(sync, outcome, now)
         return
-    trouble = _in_words(outcome)
+    trouble = _in_words(controller, outcome)
     new_trouble = trouble != sync.trouble
-    _close_cards(controller, desired, outcome, now, tell_refusals=new_trouble)
+    _close_cards(controller, outcome, now, tell_refusals=new_trouble)
     _close_holds(controller, outcome)
     if outcome.read:
-        _close_leftovers(controller, desired, outcome)
+        _close_leftovers(controller, outcome, now)
         _note_unmanaged(controller, outcome, now)
-    if outcome.in_order and not outcome.held:
-        _confirm(sync, now)
+    doubtful = outcome.doors_in_doubt()
+    if doubtful is not None:
+        _confirm(sync, doubtful, now)
     silent = 0 if outcome.reached else sync.unreachable + 1
     if trouble and new_trouble:
         record(
@@ -121,23 +153,27 @@ def close_round(sync: ControllerSync, desired: Desired, outcome: Round, *, not_b
         )
     if outcome.done or outcome.holds_done or (trouble and new_trouble):
         _report(sync, outcome, trouble, now)
-    suspended = silent >= SUSPEND_AFTER
-    # An approval is for one plan, once. One that was given while this round ran is not this round's to take away.
-    spent = sync.approved_digest and (outcome.in_order or not outcome.approval_stands)
+    changes: dict[str, object] = {}
+    if outcome.read:
+        pairs = sorted(map(list, outcome.held))
+        changes["held_plan"] = {"pairs": pairs} if pairs else None
+        changes["next_edge_at"] = outcome.next_edge_at
+        changes["clock_skew_seconds"] = outcome.clock_skew
+    # An approval is for what was held, once. One that was given while this round ran is not this round's to take away.
+    if outcome.in_order and locked.approved == sync.approved:
+        changes["approved"] = []
     asking.finish(
         sync,
         answered=outcome.in_order,
         failures=0 if outcome.in_order else sync.failures + 1,
         trouble=trouble,
         unreachable=silent,
-        suspended_until=not_before if suspended else None,
+        suspended_until=not_before if silent >= SUSPEND_AFTER else None,
         not_before=not_before,
-        next_edge_at=outcome.next_edge_at if outcome.read else sync.next_edge_at,
         succeeded_at=outcome.started_at if outcome.in_order else sync.succeeded_at,
-        held_plan={"cards": sorted(outcome.held), "digest": outcome.digest} if outcome.held else None,
-        **({"approved_digest": ""} if spent else {}),
         firmware=outcome.firmware or sync.firmware,
-        clock_skew_seconds=outcome.clock_skew if outcome.read else sync.clock_skew_seconds,
+        serial=sync.serial or outcome.serial,
+        **changes,
     )
 
 
@@ -149,23 +185,25 @@ def _close_overtaken(sync: ControllerSync, outcome: Round, now: datetime) -> Non
         (
             ControllerCard(controller=sync.controller, number=card, state=State.UNCONFIRMED, changed_at=now)
             for card in touched
-            if not card.startswith(door_name(0)[:-1])
+            if not is_door(card)
         ),
         ignore_conflicts=True,
     )
     ControllerSync.objects.filter(pk=sync.pk).update(requested=F("requested") + 1, woken_at=None)
 
 
-def _close_cards(
-    controller: Controller, desired: Desired, outcome: Round, now: datetime, *, tell_refusals: bool
-) -> None:
+def _close_cards(controller: Controller, outcome: Round, now: datetime, *, tell_refusals: bool) -> None:
     rows = ControllerCard.objects.filter(controller=controller)
-    removed = [card for kind, card in outcome.done if kind == "removed"]
-    written = [card for kind, card in outcome.done if kind != "removed"]
     log = _log_entries(controller, outcome, now, tell_refusals=tell_refusals)
+    removed = {card for kind, card in outcome.done if kind == "removed"}
     # Without time windows a card is taken out between its windows, and is still the portal's.
-    rows.filter(number__in=removed).exclude(number__in=desired.cards).delete()
-    rows.filter(number__in=written).update(state=State.IN_STEP, reason="", confirmed_at=now)
+    rows.filter(number__in=removed - outcome.desired.cards.keys()).delete()
+    written = {card: record for (_kind, card), record in outcome.done.items()}
+    done = list(rows.filter(number__in=written))
+    for row in done:
+        row.state, row.reason, row.confirmed_at = State.IN_STEP, "", now
+        row.written = {str(d): [[_iso(w.start), _iso(w.end)] for w in some] for d, some in written[row.number].items()}
+    rows.bulk_update(done, ["state", "reason", "confirmed_at", "written"], batch_size=500)
     for names, state in ((outcome.failed, State.FAILED), (outcome.unconfirmed, State.UNCONFIRMED)):
         for name, why in names.items():
             rows.filter(number=name).update(state=state, reason=why, changed_at=now)
@@ -192,10 +230,22 @@ def _close_holds(controller: Controller, outcome: Round) -> None:
         )
 
 
-def _close_leftovers(controller: Controller, desired: Desired, outcome: Round) -> None:
-    """Forget cards that are wanted no more and that the controller no longer holds either."""
-    keep = {*desired.cards, *outcome.present, *outcome.held}
-    ControllerCard.objects.filter(controller=controller).exclude(number__in=keep).delete()
+def _close_leftovers(controller: Controller, outcome: Round, now: datetime) -> None:
+    """Forget what is wanted no more and what the controller no longer holds either; but where a write may still be on
+    its way, only after a while: an entry that comes late must be known for the portal's own, to be taken out."""
+    rows = ControllerCard.objects.filter(controller=controller).exclude(
+        number__in={*outcome.desired.cards, *outcome.present}
+    )
+    rows.filter(state=State.IN_STEP).delete()
+    rows.filter(state=State.GONE, changed_at__lt=now - WATCHED_FOR).delete()
+    gone = list(rows.exclude(state=State.GONE).values_list("pk", "number", "confirmed_at"))
+    rows.filter(pk__in=[pk for pk, _number, _at in gone]).update(state=State.GONE, changed_at=now)
+    seen = Round(started_at=now, desired=outcome.desired)
+    seen.done = {("removed", number): {} for _pk, number, confirmed_at in gone if confirmed_at}
+    Entry.objects.bulk_create(_log_entries(controller, seen, now, tell_refusals=False))
+    ControllerHold.objects.filter(controller=controller).exclude(door_number__in=outcome.doors_held).filter(
+        Q(state=State.IN_STEP) | Q(changed_at__lt=now - WATCHED_FOR)
+    ).delete()
 
 
 def _note_unmanaged(controller: Controller, outcome: Round, now: datetime) -> None:
@@ -218,17 +268,24 @@ def _note_unmanaged(controller: Controller, outcome: Round, now: datetime) -> No
     )
 
 
-def _confirm(sync: ControllerSync, now: datetime) -> None:
-    """The fetches whose changes this controller now holds; those that waited for it alone are confirmed."""
+def _confirm(sync: ControllerSync, doubtful: Set[int], now: datetime) -> None:
+    """The fetches whose changes this controller now holds; those that waited for it alone are confirmed.
+
+    Fetches of resources behind one of the doubtful doors (by number) are not.
+    """
     targets = RefreshTarget.objects.filter(
         controller=sync.controller_id, generation__lte=sync.requested, confirmed_at__isnull=True
     )
-    refreshes = list(targets.values_list("refresh_id", flat=True))
-    if not refreshes:
+    if doubtful:
+        doors = Door.objects.filter(controller=sync.controller_id, number__in=doubtful)
+        targets = targets.exclude(refresh__resource__in=Resource.objects.filter(doors__in=doors))
+    found = dict(targets.values_list("pk", "refresh_id"))
+    if not found:
         return
+    refreshes = set(found.values())
     # Two controllers of one resource finishing at once must see each other's confirmation.
     list(Refresh.objects.select_for_update().filter(pk__in=refreshes).order_by("pk").values_list("pk"))
-    targets.update(confirmed_at=now)
+    RefreshTarget.objects.filter(pk__in=found).update(confirmed_at=now)
     Refresh.objects.filter(pk__in=refreshes, confirmed_at__isnull=True).exclude(
         targets__confirmed_at__isnull=True
     ).update(confirmed_at=now)
@@ -248,21 +305,26 @@ def _report(sync: ControllerSync, outcome: Round, trouble: str, now: datetime) -
         failed=len(outcome.failed),
         unconfirmed=len(outcome.unconfirmed),
         unmanaged=len(outcome.unmanaged),
-        held=len(outcome.held),
+        held=len({card for card, _door in outcome.held}),
         trouble=trouble,
     )
 
 
-def _in_words(outcome: Round) -> str:
+def _in_words(controller: Controller, outcome: Round) -> str:
     """Everything that is not as it should be, for staff; "" where all is well."""
     sentences = [outcome.trouble] if outcome.trouble else []
+    sentences += outcome.warnings
     for names, form in ((outcome.failed, outcome.FAILED), (outcome.unconfirmed, outcome.UNCONFIRMED)):
         if names:
             sentences.append(str(form) % {"n": len(names), "why": next(iter(names.values()))})
     if outcome.held:
-        sentences.append(str(outcome.HELD) % {"n": len(outcome.held)})
+        sentences.append(str(outcome.HELD) % {"n": len({card for card, _door in outcome.held})})
     if outcome.contested:
         sentences.append(str(outcome.CONTESTED) % {"n": len(outcome.contested)})
+    if outcome.foreign_holds:
+        known = _door_names(controller)
+        doors = ", ".join(known.get(door, str(door)) for door in sorted(outcome.foreign_holds))
+        sentences.append(str(outcome.FOREIGN_HOLDS) % {"doors": doors})
     return " ".join(sentences)
 
 
@@ -315,9 +377,14 @@ def _iso(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat()
 
 
-def _window(stored: Iterable[Any]) -> Window:
-    start, end, _causes = stored
-    return Window(
-        None if start is None else datetime.fromisoformat(start),
-        None if end is None else datetime.fromisoformat(end),
-    )
+def _permission(stored: Sequence[Any]) -> Permission:
+    return Permission(_window(stored[:2]), tuple(stored[2]))
+
+
+def _record(written: Mapping[str, Any] | None) -> Record:
+    return {int(door): tuple(_window(w) for w in found) for door, found in (written or {}).items()}
+
+
+def _window(stored: Sequence[str | None]) -> Window:
+    start, end = (None if moment is None else datetime.fromisoformat(moment) for moment in stored)
+    return Window(start, end)

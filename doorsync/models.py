@@ -27,6 +27,7 @@ class Asked(models.Model):
     woken_at = models.DateTimeField(null=True, editable=False)
     failures = models.PositiveIntegerField(_("failures in a row"), default=0)
     trouble = models.TextField(_("trouble"), blank=True)
+    created_at = models.DateTimeField(_("known since"), default=clock.now, editable=False)
     started_at = models.DateTimeField(_("last begun"), null=True)
     succeeded_at = models.DateTimeField(_("last in order"), null=True)
 
@@ -40,11 +41,20 @@ class ResourceSync(Asked):
     resource = models.OneToOneField(Resource, on_delete=models.CASCADE, related_name="sync", verbose_name=_("resource"))
     cause = models.CharField(_("asked for by"), max_length=20, blank=True)
     held_reason = models.TextField(_("held"), blank=True)
-    approved = models.BooleanField(_("the next fetch is believed, however little it shows"), default=False)
+    held_ids = models.JSONField(
+        default=list, editable=False, help_text=_("The bookings that the list held leaves out.")
+    )
+    believed_ids = models.JSONField(
+        default=list, editable=False, help_text=_("Bookings of which staff said that they may be missing.")
+    )
+    fetched_as = models.CharField(
+        max_length=200, blank=True, editable=False, help_text=_("The id under which the stored bookings were fetched.")
+    )
 
     class Meta:
         verbose_name = _("state of a resource")
         verbose_name_plural = _("states of resources")
+        permissions = [("approve_resourcesync", _("Can take a doubtful list for right"))]
         ordering = ["resource__name"]
         indexes = [
             models.Index(
@@ -70,13 +80,17 @@ class ControllerSync(Asked):
     unreachable = models.PositiveIntegerField(_("unreachable in a row"), default=0)
     suspended_until = models.DateTimeField(_("suspended until"), null=True)
     held_plan = models.JSONField(_("plan held for approval"), null=True, blank=True)
-    approved_digest = models.CharField(max_length=64, blank=True, editable=False)
+    approved = models.JSONField(
+        default=list, editable=False, help_text=_("[card, door] of which staff said that they may be taken away.")
+    )
+    serial = models.CharField(_("serial number"), max_length=100, blank=True)
     firmware = models.CharField(_("firmware"), max_length=100, blank=True)
     clock_skew_seconds = models.FloatField(_("clock skew (seconds)"), null=True)
 
     class Meta:
         verbose_name = _("state of a controller")
         verbose_name_plural = _("states of controllers")
+        permissions = [("approve_controllersync", _("Can let a held plan go ahead"))]
         ordering = ["controller__name"]
         indexes = [
             models.Index(
@@ -208,6 +222,9 @@ class Refresh(models.Model):
     finished_at = models.DateTimeField(_("finished"))
     outcome = models.CharField(_("outcome"), max_length=20, choices=Outcome)
     requests = models.PositiveIntegerField(_("requests to Offision"), default=0)
+    vanished = models.PositiveIntegerField(
+        _("bookings vanished"), default=0, help_text=_("Left out without a word, or with a status that says nothing.")
+    )
     message = models.TextField(_("message"), blank=True)
     confirmed_at = models.DateTimeField(_("confirmed at the doors"), null=True)
 
@@ -295,7 +312,8 @@ class Callback(models.Model):
 class ControllerCard(models.Model):
     """What the portal means a controller to hold for a card, and whether it does.
 
-    A row is made before the card is first written, so that after a crash the portal still knows the entry for its own.
+    A row is made before the card is first written, so that after a crash the portal still knows the entry for its own;
+    and kept for a while after it was seen to be gone, so that a write that comes late is known for the portal's own.
     As long as there is one, its controller can't be deleted: the card would stay in the box, and nobody would know.
     """
 
@@ -304,6 +322,7 @@ class ControllerCard(models.Model):
         IN_STEP = "in_step", _("in step")
         FAILED = "failed", _("refused by the controller")
         UNCONFIRMED = "unconfirmed", _("written, not confirmed")
+        GONE = "gone", _("gone, and watched in case a late write brings it back")
 
     controller = models.ForeignKey(
         Controller, on_delete=models.PROTECT, related_name="cards", verbose_name=_("controller")
@@ -311,6 +330,9 @@ class ControllerCard(models.Model):
     number = models.CharField(_("card"), max_length=200)
     # {door number: [[from or null, until or null, [causes]], ...]}, times ISO 8601 in UTC
     desired = models.JSONField(_("desired"), default=dict)
+    # {door number: [[from or null, until or null], ...]} as last known to have been written; null where unknown.
+    # Only so does the portal know what a controller holds that can't be asked.
+    written = models.JSONField(null=True, editable=False)
     state = models.CharField(_("state"), max_length=20, choices=State)
     reason = models.TextField(_("reason"), blank=True)
     changed_at = models.DateTimeField(_("changed"))

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from accessmap.models import Controller, MapRevision, Resource
@@ -17,6 +17,7 @@ from doorsync.models import (
     Refresh,
     Report,
     ResourceSync,
+    StoredBooking,
     UnmappedResource,
 )
 from portal import clock
@@ -41,12 +42,14 @@ def tick() -> None:
         state = PassState.objects.select_for_update(skip_locked=True).filter(pk=1).first()
         if state is None:
             return  # another tick is at it
-        _notice_map(state)
-        edges = ControllerSync.objects.filter(next_edge_at__lte=now)
-        asking.ask_controllers(edges.values_list("controller_id", flat=True))
-        edges.update(next_edge_at=None)
         if _full_pass_due(state, now):
             full_pass(state, now)
+        _notice_renamed()
+        _notice_map(state)
+        edges = list(ControllerSync.objects.filter(next_edge_at__lte=now).values_list("controller_id", flat=True))
+        if edges:
+            asking.ask_controllers(edges)
+            ControllerSync.objects.filter(controller__in=edges).update(next_edge_at=None)
         _watch_promises(state, now)
         _mind_subscription(state, now)
         state.ticked_at = now
@@ -77,7 +80,34 @@ def _notice_map(state: PassState) -> None:
         ignore_conflicts=True,
     )
     asking.ask_controllers(Controller.objects.values_list("pk", flat=True))
+    _notice_disabled()
     state.map_revision = revision
+
+
+def _notice_renamed() -> None:
+    """Bookings belong to the id under which they were fetched: where staff changed it, they admit nobody any more."""
+    renamed = ResourceSync.objects.exclude(fetched_as="").exclude(fetched_as=F("resource__external_id"))
+    resources = list(renamed.values_list("resource_id", flat=True))
+    if resources:
+        asking.ask_resources(resources, cause="start")
+        ResourceSync.objects.filter(resource__in=resources).update(fetched_as="")
+        StoredBooking.objects.filter(resource__in=resources).delete()
+
+
+def _notice_disabled() -> None:
+    """Say of disabled controllers with cards in them what that means; the log keeps when it began."""
+    cards = Count("controller__cards")
+    for sync in ControllerSync.objects.filter(controller__enabled=False).annotate(cards=cards).order_by("pk"):
+        trouble = (
+            _("This controller is disabled: %(n)d cards are left in it, and the portal takes none of them out.")
+            % {"n": sync.cards}
+            if sync.cards
+            else ""
+        )
+        if trouble != sync.trouble:
+            ControllerSync.objects.filter(pk=sync.pk).update(trouble=trouble)
+            if trouble:
+                record(actor="portal", action="controller.disabled", on=sync.controller, reasons=[trouble])
 
 
 def _mind_subscription(state: PassState, now: datetime) -> None:
@@ -102,7 +132,7 @@ def _full_pass_due(state: PassState, now: datetime) -> bool:
 
 def full_pass(state: PassState, now: datetime) -> None:
     """Ask for every resource and every controller, and take away papers that nobody needs any more."""
-    asking.ask_resources(Resource.objects.values_list("pk", flat=True), cause="full_pass")
+    asking.ask_resources(Resource.objects.values_list("pk", flat=True), cause="full_pass")  # first: see asking
     asking.ask_controllers(Controller.objects.values_list("pk", flat=True))
     state.full_pass_at, state.full_pass_wanted_at = now, None
     transaction.on_commit(tasks.list_resources.delay)
@@ -148,7 +178,7 @@ def late_controllers(now: datetime) -> QuerySet[ControllerSync]:
 
 def _late(rows: "QuerySet[asking.Row]", now: datetime) -> "QuerySet[asking.Row]":
     promised = now - 2 * timedelta(seconds=settings.FULL_PASS_SECONDS)
-    return rows.filter(Q(succeeded_at__lt=promised) | Q(succeeded_at__isnull=True, started_at__lt=promised))
+    return rows.filter(Q(succeeded_at__lt=promised) | Q(succeeded_at__isnull=True, created_at__lt=promised))
 
 
 def _watch_promises(state: PassState, now: datetime) -> None:

@@ -175,14 +175,30 @@ def merged(permissions: Iterable[Permission]) -> tuple[Permission, ...]:
     return tuple(done)
 
 
+def keeping(desired: Desired, kept: Mapping[str, Mapping[int, tuple[Permission, ...]]]) -> Desired:
+    """The desired state, with these permissions (by card and door) staying as well."""
+    cards = {card: dict(doors) for card, doors in desired.cards.items()}
+    for card, doors in kept.items():
+        for door, some in doors.items():
+            there = cards.setdefault(card, {})
+            there[door] = merged((*there.get(door, ()), *some))
+    return Desired(cards=cards, unlocked=desired.unlocked)
+
+
 def windows(permissions: Iterable[Permission]) -> tuple[Window, ...]:
     """The windows alone, without their causes."""
     return tuple(permission.window for permission in permissions)
 
 
-def next_edge(desired: Desired, now: datetime) -> datetime | None:
-    """The next moment after `now` at which somebody begins or ceases to be admitted; None if there is none."""
+def next_edge(
+    desired: Desired, now: datetime, *, written: Iterable[Mapping[int, tuple[Window, ...]]] = ()
+) -> datetime | None:
+    """The next moment after `now` at which somebody begins or ceases to be admitted; None if there is none.
+
+    `written`: the records as a controller holds them, whose edges may be rounded or more.
+    """
     every = [p.window for doors in desired.cards.values() for found in doors.values() for p in found]
     every += [p.window for found in desired.unlocked.values() for p in found]
+    every += [window for record in written for found in record.values() for window in found]
     edges = (edge for window in every for edge in (window.start, window.end) if edge is not None and edge > now)
     return min(edges, default=None)

@@ -1,8 +1,8 @@
 """Make a controller hold what the bookings say: read, diff, apply, read back what is uncertain, report."""
 
-import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,11 +13,12 @@ from django.utils.translation import gettext as _
 from accessmap.models import Card
 from doorsync import asking, ledger
 from doorsync.desired import desired_for
-from doorsync.diff import Diff, diff, revoked, too_many, without_lapsed
+from doorsync.diff import Diff, alive, at_stake, diff, revoked, too_many, without_lapsed
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import (
     Actual,
     BadOptions,
+    DeviceInfo,
     Driver,
     DriverError,
     Full,
@@ -27,7 +28,7 @@ from doorsync.drivers.base import (
     Unreachable,
 )
 from doorsync.models import ControllerCard, ControllerSync
-from doorsync.planning import Desired, next_edge, windows
+from doorsync.planning import Permission, keeping, next_edge, windows
 from doorsync.rounds import SUSPEND_AFTER, Round, door_name
 from portal import clock
 
@@ -39,7 +40,8 @@ BUDGET_SECONDS = 45
 GIVE_UP_AFTER = 3
 REFUSED_AGAIN_AFTER = timedelta(seconds=15)
 CLOCK_TOLERANCE = timedelta(minutes=1)
-LONGEST_SUSPENSION = timedelta(minutes=15)
+# A box that is back is noticed within so long; asking a dead one costs a time-out and nothing else.
+LONGEST_SUSPENSION = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,92 +61,159 @@ def reconcile_controller(controller_id: int) -> Round | None:
     if sync is None:
         return None
     with asking.given_back(sync):
-        desired = desired_for(sync.controller, now)
-        outcome = Round(started_at=now)
+        outcome = Round(started_at=now, desired=desired_for(sync.controller, now))
         try:
             driver = driver_for(sync.controller)
         except BadOptions as error:
             outcome.trouble = str(error)
-            return _finish(sync, desired, outcome)
+            return _finish(sync, outcome)
         try:
-            _work(driver, sync, desired, outcome)
+            _work(driver, sync, outcome)
         except DriverError as error:
             outcome.trouble = str(error)
             outcome.reached = not isinstance(error, Unreachable | Unknown)
         finally:
             driver.close()
-        return _finish(sync, desired, outcome)
+        return _finish(sync, outcome)
 
 
-def _work(driver: Driver, sync: ControllerSync, desired: Desired, outcome: Round) -> None:
-    now = outcome.started_at
+def _work(driver: Driver, sync: ControllerSync, outcome: Round) -> None:
+    now, deadline = outcome.started_at, time.monotonic() + BUDGET_SECONDS
     info = driver.info()
-    outcome.firmware = info.firmware
+    outcome.firmware, outcome.serial = info.firmware, info.serial
+    if not _is_the_box(sync, info, outcome):
+        return
     if info.time is not None:
         _mind_clock(driver, info.time, outcome)
-    actual = driver.read()
-    outcome.read, outcome.present = True, frozenset(actual.cards)
     rows = ledger.load(sync.controller)
+    actual = driver.read() if driver.capabilities.lists_cards else ledger.as_written(sync.controller, rows)
+    outcome.read, outcome.present = True, frozenset(actual.cards)
+    _hold_back(sync, rows, actual, outcome)
+    desired = outcome.desired
     wanted = {
         card: record
         for card, doors in desired.cards.items()
         if (record := driver.encode({d: windows(found) for d, found in doors.items()}, now))
     }
     wanted_holds = driver.encode_hold({d: windows(f) for d, f in desired.unlocked.items()}, now)
+    if wanted_holds and not driver.capabilities.hold_open:
+        outcome.warnings.append(_("A booking admits anyone, and this controller can't hold a door unlocked."))
+        wanted_holds = {}
     cards = diff(wanted, actual.cards, rows.keys(), now=now)
+    owned_holds = ledger.owned_holds(sync.controller)
     holds = diff(
         {door: {door: found} for door, found in wanted_holds.items()},
         {door: {door: found} for door, found in actual.holds.items()},
-        ledger.owned_holds(sync.controller),
+        owned_holds.keys(),
         now=now,
     )
+    outcome.doors_held = frozenset({*actual.holds, *wanted_holds})
+    outcome.foreign_holds = frozenset(holds.unmanaged)
     outcome.unchanged = len(cards.unchanged)
     outcome.unmanaged = dict(cards.unmanaged)
     # Wanted at any time, not only now: on a box without windows a card may be wanted tomorrow.
     outcome.contested = frozenset(cards.unmanaged.keys() & desired.cards.keys())
+    # Written in a round that did not live to see it.
     for card in cards.unchanged:
         if rows[card].state != ControllerCard.State.IN_STEP:
-            outcome.done["confirmed", card] = wanted[card]  # written in a round that did not live to see it
+            outcome.done["confirmed", card] = wanted[card]
+    for door in holds.unchanged:
+        if owned_holds[door] != ControllerCard.State.IN_STEP:
+            outcome.holds_done[door] = {door: wanted_holds[door]}
     if driver.capabilities.acts_at_edges:
-        outcome.next_edge_at = next_edge(desired, now)
-    _hold_back(sync, rows, desired, outcome)
-    if driver.capabilities.acts_at_edges and outcome.held:
-        # What is held was promised until some moment, too; nothing is held beyond that.
-        promises = ledger.promised({card: rows[card] for card in outcome.held})
-        edges = [w.end for doors in promises.values() for found in doors.values() for w in found if w.end]
-        outcome.next_edge_at = min([e for e in (*edges, outcome.next_edge_at) if e and e > now], default=None)
-    ledger.write_intents(sync.controller, rows, desired, cards, holds, now=now)
-    changes = _changes(driver, cards, holds, held=outcome.held)
+        outcome.next_edge_at = next_edge(desired, now, written=wanted.values())
+    doubted = ledger.in_doubt(sync.controller, rows)
+    ledger.write_intents(sync.controller, rows, outcome, cards, holds)
+    changes = _in_order(_changes(driver, cards, holds), doubted)
     changes = _within_capacity(changes, actual, info.capacity, outcome)
-    _apply(changes, outcome, may_go_on=lambda: asking.still_ours(sync))
-    if outcome.unconfirmed:
+    _apply(changes, outcome, deadline=deadline, may_go_on=lambda: asking.still_ours(sync))
+    if outcome.unconfirmed and driver.capabilities.lists_cards:
         _read_back(driver, changes, outcome)
+
+
+def _is_the_box(sync: ControllerSync, info: DeviceInfo, outcome: Round) -> bool:
+    """Whether it is the device that was spoken to before, and no other controller's. Nothing is written elsewhere."""
+    if sync.serial and info.serial != sync.serial:
+        outcome.trouble = _(
+            "The device that answers has serial number %(new)s, and this controller had %(old)s. Nothing was written. "
+            "If the box was replaced, forget the old one; if not, mend the address."
+        ) % {"new": info.serial or "?", "old": sync.serial}
+        return False
+    twin = ControllerSync.objects.filter(serial=info.serial).exclude(pk=sync.pk).select_related("controller").first()
+    if info.serial and twin is not None:
+        outcome.trouble = _(
+            "The device that answers, serial number %(serial)s, is the controller %(twin)s already. Nothing was "
+            "written. One device is one controller: mend the address of one of them."
+        ) % {"serial": info.serial, "twin": twin.controller}
+        return False
+    return True
 
 
 def _mind_clock(driver: Driver, theirs: datetime, outcome: Round) -> None:
     skew = theirs - clock.now()
     outcome.clock_skew = skew.total_seconds()
-    if abs(skew) > CLOCK_TOLERANCE and driver.capabilities.sets_clock:
-        driver.set_clock(clock.now())
-
-
-def _hold_back(sync: ControllerSync, rows: Mapping[str, ControllerCard], desired: Desired, outcome: Round) -> None:
-    """Keep a plan that would take too much away at once for a person to approve; the rest of it goes ahead."""
-    before = ledger.promised(rows)
-    lost = revoked(before, desired.cards.keys(), now=outcome.started_at)
-    # What the card itself forbids, being lost, returned, expired or gone, waits for nobody's approval.
-    lost &= set(Card.usable(outcome.started_at).filter(number__in=lost).values_list("number", flat=True))
-    alive = sum(1 for doors in before.values() if without_lapsed(doors, outcome.started_at))
-    if not too_many(revoked=len(lost), before=alive, limit=settings.HOLD_REVOCATIONS_OVER):
+    if abs(skew) <= CLOCK_TOLERANCE:
         return
-    digest = hashlib.sha256("\n".join(sorted(lost)).encode()).hexdigest()
-    outcome.approval_stands = digest == sync.approved_digest
-    if not outcome.approval_stands:
-        outcome.held, outcome.digest = lost, digest
+    why = _("it can't be set from here")
+    if driver.capabilities.sets_clock:
+        try:
+            driver.set_clock(clock.now())
+        except (Refused, Unknown) as error:
+            why = str(error)
+        else:
+            return
+    outcome.warnings.append(
+        _("Its clock is %(seconds)d seconds off, and so are its times: %(why)s.")
+        % {"seconds": skew.total_seconds(), "why": why.rstrip(".")}
+    )
 
 
-def _changes(driver: Driver, cards: Diff[str], holds: Diff[int], *, held: frozenset[str]) -> list[_Change]:
-    """Removals first: they free room, and what is taken away must not wait for what is given."""
+def _hold_back(sync: ControllerSync, rows: Mapping[str, ControllerCard], actual: Actual, outcome: Round) -> None:
+    """Where too much would be taken away at once, what was promised stays wanted until a person approves.
+
+    The rest goes ahead; and nothing is held beyond the end that it was promised until.
+    """
+    now, desired = outcome.started_at, outcome.desired
+    before = ledger.promised(rows)
+    wanted = {card: set(doors) for card, doors in desired.cards.items()}
+    outcome.doors_of = {
+        card: wanted.get(card, set()) | before.get(card, {}).keys() | actual.cards.get(card, {}).keys()
+        for card in {*wanted, *before, *actual.cards}
+    }
+    approved = {(card, door) for card, door in sync.approved}
+    lost = revoked(before, wanted, now=now) - approved
+    losing: dict[str, dict[int, tuple[Permission, ...]]] = defaultdict(dict)
+    for card, door in lost:
+        losing[card][door] = before[card][door]
+    kept = _still_valid(losing, now)
+    lost = frozenset((card, door) for card, doors in kept.items() for door in doors)
+    stake = at_stake(before, now=now) - approved | lost
+    if not too_many(revoked=len(lost), before=len(stake), limit=settings.HOLD_REVOCATIONS_OVER):
+        return
+    outcome.held = lost
+    outcome.desired = keeping(desired, kept)
+
+
+def _still_valid(
+    promised: Mapping[str, Mapping[int, tuple[Permission, ...]]], now: datetime
+) -> dict[str, dict[int, tuple[Permission, ...]]]:
+    """What the cards themselves allow of it: one lost, returned, expired or gone waits for nobody's approval."""
+    cards = Card.usable(now).filter(number__in=promised)
+    found = {}
+    for number, valid_from, valid_until in cards.values_list("number", "valid_from", "valid_until"):
+        clipped = {
+            door: tuple(
+                Permission(window, p.causes) for p in some if (window := p.window.clipped(valid_from, valid_until))
+            )
+            for door, some in promised[number].items()
+        }
+        if doors := alive(clipped, now):
+            found[number] = doors
+    return found
+
+
+def _changes(driver: Driver, cards: Diff[str], holds: Diff[int]) -> list[_Change]:
+    """Locking and removals first: they free room, and what is taken away must not wait for what is given."""
 
     def put(card: str, record: Record) -> Callable[[], None]:
         return lambda: driver.put(card, record)
@@ -156,12 +225,17 @@ def _changes(driver: Driver, cards: Diff[str], holds: Diff[int], *, held: frozen
         return lambda: driver.hold(door, record.get(door, ()))
 
     return [
-        *(_Change("removed", c, {}, remove(c)) for c in sorted(cards.remove - held)),
         *(_Change("held", door_name(d), {}, hold(d, {}), d) for d in sorted(holds.remove)),
+        *(_Change("removed", c, {}, remove(c)) for c in sorted(cards.remove)),
         *(_Change("updated", c, r, put(c, r)) for c, r in sorted(cards.update.items())),
         *(_Change("added", c, r, put(c, r)) for c, r in sorted(cards.add.items())),
         *(_Change("held", door_name(d), r, hold(d, r), d) for d, r in sorted({**holds.update, **holds.add}.items())),
     ]
+
+
+def _in_order(changes: list[_Change], doubted: Set[str]) -> list[_Change]:
+    """The changes with which there was trouble before come last: they must not keep the others from their turn."""
+    return sorted(changes, key=lambda change: change.name in doubted)
 
 
 def _within_capacity(changes: list[_Change], actual: Actual, capacity: int | None, outcome: Round) -> list[_Change]:
@@ -182,8 +256,7 @@ def _within_capacity(changes: list[_Change], actual: Actual, capacity: int | Non
     return kept
 
 
-def _apply(changes: list[_Change], outcome: Round, *, may_go_on: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + BUDGET_SECONDS
+def _apply(changes: list[_Change], outcome: Round, *, deadline: float, may_go_on: Callable[[], bool]) -> None:
     silent = 0
     for position, change in enumerate(changes):
         if time.monotonic() > deadline or silent >= GIVE_UP_AFTER:
@@ -236,10 +309,10 @@ def _note(change: _Change, outcome: Round) -> None:
         outcome.done[change.kind, change.name] = change.record
 
 
-def _finish(sync: ControllerSync, desired: Desired, outcome: Round) -> Round:
+def _finish(sync: ControllerSync, outcome: Round) -> Round:
     now = clock.now()
     if outcome.in_order:
-        ledger.close_round(sync, desired, outcome, not_before=None)
+        ledger.close_round(sync, outcome, not_before=None)
         return outcome
     wait = asking.backoff(sync.failures + 1)
     if outcome.reached:
@@ -258,5 +331,5 @@ def _finish(sync: ControllerSync, desired: Desired, outcome: Round) -> Round:
         failed=len(outcome.failed),
         unconfirmed=len(outcome.unconfirmed),
     )
-    ledger.close_round(sync, desired, outcome, not_before=not_before)
+    ledger.close_round(sync, outcome, not_before=not_before)
     return outcome

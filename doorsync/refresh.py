@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Case, F, Value, When
+from django.db.models import Case, F, Sum, Value, When
 from django.utils.translation import gettext as _
 
-from accessmap.models import Controller
+from accessmap.models import BOOKING_STATUS_CHOICES, Controller
 from doorsync import asking
 from doorsync.models import (
     Callback,
@@ -26,15 +26,17 @@ from portal import clock
 from portal.audit.models import Outcome, record
 from portal.offision.configured import client_from_settings
 from portal.offision.errors import OffisionError
-from portal.offision.types import Booking, BookingList
+from portal.offision.types import Booking, BookingList, BookingStatus
 
 log = structlog.get_logger(__name__)
 
 # In a burst of calls for one resource its fetches keep this distance, so that they are few.
 SETTLE = timedelta(seconds=1.5)
 DAYS_BACK, DAYS_AHEAD = 1, 2
-# An answer with nothing in it at all is doubted from so many coming bookings on.
+# An answer from which every coming booking vanished is doubted from so many on.
 EMPTY_IS_DOUBTED_FROM = 5
+# Fewer, from many resources at once: what vanished within this time is counted together.
+COUNTED_TOGETHER = timedelta(hours=1)
 
 _COMPARED = (
     "title",
@@ -53,12 +55,21 @@ def horizon(now: datetime, zone: ZoneInfo) -> tuple[date, date]:
     return today - timedelta(days=DAYS_BACK), today + timedelta(days=DAYS_AHEAD)
 
 
-def doubtful(*, coming: int, lost: int, empty: bool, limit: int) -> bool:
+def doubtful(*, coming: int, lost: int, vanished: int, limit: int) -> bool:
     """Whether an answer takes away so much at once that a person should look before it is believed.
 
-    `coming` bookings admitted somebody from now on, `lost` of them no longer would.
+    `coming` bookings admitted somebody from now on, `lost` of them no longer would; `vanished` of these without a
+    word: left out, unreadable, or with a status that means nothing to us.
     """
-    return (lost > limit and 2 * lost > coming) or (empty and lost >= EMPTY_IS_DOUBTED_FROM)
+    return (lost > limit and 2 * lost > coming) or (vanished == coming and vanished >= EMPTY_IS_DOUBTED_FROM)
+
+
+def doubtful_everywhere(*, coming: int, vanished: int, limit: int) -> bool:
+    """Whether so many bookings vanish from all resources together that Offision may not be well.
+
+    `coming`: of all resources, with those that vanished.
+    """
+    return vanished > limit and 4 * vanished > coming
 
 
 def refresh_resource(resource_id: int) -> Refresh | None:
@@ -80,10 +91,11 @@ def refresh_resource(resource_id: int) -> Refresh | None:
 def _take_in(sync: ResourceSync, found: BookingList, now: datetime) -> Refresh | None:
     resource = sync.resource
     with transaction.atomic():
-        if ResourceSync.objects.select_for_update().get(pk=sync.pk).claim != sync.claim:
+        locked = ResourceSync.objects.select_for_update().get(pk=sync.pk)
+        if locked.claim != sync.claim:
             return None  # our claim lapsed, and somebody has fetched since: what we hold is older than what is stored
         stored = {b.external_id: b for b in StoredBooking.objects.filter(resource=resource)}
-        reason = "" if sync.approved else _doubt(stored.values(), found, sync, now)
+        lost, vanished, reason = _doubt(stored.values(), found, sync, now)
         refresh = Refresh(
             resource=resource,
             generation=sync.requested,
@@ -91,6 +103,7 @@ def _take_in(sync: ResourceSync, found: BookingList, now: datetime) -> Refresh |
             started_at=now,
             finished_at=clock.now(),
             requests=found.requests,
+            vanished=0 if reason else len(vanished),
         )
         if reason:
             refresh.outcome, refresh.message = Refresh.Outcome.HELD, reason
@@ -108,7 +121,7 @@ def _take_in(sync: ResourceSync, found: BookingList, now: datetime) -> Refresh |
             refresh.outcome = Refresh.Outcome.CHANGED if changed else Refresh.Outcome.UNCHANGED
             refresh.save()
             _ask_controllers(refresh, changed=changed)
-            if sync.approved:
+            if sync.believed_ids:
                 record(actor="portal", action="bookings.believed", on=resource, reasons=[_("approved by staff")])
         _answer_callbacks(refresh)
         asking.finish(
@@ -117,8 +130,10 @@ def _take_in(sync: ResourceSync, found: BookingList, now: datetime) -> Refresh |
             failures=0,
             trouble="",
             held_reason=reason,
-            # An approval that was given while this fetch ran is for the next one.
-            **({"approved": False} if sync.approved else {}),
+            held_ids=sorted(lost) if reason else [],
+            fetched_as=resource.external_id,
+            # What was approved while this fetch ran is for the next one.
+            **({"believed_ids": []} if not reason and locked.believed_ids == sync.believed_ids else {}),
             succeeded_at=sync.succeeded_at if reason else now,
             # Asked again while the fetch ran: that is a burst, and settles first.
             not_before=Case(When(requested__gt=sync.requested, then=Value(clock.now() + SETTLE)), default=None),
@@ -128,27 +143,43 @@ def _take_in(sync: ResourceSync, found: BookingList, now: datetime) -> Refresh |
     return refresh
 
 
-def _doubt(stored: Iterable[StoredBooking], found: BookingList, sync: ResourceSync, now: datetime) -> str:
-    """The sentence that says why an answer is not believed, or "" where it is."""
-    policy = sync.resource.policy
+def _doubt(
+    stored: Iterable[StoredBooking], found: BookingList, sync: ResourceSync, now: datetime
+) -> tuple[set[str], set[str], str]:
+    """Ids of the bookings that an answer takes away, of those that vanished, and why it is held ("" if it is believed).
+
+    What staff believed to be right counts no more.
+    """
+    policy, limit = sync.resource.policy, settings.HOLD_REVOCATIONS_OVER
     grace = timedelta(minutes=policy.grace_minutes)
 
     def admits(booking: StoredBooking | Booking) -> bool:
         return booking.ends_at + grace > now and str(booking.status) in policy.statuses
 
     coming = {b.external_id for b in stored if admits(b)}
-    lost = coming - {b.id for b in found.bookings if admits(b)}
-    if not doubtful(
-        coming=len(coming),
-        lost=len(lost),
-        empty=not found.bookings,
-        limit=settings.HOLD_REVOCATIONS_OVER,
-    ):
-        return ""
-    return _(
-        "Offision's list for %(resource)s leaves out %(lost)d of %(coming)d coming bookings at once. Nobody's access "
-        "was taken away. If the list is right, approve it; if not, look at Offision."
-    ) % {"resource": sync.resource, "lost": len(lost), "coming": len(coming)}
+    lost = coming - {b.id for b in found.bookings if admits(b)} - set(sync.believed_ids)
+    vanished = lost - {b.id for b in found.bookings if b.status is not BookingStatus.UNKNOWN}
+    if doubtful(coming=len(coming), lost=len(lost), vanished=len(vanished), limit=limit):
+        sentence = _(
+            "Offision's list for %(resource)s leaves out %(lost)d of %(coming)d coming bookings at once. "
+            "Nobody's access was taken away. If the list is right, approve it; if not, look at Offision."
+        )
+        return lost, vanished, sentence % {"resource": sync.resource, "lost": len(lost), "coming": len(coming)}
+    if vanished and _doubtful_everywhere(len(vanished), now, limit=limit):
+        sentence = _(
+            "Bookings vanish from many resources at once: %(lost)d of %(coming)d from %(resource)s. "
+            "Nobody's access there was taken away. If its list is right, approve it; if not, look at Offision."
+        )
+        return lost, vanished, sentence % {"resource": sync.resource, "lost": len(lost), "coming": len(coming)}
+    return lost, vanished, ""
+
+
+def _doubtful_everywhere(vanished: int, now: datetime, *, limit: int) -> bool:
+    lately = Refresh.objects.filter(started_at__gt=now - COUNTED_TOGETHER, vanished__gt=0)
+    before = lately.aggregate(total=Sum("vanished"))["total"] or 0
+    known = [status for status, _name in BOOKING_STATUS_CHOICES]
+    coming = StoredBooking.objects.filter(ends_at__gt=now, status__in=known).count()
+    return doubtful_everywhere(coming=coming + before, vanished=vanished + before, limit=limit)
 
 
 def _store(resource_id: int, stored: dict[str, StoredBooking], found: BookingList, now: datetime) -> bool:
@@ -199,12 +230,17 @@ def _store_set_aside(resource_id: int, found: BookingList, now: datetime) -> Non
 
 def _ask_controllers(refresh: Refresh, *, changed: bool) -> None:
     """Ask for the controllers behind the resource, and remember which of their generations will answer this fetch."""
-    controllers = Controller.objects.filter(doors__resources=refresh.resource_id, enabled=True).distinct()
+    # The disabled ones, too: as long as they are, nothing is confirmed there.
+    controllers = Controller.objects.filter(doors__resources=refresh.resource_id).distinct()
+    ControllerSync.objects.bulk_create(
+        (ControllerSync(controller=controller) for controller in controllers.filter(sync__isnull=True)),
+        ignore_conflicts=True,
+    )
     syncs = list(
-        ControllerSync.objects.select_for_update()
+        ControllerSync.objects.select_for_update(of=("self",))
         .filter(controller__in=controllers)
+        .select_related("controller")
         .order_by("pk")
-        .only("pk", "controller_id", "requested", "done")
     )
     now = clock.now()
     if changed:
@@ -217,17 +253,18 @@ def _ask_controllers(refresh: Refresh, *, changed: bool) -> None:
                 refresh=refresh,
                 controller_id=sync.controller_id,
                 generation=generation,
-                confirmed_at=now if sync.done >= generation else None,
+                confirmed_at=now if sync.done >= generation and sync.controller.enabled else None,
             )
         )
     RefreshTarget.objects.bulk_create(targets)
-    if all(target.confirmed_at for target in targets):
+    if targets and all(target.confirmed_at for target in targets):
         Refresh.objects.filter(pk=refresh.pk).update(confirmed_at=now)
     if changed:
         from doorsync import tasks  # the tasks call this service
 
         for sync in syncs:
-            asking.ring(tasks.reconcile_controller, sync.controller_id)
+            if sync.controller.enabled:
+                asking.ring(tasks.reconcile_controller, sync.controller_id)
 
 
 def _answer_callbacks(refresh: Refresh) -> None:

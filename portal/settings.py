@@ -73,6 +73,11 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 # --- Offision ---------------------------------------------------------------------------------------------------
 OFFISION_URL = env.str("OFFISION_URL", default="").rstrip("/")
 OFFISION_TOKEN = env.str("OFFISION_TOKEN", default="")
+if OFFISION_URL and not OFFISION_TOKEN and not DEMO:
+    raise ImproperlyConfigured(
+        "OFFISION_TOKEN is not set. It is the access token from Offision's Management console -> Settings -> API "
+        "authentication. Set it in the environment or in .env."
+    )
 OFFISION_CONTRACT = Path(env.str("OFFISION_CONTRACT", default=str(BASE_DIR / "portal/offision/contract.toml")))
 OFFISION_CONNECT_TIMEOUT = env.float("OFFISION_CONNECT_TIMEOUT", default=3.0)  # seconds
 OFFISION_READ_TIMEOUT = env.float("OFFISION_READ_TIMEOUT", default=10.0)  # seconds
@@ -210,6 +215,7 @@ REST_FRAMEWORK = {
 # --- Celery: the broker is only a doorbell; what is to be done stands in the database ------------------------------
 REDIS_URL = env.str("REDIS_URL", default="")
 CELERY_TASK_IGNORE_RESULT = True
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object]
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
@@ -217,9 +223,11 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_POOL = "threads"  # the work is waiting for controllers and Offision, not computing
-CELERY_WORKER_CONCURRENCY = env.int("WORKER_THREADS", default=8)
+CELERY_WORKER_CONCURRENCY = env.int("WORKER_THREADS", default=16)
 if REDIS_URL:
     CELERY_BROKER_URL = REDIS_URL
+    # A broker that is down must not make Offision wait for its answer: the tick rings again.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 5}
 else:
     CELERY_BROKER_URL = f"{filebroker.SCHEME}://localhost"
     BROKER_DIR = VAR_DIR / "broker"

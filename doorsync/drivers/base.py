@@ -21,7 +21,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Granularity(StrEnum):
-    """To what a controller can tie a time window. For all but the first, the portal must act at the edges."""
+    """To what a controller can tie a time window. For all but the first, the portal must act at the edges.
+
+    CARD and PERSON: one window for all the doors of a card, or of a person's cards. Such a controller is given the
+    stretch that is on, or the next one, so that a card lapses in time even while the portal is down.
+    """
 
     CARD_AND_DOOR = "card_and_door"
     CARD = "card"
@@ -61,6 +65,7 @@ class DeviceInfo:
 
     model: str
     firmware: str
+    serial: str  # tells this device from every other; "" where it has none to tell
     time: datetime | None
     capacity: int | None
 
@@ -123,6 +128,22 @@ def rounded_inwards(found: Windows, seconds: int) -> Windows:
     return tuple(rounded)
 
 
+def one_stretch(wanted: Record, now: datetime) -> Record:
+    """The stretch of time that is on at `now`, or else the next, in which the same doors are open all along.
+
+    Every door of the record has the same single window; {} where nothing is to come.
+    """
+    windows = [w for found in wanted.values() for w in found if not w.lapsed(now)]
+    if not windows:
+        return {}
+    moment = now if any(w.covers(now) for w in windows) else min(w.start for w in windows if w.start)
+    on = {door: w for door, found in wanted.items() for w in found if w.covers(moment)}
+    edges = [edge for w in windows for edge in (w.start, w.end) if edge is not None and edge > moment]
+    starts = [w.start for w in on.values() if w.start is not None]
+    stretch = Window(max(starts, default=None), min(edges, default=None))
+    return dict.fromkeys(on, (stretch,))
+
+
 class Driver(ABC):
     """Speaks to one controller. Made anew for each piece of work, and closed after it.
 
@@ -136,7 +157,7 @@ class Driver(ABC):
 
     @abstractmethod
     def read(self) -> Actual:
-        """All that it holds, whoever wrote it."""
+        """All that it holds, whoever wrote it. Never called where it lists no cards."""
 
     @abstractmethod
     def put(self, card: str, record: Record) -> None:
@@ -170,11 +191,16 @@ class Driver(ABC):
 
     def encode_hold(self, wanted: Record, now: datetime) -> Record:
         """Likewise for the doors held unlocked."""
-        return self._encoded(wanted, now)
+        if self.capabilities.windows is Granularity.CARD_AND_DOOR:
+            return self._encoded(wanted, now)
+        return {door: (ALWAYS,) for door, found in wanted.items() if any(w.covers(now) for w in found)}
 
     def _encoded(self, wanted: Record, now: datetime) -> Record:
+        if self.capabilities.windows is Granularity.NONE:
+            return {door: (ALWAYS,) for door, found in wanted.items() if any(w.covers(now) for w in found)}
+        step = self.capabilities.resolution_seconds
+        sayable = {door: rounded_inwards(found, step) for door, found in wanted.items()}
+        sayable = {door: found for door, found in sayable.items() if found}
         if self.capabilities.windows is Granularity.CARD_AND_DOOR:
-            step = self.capabilities.resolution_seconds
-            sayable = {door: rounded_inwards(found, step) for door, found in wanted.items()}
-            return {door: found for door, found in sayable.items() if found}
-        return {door: (ALWAYS,) for door, found in wanted.items() if any(w.covers(now) for w in found)}
+            return sayable
+        return one_stretch(sayable, now)

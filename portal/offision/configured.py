@@ -5,15 +5,28 @@ import os
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from portal.offision.client import OffisionClient
 from portal.offision.contract import Contract
+from portal.offision.errors import ContractError
 
 
 @functools.cache
 def contract_from_settings() -> Contract:
-    """The contract that the settings name, read once a process. Raises ContractError."""
-    return Contract.load(settings.OFFISION_CONTRACT)
+    """The contract that the settings name, read once a process.
+
+    Raises ContractError, also where it says that callbacks are signed and there is no key to tell by.
+    """
+    contract = Contract.load(settings.OFFISION_CONTRACT)
+    if contract.callback.signature is not None and not settings.CALLBACK_SIGNING_KEY:
+        raise ContractError(
+            _(
+                "The contract says that callbacks are signed, and OFFISION_CALLBACK_SIGNING_KEY is not set: every call "
+                "would be refused. Set the key that Offision signs with."
+            )
+        )
+    return contract
 
 
 @functools.cache

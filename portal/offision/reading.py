@@ -17,6 +17,7 @@ from portal.offision.types import Booking, Information, Resource, SetAside, Subs
 
 LONGEST_BOOKING = timedelta(days=35)
 MAX_TEXT = 500
+FIRST_YEAR, LAST_YEAR = 2000, 2200  # beyond, sums of times end somewhere
 MAX_EMAIL = 320  # the longest address there is: 64 characters, @, 255 characters
 MAX_ATTENDEES = 2000
 MAX_RAW = 2000
@@ -88,6 +89,10 @@ class Reader:
             raise Unreadable(
                 _("The booking does not end after it starts: from %(start)s until %(end)s.")
                 % {"start": starts[-1].isoformat(), "end": ends[0].isoformat()}
+            )
+        if window[0].year < FIRST_YEAR or window[1].year > LAST_YEAR:
+            raise Unreadable(
+                _("The booking is in the year %(year)d, which is taken for a mistake.") % {"year": window[0].year}
             )
         if window[1] - window[0] > LONGEST_BOOKING:
             raise Unreadable(

@@ -1,26 +1,20 @@
 """One HTTP request to Offision and its answer, bounded in size and in time. Knows no contract."""
 
-import threading
-from contextlib import suppress
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from ipaddress import ip_address
-from socket import SHUT_RDWR, socket
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 import requests
 from django.utils.translation import gettext as _
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
 from portal import clock
+from portal.bounded_http import Deadline, DeadlineAdapter, TooLongError, read_bounded
 from portal.offision.errors import ContractError, TooLarge, TryAgain, Unauthorized
 
 POOL_SIZE = 32  # connections kept; more than the threads of a worker
@@ -33,91 +27,6 @@ class Reply(NamedTuple):
 
     status: int
     body: bytes
-
-
-class _Deadline:
-    """Cuts this thread's connection when the time is up.
-
-    A read time-out starts anew with every byte, so a server that dribbles could hold a thread for hours: in
-    the headers as well as in the body.
-    """
-
-    current = threading.local()
-
-    def __init__(self, seconds: float) -> None:
-        self.expired = False
-        self._socket: socket | None = None
-        self._lock = threading.Lock()
-        self._timer = threading.Timer(seconds, self._cut)
-        self._timer.daemon = True
-
-    def __enter__(self) -> Self:
-        self.current.deadline = self
-        self._timer.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._timer.cancel()
-        self.current.deadline = None
-        with self._lock:
-            self._socket = None
-
-    def watch(self, connection: socket) -> None:
-        with self._lock:
-            self._socket = connection
-            if self.expired:
-                self._shut()
-
-    def _cut(self) -> None:
-        with self._lock:
-            self.expired = True
-            self._shut()
-
-    def _shut(self) -> None:
-        if self._socket is None:
-            return
-        # The plain socket's shutdown: a TLS one would take its state from under the thread that is reading.
-        with suppress(OSError):  # already closed by the other side
-            socket.shutdown(self._socket, SHUT_RDWR)
-
-
-class _Watched(HTTPConnection):
-    def getresponse(self) -> Any:
-        _watch(self.sock)
-        return super().getresponse()
-
-
-class _WatchedTLS(HTTPSConnection):
-    def getresponse(self) -> Any:
-        _watch(self.sock)
-        return super().getresponse()
-
-
-def _watch(connection: socket | None) -> None:
-    deadline: _Deadline | None = getattr(_Deadline.current, "deadline", None)
-    if deadline is not None and connection is not None:
-        deadline.watch(connection)
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Watched
-
-
-class _TLSPool(HTTPSConnectionPool):
-    ConnectionCls = _WatchedTLS
-
-
-class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
-        return manager
 
 
 class _Token(AuthBase):
@@ -188,7 +97,7 @@ class Transport:
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         # A proxy from the environment must not stand between the portal and a server on the same machine.
         self._session.trust_env = not _is_loopback(host)
-        adapter = _Adapter(pool_connections=2, pool_maxsize=POOL_SIZE)
+        adapter = DeadlineAdapter(pool_connections=2, pool_maxsize=POOL_SIZE)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
@@ -207,7 +116,7 @@ class Transport:
         """
         connect, read = self._timeouts
         whole = read * SLOWNESS if seconds is None else min(seconds, read * SLOWNESS)
-        with _Deadline(whole) as deadline:
+        with Deadline(whole) as deadline:
             try:
                 with self._session.request(
                     method,
@@ -245,15 +154,13 @@ class Transport:
             )
 
     def _bounded(self, response: requests.Response) -> bytes:
-        content = bytearray()
-        for chunk in response.iter_content(65536):
-            content += chunk
-            if len(content) > self._max_bytes:
-                raise TooLarge(
-                    _("Offision at %(host)s sent more than %(most)d bytes in one answer; the rest was not read.")
-                    % {"host": self.host, "most": self._max_bytes}
-                )
-        return bytes(content)
+        try:
+            return read_bounded(response, self._max_bytes)
+        except TooLongError:
+            raise TooLarge(
+                _("Offision at %(host)s sent more than %(most)d bytes in one answer; the rest was not read.")
+                % {"host": self.host, "most": self._max_bytes}
+            ) from None
 
     def _again(self, error: Exception | None, *, expired: bool, seconds: float) -> TryAgain:
         if expired:

@@ -85,7 +85,9 @@ def quiet() -> bool:
         or ControllerSync.objects.filter(requested__gt=F("done")).exists()
         or Callback.objects.filter(resource__isnull=False, refresh__isnull=True).exists()
         or Refresh.objects.filter(
-            confirmed_at__isnull=True, outcome__in=[Refresh.Outcome.CHANGED, Refresh.Outcome.UNCHANGED]
+            confirmed_at__isnull=True,
+            targets__isnull=False,
+            outcome__in=[Refresh.Outcome.CHANGED, Refresh.Outcome.UNCHANGED],
         ).exists()
     )
 

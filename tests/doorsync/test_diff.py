@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorsync.diff import diff, revoked, too_many, without_lapsed
-from doorsync.planning import ALWAYS, Window
-from doorsync.refresh import doubtful
+from doorsync.diff import at_stake, diff, revoked, too_many, without_lapsed
+from doorsync.planning import ALWAYS, Permission, Window
+from doorsync.refresh import doubtful, doubtful_everywhere
 
 NOW = datetime(2026, 3, 10, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -44,9 +44,22 @@ def test_windows_that_ran_out_are_no_reason_to_write():
     assert diff({"a": {1: (FUTURE,)}}, held, {"a"}, now=NOW).unchanged == {"a"}
 
 
+def promised(**cards):
+    return {c: {door: (Permission(w, ("why",)),) for door, w in doors.items()} for c, doors in cards.items()}
+
+
 def test_only_what_was_promised_from_now_on_counts_as_revoked():
-    before = {"ran out": {1: (PAST,)}, "still on": {1: (PRESENT,)}, "to come": {1: (FUTURE,)}, "kept": {1: (PRESENT,)}}
-    assert revoked(before, {"kept"}, now=NOW) == {"still on", "to come"}
+    before = promised(ran_out={1: PAST}, still_on={1: PRESENT}, to_come={1: FUTURE}, kept={1: PRESENT})
+    assert revoked(before, {"kept": {1}}, now=NOW) == {("still_on", 1), ("to_come", 1)}
+
+
+def test_a_door_counts_as_revoked_also_where_the_card_keeps_another():
+    before = promised(some={1: FUTURE, 2: ALWAYS}, moved={1: FUTURE})
+    assert revoked(before, {"some": {2}, "moved": {3}}, now=NOW) == {("some", 1)}, "a meeting that moved is none"
+
+
+def test_standing_access_is_not_at_stake():
+    assert at_stake(promised(some={1: FUTURE, 2: ALWAYS, 3: PAST}), now=NOW) == {("some", 1)}
 
 
 def test_a_person_is_asked_only_for_many_and_for_most():
@@ -56,9 +69,15 @@ def test_a_person_is_asked_only_for_many_and_for_most():
 
 
 def test_an_answer_is_doubted_for_what_it_takes_away():
-    assert doubtful(coming=40, lost=40, empty=True, limit=10)
-    assert doubtful(coming=5, lost=5, empty=True, limit=10), "an empty list is doubted sooner"
-    assert not doubtful(coming=4, lost=4, empty=True, limit=10)
-    assert not doubtful(coming=5, lost=5, empty=False, limit=10)
-    assert not doubtful(coming=0, lost=0, empty=True, limit=10)
-    assert not doubtful(coming=40, lost=11, empty=False, limit=10)
+    assert doubtful(coming=40, lost=40, vanished=0, limit=10)
+    assert doubtful(coming=5, lost=5, vanished=5, limit=10), "what vanishes without a word is doubted sooner"
+    assert not doubtful(coming=4, lost=4, vanished=4, limit=10)
+    assert not doubtful(coming=5, lost=5, vanished=4, limit=10)
+    assert not doubtful(coming=0, lost=0, vanished=0, limit=10)
+    assert not doubtful(coming=40, lost=11, vanished=11, limit=10)
+
+
+def test_a_little_everywhere_is_doubted_too():
+    assert doubtful_everywhere(coming=40, vanished=11, limit=10)
+    assert not doubtful_everywhere(coming=44, vanished=11, limit=10)
+    assert not doubtful_everywhere(coming=10, vanished=10, limit=10)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorsync.drivers.base import rounded_inwards
+from doorsync.drivers.base import one_stretch, rounded_inwards
 from doorsync.planning import (
     ALWAYS,
     Desired,
@@ -165,3 +165,19 @@ def test_the_next_edge_is_the_next_change_for_anybody():
     while (edge := next_edge(result, edges[-1])) is not None:
         edges.append(edge)
     assert edges[1:] == [at(45), at(60), at(120), at(130)]
+
+
+@given(st.dictionaries(st.integers(1, 3), st.lists(any_window, max_size=3), max_size=3), st.integers(0, 60))
+def test_one_window_for_all_doors_is_right_until_the_next_edge(doors, minute):
+    wanted = {door: windows(merged(Permission(w, ("c",)) for w in found)) for door, found in doors.items() if found}
+    record = one_stretch(wanted, at(minute))
+    assert len(set(record.values())) <= 1, "one window for all"
+    edges = [e for found in wanted.values() for w in found for e in (w.start, w.end) if e and e > at(minute)]
+    until = min(edges, default=at(62))
+    for later in range(minute, 62):
+        for door in (1, 2, 3):
+            meant = any(w.covers(at(later)) for w in wanted.get(door, ()))
+            held = any(w.covers(at(later)) for w in record.get(door, ()))
+            assert not held or meant, "never admits who is not meant"
+            if at(later) < until:
+                assert held == meant

@@ -212,7 +212,7 @@ def test_taking_away_a_great_deal_waits_for_a_person_and_goes_ahead_on_their_wor
         assert len(outcome.held) == 11
         assert len(place.cards()) == 12
     sync = place.sync()
-    assert len(sync.held_plan["cards"]) == 11
+    assert len(sync.held_plan["pairs"]) == 11
     assert "somebody approves" in sync.trouble
     assert Entry.objects.filter(action="controller.reconcile", outcome="held").count() == 1
     assert approvals.approve(ControllerSync.objects.all(), actor="ann") == 1

@@ -161,6 +161,7 @@ def test_endless_pages_are_refused(client: OffisionClient, server: Server) -> No
         ({"endTime": "2025-03-10T08:00:00+08:00"}, "does not end after it starts"),
         ({"endTime": "2025-03-10T09:00:00+08:00"}, "does not end after it starts"),
         ({"endTime": "2026-03-10T09:00:00+08:00"}, "lasts 365 days"),
+        ({"startTime": "9000-03-10T09:00:00Z", "endTime": "9000-03-10T10:00:00Z"}, "in the year 9000"),
         ({"endTime": "noon"}, "no time in the format"),
         ({"endTime": 1741570000}, "no time in the format"),
         ({"endTime": "9999-12-31T23:59:59-12:00"}, "no time in the format"),

@@ -132,3 +132,31 @@ def test_health_and_metrics_tell_a_monitor_and_nobody_else(client, db, settings)
     assert client.get("/metrics", headers={"authorization": "Bearer wrong"}).status_code == 404
     answer = client.get("/metrics", headers={"authorization": f"Bearer {'t' * 20}"})
     assert b"portal_callbacks_refused_total" in answer.content
+
+
+def test_an_administrator_makes_accounts_and_no_superusers(client, as_role):
+    chief = User.objects.create_superuser("chief", password="a-long-password")
+    me = as_role(roles.ADMINISTRATOR)
+    assert client.get(reverse("admin:auth_user_change", args=[chief.pk])).status_code == 302, "it is not there for them"
+    page = reverse("admin:auth_user_change", args=[me.pk])
+    form = client.get(page).context["adminform"].form
+    assert "is_superuser" not in form.fields
+    assert "user_permissions" not in form.fields
+    client.post(page, {"username": me.username, "is_superuser": "on", "is_staff": "on", "is_active": "on"})
+    me.refresh_from_db()
+    assert not me.is_superuser
+    assert client.get(reverse("admin:auth_group_changelist")).status_code == 200
+    assert client.get(reverse("admin:auth_group_add")).status_code == 403, "roles are not made by hand"
+
+
+def test_integrators_do_not_approve_what_is_held(place, client, as_role):
+    address = reverse("admin:doorsync_controllersync_changelist")
+    sync = ControllerSync.objects.get(controller__name="box")
+    ControllerSync.objects.filter(pk=sync.pk).update(held_plan={"pairs": [["1001", 1]]})
+    press = {"action": "approve", "_selected_action": [sync.pk]}
+    as_role(roles.INTEGRATOR)
+    client.post(address, press)
+    assert ControllerSync.objects.get(pk=sync.pk).approved == []
+    as_role(roles.FACILITY_STAFF)
+    client.post(address, press)
+    assert ControllerSync.objects.get(pk=sync.pk).approved == [["1001", 1]]

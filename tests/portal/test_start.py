@@ -39,6 +39,7 @@ def manage(*arguments, **environment):
         ({"OFFISION_CALLBACK_SECRET": "short"}, "needs at least 20"),
         ({"PORTAL_SECRET_KEY": "change-me-change-me-change-me"}, "still has an example value"),
         ({"SITE_TIME_ZONE": "Hong Kong"}, "no IANA time zone"),
+        ({"OFFISION_URL": "https://offision.example"}, "OFFISION_TOKEN is not set"),
     ],
 )
 def test_a_portal_without_its_secrets_does_not_start_and_says_which(change, sentence):

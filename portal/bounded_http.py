@@ -1,0 +1,113 @@
+"""HTTP that ends: a whole request bounded in time and its answer in size, whatever the other side does."""
+
+import threading
+from contextlib import suppress
+from socket import SHUT_RDWR, socket
+from types import TracebackType
+from typing import Any, Self
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+
+class TooLongError(Exception):
+    """The body is longer than the caller would read."""
+
+
+def read_bounded(response: requests.Response, max_bytes: int) -> bytes:
+    """The body of a streamed answer. Raises TooLongError, and leaves the rest unread, beyond so many bytes."""
+    content = bytearray()
+    for chunk in response.iter_content(65536):
+        content += chunk
+        if len(content) > max_bytes:
+            raise TooLongError
+    return bytes(content)
+
+
+class Deadline:
+    """Cuts this thread's connection when the time (seconds) is up.
+
+    A read time-out starts anew with every byte, so a server that dribbles could hold a thread for hours: in
+    the headers as well as in the body.
+    """
+
+    current = threading.local()
+
+    def __init__(self, seconds: float) -> None:
+        self.expired = False
+        self._socket: socket | None = None
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(seconds, self._cut)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        self.current.deadline = self
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._timer.cancel()
+        self.current.deadline = None
+        with self._lock:
+            self._socket = None
+
+    def watch(self, connection: socket) -> None:
+        with self._lock:
+            self._socket = connection
+            if self.expired:
+                self._shut()
+
+    def _cut(self) -> None:
+        with self._lock:
+            self.expired = True
+            self._shut()
+
+    def _shut(self) -> None:
+        if self._socket is None:
+            return
+        # The plain socket's shutdown: a TLS one would take its state from under the thread that is reading.
+        with suppress(OSError):  # already closed by the other side
+            socket.shutdown(self._socket, SHUT_RDWR)
+
+
+class _Watched(HTTPConnection):
+    def getresponse(self) -> Any:
+        _watch(self.sock)
+        return super().getresponse()
+
+
+class _WatchedTLS(HTTPSConnection):
+    def getresponse(self) -> Any:
+        _watch(self.sock)
+        return super().getresponse()
+
+
+def _watch(connection: socket | None) -> None:
+    deadline: Deadline | None = getattr(Deadline.current, "deadline", None)
+    if deadline is not None and connection is not None:
+        deadline.watch(connection)
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Watched
+
+
+class _TLSPool(HTTPSConnectionPool):
+    ConnectionCls = _WatchedTLS
+
+
+class DeadlineAdapter(HTTPAdapter):
+    """To be mounted on the session whose requests are made within a Deadline."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
+        return manager
