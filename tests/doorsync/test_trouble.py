@@ -458,3 +458,19 @@ def test_a_foreign_hold_is_told_and_left_and_a_late_one_of_ours_is_confirmed(sta
     place.refresh()
     place.reconcile()
     assert not ControllerHold.objects.exists()
+
+
+def test_what_waits_to_be_taken_out_is_not_counted_again(start_place):
+    place = start_place(building(cardholders=people(16), bookings=[big(16)]))
+    place.refresh()
+    place.reconcile()
+    place.box("PUT", "faults", {"refuse": True})
+    place.change(update="big", set={"attendees": [f"p{n}@x.example" for n in range(8)]})
+    place.refresh()
+    assert len(place.reconcile().failed) == 8
+    place.change(update="big", set={"attendees": []})
+    place.refresh()
+    assert not place.reconcile().held, "eight and eight, never more than ten at once"
+    place.box("PUT", "faults", {})
+    place.reconcile()
+    assert place.cards() == {}
