@@ -474,3 +474,16 @@ def test_what_waits_to_be_taken_out_is_not_counted_again(start_place):
     place.box("PUT", "faults", {})
     place.reconcile()
     assert place.cards() == {}
+
+
+def test_what_never_arrived_is_not_counted_as_taken_away_for_ever(start_place, monkeypatch):
+    def lost(*_args):
+        raise reconcile.Unknown("no answer")
+
+    monkeypatch.setattr(SimulatedDriver, "put", lost)
+    place = start_place(building(cardholders=people(16), bookings=[big(8)]))
+    for first in (0, 8):
+        for attendees in ([f"p{n}@x.example" for n in range(first, first + 8)], []):
+            place.change(update="big", set={"attendees": attendees})
+            place.refresh()
+            assert not place.reconcile().held
