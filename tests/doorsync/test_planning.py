@@ -181,3 +181,7 @@ def test_one_window_for_all_doors_is_right_until_the_next_edge(doors, minute):
             assert not held or meant, "never admits who is not meant"
             if at(later) < until:
                 assert held == meant
+
+
+def test_the_edges_of_what_is_written_count_too():
+    assert next_edge(Desired(), at(0), written=[{1: (Window(at(-5), at(7)), ALWAYS)}]) == at(7)
