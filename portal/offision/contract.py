@@ -243,6 +243,17 @@ class Callback(_Part):
         return None
 
 
+class Codes(_Part):
+    """What a registration code looks like. What a scanner reads is brought into this form, and never varied."""
+
+    case: Literal["counts", "upper", "lower"] = "counts"  # or: all codes are in upper or lower case
+    alphabet: str = ""  # the characters that a code may have; "": any that can be printed
+    # A QR code may hold an address with the code in it: on which hosts, and in which query parameter ("": the last
+    # step of the path). Addresses are never fetched.
+    url_hosts: tuple[str, ...] = ()
+    url_parameter: str = ""
+
+
 class SubscriptionRule(_Part):
     """Whether one subscription serves all resources, or each needs its own."""
 
@@ -259,6 +270,7 @@ class Contract(_Part):
     words: Words = Words()
     operations: dict[OperationName, Operation] = {}
     callback: Callback
+    codes: Codes = Codes()
     subscription: SubscriptionRule
 
     @model_validator(mode="after")

@@ -28,6 +28,7 @@ _PURPOSE: dict[str, str] = {
     "subscriptions": "lists the subscriptions",
     "unsubscribe": "ends a subscription",
     "visit": "looks a visit up by its registration code",
+    "visits": "lists the visits of a day",
     "check_in": "checks a visitor in",
     "check_out": "checks a visitor out",
 }

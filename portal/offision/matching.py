@@ -92,6 +92,12 @@ _LOOKS: dict[OperationName, _Look] = {
         ("code", "registration", "get", "receptionist", "by"),
         needs_code=True,
     ),
+    "visits": _Look(
+        "GET",
+        (_VISIT, "list|visits|visitors|registrations|today|daily"),
+        "checkin|checkout|signin|signout|create|update|cancel|delete|code|by|host|type|id",
+        ("list", "daily", "today", "date"),
+    ),
     "check_in": _Look(
         "POST PUT PATCH GET",
         (_VISIT, "checkin|signin|arrive|arrival|arrived"),
@@ -248,6 +254,7 @@ FIELD_PATTERNS: dict[OperationName, dict[str, tuple[str, ...]]] = {
     "subscriptions": _SUBSCRIPTION_FIELDS,
     "unsubscribe": {},
     "visit": _VISIT_FIELDS,
+    "visits": _VISIT_FIELDS,
     "check_in": _VISIT_FIELDS,
     "check_out": _VISIT_FIELDS,
 }

@@ -15,6 +15,7 @@ OperationName = Literal[
     "subscriptions",
     "unsubscribe",
     "visit",
+    "visits",
     "check_in",
     "check_out",
 ]
@@ -82,6 +83,7 @@ OPERATIONS: dict[OperationName, OperationRule] = {
     "subscriptions": OperationRule(required=("id", "callback_url"), optional=("resource_id", "expires_at"), many=True),
     "unsubscribe": OperationRule(fills=("subscription_id",), must_fill=(("subscription_id",),)),
     "visit": OperationRule(fills=("code",), must_fill=(("code",),), required=("status",), optional=_VISIT_FIELDS),
+    "visits": OperationRule(fills=("date",), required=("code", "status"), optional=_VISIT_FIELDS, many=True),
     "check_in": OperationRule(
         fills=("code",),
         must_fill=(("code",),),

@@ -114,7 +114,7 @@ class Reader:
         )
 
     def visit(self, record: Any, code: str, operation: OperationName) -> Visit:
-        """The visit in the answer of `operation` ("visit", "check_in", "check_out") about `code`.
+        """The visit in the answer of `operation` ("visit", "visits", "check_in", "check_out") about `code`.
 
         Raises NotUnderstood where it does not fit, or is another visit's.
         """
@@ -138,6 +138,17 @@ class Reader:
             )
         except Unreadable as reason:
             raise NotUnderstood(_misfit(operation, reason)) from None
+
+    def visits(self, records: list[Any]) -> tuple[Visit, ...]:
+        """The visits among the records of a list that can be read and told by their codes."""
+        found = []
+        for record in records:
+            try:
+                code = _identity(record, "code", self.contract.operations["visits"].fields)
+                found.append(self.visit(record, code, "visits"))
+            except (Unreadable, NotUnderstood):
+                continue
+        return tuple(found)
 
     def subscription(self, record: Any, operation: OperationName, **asked: str | None) -> Subscription:
         """The subscription in an `operation`'s answer; what it does not repeat is taken from what was

@@ -31,7 +31,8 @@ PAGE_SIZE = 50
 _HUGE_BYTES = 50 * 1024 * 1024
 _BOOKING = "/API/external/booking/v1"
 _SUBSCRIPTIONS = f"{_BOOKING}/resource-appointment-subscriptions"
-_VISIT = "/API/external/receptionist/v1/visits/<path:code>"
+_VISITS = "/API/external/receptionist/v1/visits"
+_VISIT = f"{_VISITS}/<path:code>"
 _OPENAPI = Path(__file__).with_name("openapi.json")
 
 
@@ -40,6 +41,19 @@ class SubscriptionRequest(WireModel):
 
     callURL: Annotated[str, Field(min_length=1, max_length=2048)]  # noqa: N815 (Offision's spelling)
     resourceId: Annotated[str, Field(max_length=200)] | None = None  # noqa: N815
+
+
+class VisitBody(WireModel):
+    """A visit as the API shows it, whatever its status word."""
+
+    code: Annotated[str, Field(min_length=1, max_length=200)]
+    visitorName: str = ""  # noqa: N815 (Offision's spelling)
+    company: str = ""
+    hostEmail: str = ""  # noqa: N815
+    validFrom: str | None = None  # noqa: N815 (ISO 8601)
+    validUntil: str | None = None  # noqa: N815
+    status: str | int | None
+    site: str | None = None
 
 
 class Faults(WireModel):
@@ -67,12 +81,14 @@ class OffisionServer(JsonService):
                 Rule(_SUBSCRIPTIONS, endpoint=self.subscribe, methods=["POST"]),
                 Rule(_SUBSCRIPTIONS, endpoint=self.subscriptions, methods=["GET"]),
                 Rule(f"{_SUBSCRIPTIONS}/<subscription_id>", endpoint=self.unsubscribe, methods=["DELETE"]),
+                Rule(_VISITS, endpoint=self.visits, methods=["GET"]),
                 Rule(_VISIT, endpoint=self.visit, methods=["GET"]),
                 Rule(f"{_VISIT}/check-in", endpoint=self.check_in, methods=["POST"]),
                 Rule(f"{_VISIT}/check-out", endpoint=self.check_out, methods=["POST"]),
                 Rule("/sandbox/play", endpoint=self.play, methods=["POST"]),
                 Rule("/sandbox/status", endpoint=self.status, methods=["GET"]),
                 Rule("/sandbox/change", endpoint=self.change, methods=["POST"]),
+                Rule("/sandbox/visits", endpoint=self.put_visit, methods=["PUT"]),
                 Rule("/sandbox/bookings", endpoint=self.present_bookings, methods=["GET"]),
                 Rule("/sandbox/faults", endpoint=self.set_faults, methods=["PUT"]),
             ]
@@ -83,7 +99,7 @@ class OffisionServer(JsonService):
         self._faults = Faults()
         self._hold = Hold()
         self._count = threading.Lock()
-        self._booking_requests = 0
+        self._booking_requests = self._visit_requests = 0
 
     def respond(self, request: Request) -> Response:
         """Answer one request, the API's after its faults and its token check."""
@@ -154,7 +170,13 @@ class OffisionServer(JsonService):
 
     def visit(self, _request: Request, code: str) -> Response:
         """A visit by its registration code."""
+        with self._count:
+            self._visit_requests += 1
         return _visit(self.state.visit(code))
+
+    def visits(self, request: Request) -> Response:
+        """The visits of one date of the site's."""
+        return _page(request, self.state.visits(_date(request)))
 
     def check_in(self, _request: Request, code: str) -> Response:
         """The visitor has come."""
@@ -183,7 +205,11 @@ class OffisionServer(JsonService):
         return json_response(self._status())
 
     def _status(self) -> dict[str, int | bool]:
-        return {**self.state.status(), "booking_requests": self._booking_requests}
+        return {
+            **self.state.status(),
+            "booking_requests": self._booking_requests,
+            "visit_requests": self._visit_requests,
+        }
 
     def change(self, request: Request) -> Response:
         """Make one change now, with its callback."""
@@ -193,6 +219,12 @@ class OffisionServer(JsonService):
             raise RefusalError(409, str(error)) from None
         except ValidationError as error:
             raise RefusalError(422, "; ".join(f"set.{e['loc'][0]}: {e['msg']}" for e in error.errors())) from None
+
+    def put_visit(self, request: Request) -> Response:
+        """Have this visit, in place of any with its code."""
+        visit = read_body(request, VisitBody).model_dump()
+        self.state.put_visit(visit)
+        return json_response(visit)
 
     def present_bookings(self, _request: Request) -> Response:
         """Every booking present."""

@@ -49,7 +49,7 @@ class OffisionState:
             holder.email.strip().casefold(): holder.name for holder in building.cardholders if holder.email.strip()
         }
         self._bookings = {booking.id: booking for booking in building.bookings}
-        self._visits = {visit.code: visit for visit in building.visits}
+        self._visits = {visit.code: self._visit_on_wire(visit) for visit in building.visits}
         self._subscriptions: dict[str, Subscription] = {}
         self._numbers = itertools.count(1)
         self._sender = CallbackSender()
@@ -96,8 +96,18 @@ class OffisionState:
     def visit(self, code: str) -> dict[str, Any] | None:
         """A visit by its registration code, whatever its case; None for no such visit."""
         with self._lock:
-            visit = self._visits.get(code)
-        return None if visit is None else self._visit_on_wire(visit)
+            return self._visits.get(code)
+
+    def visits(self, day: date) -> list[dict[str, Any]]:
+        """The visits that overlap a date of the site's, and those without bounds."""
+        with self._lock:
+            visits = list(self._visits.values())
+        return [v for v in visits if (v["validFrom"] or "")[:10] <= day.isoformat() <= (v["validUntil"] or "9999")[:10]]
+
+    def put_visit(self, visit: dict[str, Any]) -> None:
+        """Have this visit, as on the wire, in place of any with its code."""
+        with self._lock:
+            self._visits[visit["code"]] = visit
 
     def _moment(self, text: str) -> datetime:
         return local_time(text, self._today, self._tz).astimezone(UTC)
@@ -144,10 +154,10 @@ class OffisionState:
             visit = self._visits.get(code)
             if visit is None:
                 return None
-            if visit.status != needed:
-                raise StateError(f"The visit is {visit.status}; {move} needs it to be {needed}.")
-            visit = self._visits[code] = visit.model_copy(update={"status": becomes})
-        return self._visit_on_wire(visit)
+            if visit["status"] != needed:
+                raise StateError(f"The visit is {visit['status']}; {move} needs it to be {needed}.")
+            visit = self._visits[code] = {**visit, "status": becomes}
+        return visit
 
     # Subscriptions -----------------------------------------------------------------------------------
 

@@ -115,7 +115,7 @@ def test_days_and_pages_are_all_asked_and_doubles_dropped(client: OffisionClient
 
 
 def test_a_range_is_one_request(make_client: MakeClient, server: Server) -> None:
-    text = SHIPPED.read_text().replace('{ date = "{date}" }', '{ start = "{from}", end = "{until}T23:59" }')
+    text = SHIPPED.read_text().replace('{ date = "{date}" }', '{ start = "{from}", end = "{until}T23:59" }', 1)
     server.answers[BOOKINGS] = page_of([])
     make_client(contract=Contract.parse(text, name="range")).bookings("room-1", DAY, DAY + timedelta(days=3))
     assert [seen[2] for seen in server.seen] == [{"start": "2025-03-10", "end": "2025-03-13T23:59", "page": "1"}]

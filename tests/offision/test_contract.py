@@ -32,7 +32,7 @@ from tests.offision.conftest import SHIPPED
         ('records = "data.items"\npage', "page", "records: is missing"),
         ('count = "data.pageCount"', 'count = "a", total = "b"', "page: exactly one"),
         ('path = "/API/external/system', 'path = "API/external/system', "information.path"),
-        ("[operations.visit]", "[operations.visits]", "operations.visits"),
+        ("[operations.visit]", "[operations.visitt]", "operations.visitt"),
         ('cancelled = ["cancelled"]', 'cancelled = [" Confirmed"]', "'confirmed' is listed under two"),
         ('cancelled = ["cancelled"]', 'unknown = ["x"]', '"unknown" takes no words'),
         ('naive = "site"', 'naive = "Hongkong/Asia"', "neither"),
