@@ -36,11 +36,11 @@ run: $(VENV)/.demo ## the portal alone, with the settings of .env, on http://loc
 
 install: $(VENV)/.dev ## set up the tools for working on the code
 
-requirements: ## compile the pinned requirements from pyproject.toml
+requirements: | $(filter var/%,$(UV)) ## compile the pinned requirements from pyproject.toml
 	cd requirements && for name in base sandbox dev; do \
 		case $$name in base) extras="";; sandbox) extras="--extra sandbox -c base.txt";; \
 			dev) extras="--all-extras -c sandbox.txt";; esac; \
-		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		$(if $(filter var/%,$(UV)),../)$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 			--no-emit-index-url $$extras ../pyproject.toml -o $$name.txt; done
 
 clean: ## take away what the commands made: environment, databases, caches

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django_structlog.middlewares import RequestMiddleware
 
 # What follows these in a path is a secret that a device or Offision cannot send in a header.
-_SECRET_PATHS = re.compile(r"(/api/offision/callbacks/)[^/\s?'\"\\]+")
+_SECRET_PATHS = re.compile(r"(/api/offision/callbacks/|/api/visitors/devices/)[^/\s?'\"\\]+")
 
 
 def redact(text: str) -> str:

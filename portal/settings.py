@@ -61,7 +61,8 @@ def checked_secret(name: str, value: str, *, purpose: str) -> str:
     return value
 
 
-SECRET_KEY = secret("PORTAL_SECRET_KEY", purpose="the key that signs sessions")
+SECRET_KEY = secret("PORTAL_SECRET_KEY", purpose="the key that signs sessions and encrypts what is stored encrypted")
+SALT_KEY = "offision-access-portal"  # a salt need not be secret: what is encrypted is so by SECRET_KEY
 ALLOWED_HOSTS = env.list("PORTAL_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 # Where Offision and browsers reach this portal, without a slash at the end.
 PORTAL_PUBLIC_URL = env.str("PORTAL_PUBLIC_URL", default="http://localhost:8000").rstrip("/")
@@ -109,6 +110,9 @@ HOLD_REVOCATIONS_OVER = env.int("HOLD_REVOCATIONS_OVER", default=10)
 # The driver of each family of controllers.
 DRIVERS = {"simulated": "doorsync.drivers.simulated.SimulatedDriver"}
 
+# What unlocks a door for a turnstile that can't open itself: the apps don't know each other.
+OPEN_DOOR = "doorsync.doors.open_for_a_moment"
+
 # --- Django -----------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "portal.admin_site.PortalAdminConfig",
@@ -120,6 +124,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "rest_framework_api_key",
     "axes",
+    "encrypted_fields",
     "django_prometheus",
     "health_check",
     "django_structlog",
@@ -241,7 +246,11 @@ else:
         (BROKER_DIR / folder).mkdir(parents=True, exist_ok=True)
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 # A tick that could not run in its own second is worth nothing: the next one does the same.
-CELERY_BEAT_SCHEDULE = {"tick": {"task": "doorsync.tasks.tick", "schedule": 1.0, "options": {"expires": 2}}}
+CELERY_BEAT_SCHEDULE = {
+    "tick": {"task": "doorsync.tasks.tick", "schedule": 1.0, "options": {"expires": 2}},
+    "tell": {"task": "visitors.tasks.tell_offision", "schedule": 10.0, "options": {"expires": 10}},
+    "visits": {"task": "visitors.tasks.prefetch_visits", "schedule": 300.0, "options": {"expires": 300}},
+}
 
 LOGGING_CONFIG = None
 from portal.logs import configure_logging  # noqa: E402 (it needs nothing of the above, and the above may log)

@@ -1,6 +1,15 @@
-"""From what a scanner read to a registration code. Nothing is guessed: case counts, and no variant is tried."""
+"""From what a scanner read to a registration code. Nothing is guessed: no variant is ever tried."""
+
+import hashlib
+import hmac
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from django.conf import settings
+
+from portal.offision.contract import Codes
 
 MAX_LENGTH = 128
+MAX_URL = 512
 # What scanners add around a code: padding, framing, line ends.
 _NOISE = "\x00\x02\x03\r\n\t "
 # The symbology identifier of a QR code, which some scanners are set to send (ISO/IEC 15424).
@@ -11,9 +20,41 @@ class MalformedError(ValueError):
     """What was read can be no code."""
 
 
-def normalised(read: str) -> str:
-    """The code without what the scanner added to it. Raises MalformedError."""
-    code = read.strip(_NOISE).removeprefix(_QR_PREFIX).strip(_NOISE)
+def normalised(read: str, rule: Codes, *, prefix: str = "", suffix: str = "") -> str:
+    """The code in the form of the contract's rule, without what the scanner added to it. Raises MalformedError.
+
+    `prefix` and `suffix` are what this scanner is set to add. An address is taken apart, on the rule's hosts only, and
+    never fetched.
+    """
+    text = read.strip(_NOISE).removeprefix(_QR_PREFIX).removeprefix(prefix).removesuffix(suffix).strip(_NOISE)
+    if text[:8].lower().startswith(("http://", "https://")):
+        text = _of_address(text, rule)
+    code = {"counts": text, "upper": text.upper(), "lower": text.lower()}[rule.case]
     if not code or len(code) > MAX_LENGTH or not code.isprintable():
         raise MalformedError
+    if rule.alphabet and not set(code) <= set(rule.alphabet):
+        raise MalformedError
     return code
+
+
+def _of_address(text: str, rule: Codes) -> str:
+    if len(text) > MAX_URL:
+        raise MalformedError
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname
+    except ValueError:
+        raise MalformedError from None
+    if host is None or host not in {known.lower() for known in rule.url_hosts}:
+        raise MalformedError
+    if not rule.url_parameter:
+        return unquote(parts.path.rstrip("/").rpartition("/")[2])
+    found = parse_qs(parts.query, max_num_fields=50).get(rule.url_parameter, [])
+    if len(found) != 1:
+        raise MalformedError
+    return found[0]
+
+
+def digest(text: str) -> str:
+    """A digest that only this portal can make: whoever reads the log learns no code, and can't try codes against it."""
+    return hmac.new(settings.SECRET_KEY.encode(), b"visit:" + text.encode(), hashlib.sha256).hexdigest()

@@ -2,6 +2,12 @@
 
 from django.urls import path
 
-from visitors.views import VerifyView
+from visitors.views import OfflineView, PassageView, VerifyView, device
 
-urlpatterns = [path("verify", VerifyView.as_view(), name="verify")]
+urlpatterns = [
+    path("verify", VerifyView.as_view(), name="verify"),
+    path("passages", PassageView.as_view(), name="passages"),
+    path("verifications/offline", OfflineView.as_view(), name="offline"),
+    path("devices/<str:secret>/", device, name="device"),
+    path("devices/<str:secret>/<path:rest>", device, name="device"),
+]

@@ -1,91 +1,255 @@
 """Answer a turnstile: normalise, look up live within a deadline, decide, write it down, answer. Fails closed."""
 
-import hashlib
-import hmac
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
 
 from portal import clock
 from portal.audit.models import Outcome, record
-from portal.offision.configured import client_from_settings
+from portal.offision import types
+from portal.offision.configured import contract_from_settings
 from portal.offision.errors import NotFound, NotUnderstood, OffisionError
-from portal.offision.types import Visit
-from visitors.codes import MalformedError, normalised
-from visitors.decision import Decision, Direction, Reason, decide
-from visitors.models import Turnstile, Verification
+from visitors import passages, telling, throttle
+from visitors.codes import MalformedError, digest, normalised
+from visitors.decision import OUTSIDE, Decision, Direction, Reason, Sighting, decide
+from visitors.lookup import look_up
+from visitors.models import Turnstile, Verification, Visit
+from visitors.presence import presence_of
+from visitors.words import message
 
 log = structlog.get_logger(__name__)
 
-DEADLINE_SECONDS = 1.5
+VISIT_FIELDS = ["name", "company", "host_email", "valid_from", "valid_until", "status", "offision_site", "seen_at"]
+Source = Verification.Source
 
 
-def verify(
-    turnstile: Turnstile, *, read: str, direction: Direction, nonce: str = "", scanned_at: datetime | None = None
-) -> Verification:
-    """Decide on one scan, and write the answer down before it is given. A nonce seen before gets its first answer.
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a device asks. `scanned_at` is its own clock (aware), which is only noted.
 
-    `read` is what the scanner read, `scanned_at` its own clock (aware), which is only noted.
+    `same_within`: a scan of the same code at the same turnstile in this time is the same scan; for devices that number
+    their scans by no nonce.
     """
-    if nonce and (before := turnstile.verifications.filter(nonce=nonce).first()):
-        return before
-    visit, obstacle, upstream = _look_up(turnstile, read)
+
+    read: str
+    direction: Direction | None = None
+    reader: str = ""
+    nonce: str = ""
+    scanned_at: datetime | None = None
+    same_within: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a device is told. `shown`: what its display may show of the visitor. None where nothing was written down."""
+
+    allowed: bool
+    reasons: tuple[str, ...]
+    direction: Direction
+    message: str
+    open_ms: int | None
+    shown: dict[str, str]
+    verification: Verification | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is known of a code: the visit as Offision tells it, or why there is none."""
+
+    code: str
+    digest: str
+    visit: types.Visit | None = None
+    obstacle: Reason | None = None
+    upstream: str = ""
+
+
+def verify(turnstile: Turnstile, scan: Scan) -> Answer:
+    """Decide on one scan, and write the answer down before it is given. A scan seen before gets its first answer."""
     now = clock.now()
-    decision = decide(turnstile.terms, direction=direction, visit=visit, obstacle=obstacle, now=now)
+    direction = _direction(turnstile, scan)
+    code, key, obstacle = _code(turnstile, scan.read)
+    if before := _seen_before(turnstile, scan, key, now):
+        return _answer(turnstile, before)
+    if throttle.is_closed(turnstile) and not _is_known(key):
+        throttle.count_turned_away(turnstile, now)
+        return _turned_away(direction)
+    found = _Found(code, key, obstacle=obstacle) if obstacle else _look_up(turnstile, code, key)
+    try:
+        with transaction.atomic():
+            answer = _decide_and_write(turnstile, scan, direction, found)
+    except IntegrityError:
+        # The same scan was sent twice at once: the first answer stands.
+        return _answer(turnstile, turnstile.verifications.get(nonce=scan.nonce))
+    if {Reason.UNKNOWN_CODE, Reason.MALFORMED} & set(answer.reasons):
+        throttle.note_unknown(turnstile, now)
+    if answer.allowed and turnstile.opens == Turnstile.Opens.DOOR:
+        return _answer(turnstile, answer, trouble=_open(turnstile, answer))
+    return _answer(turnstile, answer)
+
+
+def _direction(turnstile: Turnstile, scan: Scan) -> Direction:
+    """By the reader, where the device tells which; else as the device says; else the turnstile's own."""
+    if scan.reader:
+        known = turnstile.readers.filter(name=scan.reader).values_list("direction", flat=True).first()
+        if known:
+            return Direction(known)
+    return scan.direction or Direction(turnstile.direction)
+
+
+def _code(turnstile: Turnstile, read: str) -> tuple[str, str, Reason | None]:
+    rule = contract_from_settings().codes
+    try:
+        code = normalised(read, rule, prefix=turnstile.code_prefix, suffix=turnstile.code_suffix)
+    except MalformedError:
+        return "", digest(read), Reason.MALFORMED
+    return code, digest(code), None
+
+
+def _seen_before(turnstile: Turnstile, scan: Scan, key: str, now: datetime) -> Verification | None:
+    if scan.nonce:
+        return turnstile.verifications.filter(nonce=scan.nonce).first()
+    if scan.same_within:
+        return turnstile.verifications.filter(
+            code_digest=key, at__gt=now - scan.same_within, at__lte=now, nonce=""
+        ).first()
+    return None
+
+
+def _is_known(key: str) -> bool:
+    return Visit.objects.filter(code_digest=key).exclude(status=types.VisitStatus.UNKNOWN.value).exists()
+
+
+def _look_up(turnstile: Turnstile, code: str, key: str) -> _Found:
+    """The visit, or why there is none, with what staff should know of it."""
+    if not turnstile.enabled:
+        return _Found(code, key, obstacle=Reason.DEVICE_DISABLED)
+    try:
+        visit = look_up(code)
+    except NotFound:
+        return _Found(code, key, obstacle=Reason.UNKNOWN_CODE)
+    except NotUnderstood as error:
+        return _Found(code, key, obstacle=Reason.UPSTREAM_MISMATCH, upstream=error.summary)
+    except OffisionError as error:
+        return _Found(code, key, obstacle=Reason.UPSTREAM_UNAVAILABLE, upstream=error.summary)
+    upstream = ""
+    if visit.status is types.VisitStatus.UNKNOWN:
+        upstream = _("The field status holds %(word)s, which words.visit of the contract does not list.") % {
+            "word": visit.status_word[:100] or '""'
+        }
+    return _Found(code, key, visit=visit, upstream=upstream)
+
+
+def _decide_and_write(turnstile: Turnstile, scan: Scan, direction: Direction, found: _Found) -> Verification:
+    """Decide with the visit's row locked: two lanes can't both admit one code where single entry is asked."""
+    now = clock.now()
+    row, sighting, source = _row(turnstile, found, now)
+    terms = turnstile.terms
+    presence = presence_of(row, turnstile.site, now) if row and terms.minds_presence else OUTSIDE
+    decision = decide(terms, direction=direction, visit=sighting, obstacle=found.obstacle, now=now, presence=presence)
     answer = Verification(
         at=now,
         turnstile=turnstile,
+        reader=scan.reader[:50],
         direction=direction.value,
-        code_digest=_digest(read),
-        nonce=nonce,
+        code_digest=found.digest,
+        visit=row if sighting else None,
+        nonce=scan.nonce,
         allowed=decision.allowed,
         reasons=[reason.value for reason in decision.reasons],
-        visitor=visit.name[:300] if visit else "",
-        scanned_at=scanned_at,
-        upstream=upstream,
+        notes=[note.value for note in decision.notes],
+        source=source,
+        visitor=row.name if row and sighting else "",
+        scanned_at=scan.scanned_at,
+        upstream=found.upstream,
     )
-    return _write_down(answer, turnstile, decision)
-
-
-def _look_up(turnstile: Turnstile, read: str) -> tuple[Visit | None, Reason | None, str]:
-    """The visit, or why there is none, with what staff should know of it."""
-    try:
-        code = normalised(read)
-    except MalformedError:
-        return None, Reason.MALFORMED, ""
-    if not turnstile.enabled:
-        return None, Reason.DEVICE_DISABLED, ""
-    try:
-        return client_from_settings().visit(code, deadline_seconds=DEADLINE_SECONDS), None, ""
-    except NotFound:
-        return None, Reason.UNKNOWN_CODE, ""
-    except NotUnderstood as error:
-        return None, Reason.UPSTREAM_MISMATCH, error.summary
-    except OffisionError as error:
-        return None, Reason.UPSTREAM_UNAVAILABLE, error.summary
-
-
-def _write_down(answer: Verification, turnstile: Turnstile, decision: Decision) -> Verification:
-    try:
-        with transaction.atomic():
-            answer.save(force_insert=True)
-            record(
-                actor=f"turnstile {turnstile.name}",
-                action="visitor.verify",
-                on=answer,
-                label=answer.visitor or f"code {answer.code_digest[:12]}",
-                outcome=Outcome.DONE if decision.allowed else Outcome.REFUSED,
-                reasons=answer.reasons,
-                detail={"direction": answer.direction},
-            )
-    except IntegrityError:
-        # The same scan was sent twice at once: the first answer stands.
-        return turnstile.verifications.get(nonce=answer.nonce)
+    answer.save(force_insert=True)
+    _log(answer, turnstile, decision)
+    if answer.allowed and row:
+        telling.prepare(answer, turnstile, row, found.code)
+        if not turnstile.reports_passages:
+            passages.assume(answer, turnstile)
     return answer
 
 
-def _digest(read: str) -> str:
-    """A digest that only this portal can make: unknown codes are guesses, or mistyped real ones, and are not kept."""
-    return hmac.new(settings.SECRET_KEY.encode(), b"visit:" + read.encode(), hashlib.sha256).hexdigest()
+def _row(turnstile: Turnstile, found: _Found, now: datetime) -> tuple[Visit | None, Sighting | None, str]:
+    """The visit's row, locked and up to date; what the decision is to go by; and whence that comes."""
+    if found.visit is not None:
+        row = visit_row(found.visit, found.digest, now)
+        Visit.objects.bulk_create(
+            [row], update_conflicts=True, unique_fields=["code_digest"], update_fields=VISIT_FIELDS
+        )
+        return row, row.sighting, Source.LIVE
+    if found.obstacle is Reason.UNKNOWN_CODE:
+        # What Offision no longer knows is not to be trusted later, either.
+        Visit.objects.filter(code_digest=found.digest).update(status=types.VisitStatus.UNKNOWN.value)
+        return None, None, Source.LIVE
+    if found.obstacle is Reason.UPSTREAM_UNAVAILABLE and turnstile.trust_minutes:
+        oldest = now - timedelta(minutes=turnstile.trust_minutes)
+        row_ = Visit.objects.select_for_update().filter(code_digest=found.digest, seen_at__gte=oldest).first()
+        if row_ is not None:
+            return row_, row_.sighting, Source.TRUSTED
+    return None, None, Source.NONE
+
+
+def visit_row(visit: types.Visit, key: str, now: datetime) -> Visit:
+    """A visit of Offision's as it is kept."""
+    return Visit(
+        code_digest=key,
+        name=visit.name[:300],
+        company=visit.company[:300],
+        host_email=visit.host_email,
+        valid_from=visit.valid_from,
+        valid_until=visit.valid_until,
+        status=visit.status.value,
+        offision_site=visit.site,
+        seen_at=now,
+    )
+
+
+def _log(answer: Verification, turnstile: Turnstile, decision: Decision) -> None:
+    detail: dict[str, Any] = {"direction": answer.direction, "source": str(answer.source)}
+    if answer.notes:
+        detail["notes"] = answer.notes
+    record(
+        actor=f"turnstile {turnstile.name}",
+        action="visitor.verify",
+        on=answer,
+        label=answer.visitor or f"code {answer.code_digest[:12]}",
+        outcome=Outcome.DONE if decision.allowed else Outcome.REFUSED,
+        reasons=answer.reasons,
+        detail=detail,
+    )
+
+
+def _open(turnstile: Turnstile, answer: Verification) -> str:
+    """Unlock the turnstile's door for a moment, once. "" or what went wrong: nobody knows then whether it opened."""
+    open_for_a_moment = import_string(settings.OPEN_DOOR)
+    trouble: str = open_for_a_moment(
+        turnstile.door, milliseconds=turnstile.open_ms, key=str(answer.pk), actor=f"turnstile {turnstile.name}"
+    )
+    return trouble
+
+
+def _answer(turnstile: Turnstile, row: Verification, *, trouble: str = "") -> Answer:
+    visit = row.visit
+    shows = {"name": "name", "company": "company", "host": "host_email"}
+    return Answer(
+        allowed=row.allowed,
+        reasons=tuple(row.reasons),
+        direction=Direction(row.direction),
+        message=message(row.allowed and not trouble, row.reasons),
+        open_ms=turnstile.open_ms if row.allowed else None,
+        shown={key: getattr(visit, shows[key]) for key in turnstile.shows} if visit and row.allowed else {},
+        verification=row,
+    )
+
+
+def _turned_away(direction: Direction) -> Answer:
+    reasons = (Reason.THROTTLED.value,)
+    return Answer(False, reasons, direction, message(False, reasons), None, {}, None)

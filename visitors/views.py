@@ -1,9 +1,12 @@
-"""The verify endpoint, in the portal's own dialect."""
+"""What turnstiles ask: the portal's own endpoints, and one address for devices with dialects of their own."""
 
+from datetime import timedelta
 from typing import Any
 
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import serializers, status
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.parsers import JSONParser
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -11,12 +14,18 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework_api_key.permissions import KeyParser
 
-from visitors.decision import Direction
-from visitors.models import TurnstileKey, Verification
-from visitors.verify import verify
-from visitors.words import message
+from portal import clock
+from visitors import passages
+from visitors.decision import Direction, Reason
+from visitors.devices import NotADeviceError, WrongSourceError, turnstile_of
+from visitors.dialects import speaker_for
+from visitors.dialects.base import MAX_BYTES, NoQuestionError, Walked
+from visitors.models import Turnstile, Verification
+from visitors.verify import Answer, Scan, verify
 
-MAX_BYTES = 2048
+# What a gate tells of while it was alone: longer ago is a broken clock.
+MAX_AGE = timedelta(days=30)
+MAX_AHEAD = timedelta(minutes=5)
 
 
 class ScanSerializer(serializers.Serializer[Any]):
@@ -28,26 +37,52 @@ class ScanSerializer(serializers.Serializer[Any]):
     scanned_at = serializers.DateTimeField(required=False, default=None, allow_null=True)
 
 
+class PassageSerializer(serializers.Serializer[Any]):
+    """`{"verification_id", "passed", "at"?}`: whether somebody walked through, by the gate's own clock."""
+
+    verification_id = serializers.UUIDField()
+    passed = serializers.BooleanField()
+    at = serializers.DateTimeField(required=False, default=None, allow_null=True)
+
+
+class OfflineSerializer(serializers.Serializer[Any]):
+    """`{"code", "decision", "at", "direction"?, "nonce"?, "reason"?}`: what a gate decided alone."""
+
+    code = serializers.CharField(allow_blank=True, trim_whitespace=False, max_length=MAX_BYTES)
+    decision = serializers.ChoiceField(choices=["allow", "deny"])
+    at = serializers.DateTimeField()
+    direction = serializers.ChoiceField(choices=["in", "out"], required=False)
+    nonce = serializers.CharField(max_length=100, required=False, default="", allow_blank=True)
+    reason = serializers.ChoiceField(choices=[reason.value for reason in Reason], required=False, default="")
+
+    def validate_at(self, value: Any) -> Any:
+        now = clock.now()
+        if not now - MAX_AGE < value < now + MAX_AHEAD:
+            raise serializers.ValidationError(
+                f"Must be within the last {MAX_AGE.days} days: the gate's clock seems to be wrong."
+            )
+        return value
+
+
 class HasTurnstileKey(BasePermission):
     """The request shows the key of a turnstile, which becomes `request.auth`. A wrong one gets 401."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        key = KeyParser().get(request)
         try:
-            found = TurnstileKey.objects.get_from_key(key or "")
-        except TurnstileKey.DoesNotExist:
-            raise AuthenticationFailed from None
-        if found.has_expired:
-            raise AuthenticationFailed
-        request.auth = found
+            request.auth = turnstile_of(KeyParser().get(request) or "", request)
+        except NotADeviceError:
+            raise AuthenticationFailed("No turnstile has this key.") from None
+        except WrongSourceError:
+            raise PermissionDenied("This turnstile may not ask from this address.") from None
         return True
 
 
-class VerifyView(APIView):
-    """Allow and deny are both answers: HTTP 200. 400 is for what is no request, 401 for what is no turnstile."""
+class TurnstileView(APIView):
+    """400 is for what is no request, 401 and 403 for what is no turnstile, 413 for more than 2 KiB."""
 
     permission_classes = [HasTurnstileKey]
     parser_classes = [JSONParser]
+    serializer: type[serializers.Serializer[Any]]
 
     def get_authenticate_header(self, request: Request) -> str:
         return KeyParser.keyword
@@ -57,25 +92,116 @@ class VerifyView(APIView):
             return Response(
                 {"error": f"The body is over {MAX_BYTES} bytes."}, status=status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
             )
-        scan = ScanSerializer(data=request.data)
-        scan.is_valid(raise_exception=True)
-        assert isinstance(request.auth, TurnstileKey)
-        turnstile = request.auth.turnstile
-        answer = verify(
+        said = self.serializer(data=request.data)
+        said.is_valid(raise_exception=True)
+        assert isinstance(request.auth, Turnstile)
+        return self.do(request.auth, said.validated_data)
+
+    def do(self, turnstile: Turnstile, said: dict[str, Any]) -> Response:
+        raise NotImplementedError
+
+
+class VerifyView(TurnstileView):
+    """Allow and deny are both answers: HTTP 200; 429 where codes are being guessed."""
+
+    serializer = ScanSerializer
+
+    def do(self, turnstile: Turnstile, said: dict[str, Any]) -> Response:
+        direction = Direction(said["direction"]) if "direction" in said else None
+        scan = Scan(read=said["code"], direction=direction, nonce=said["nonce"], scanned_at=said["scanned_at"])
+        answer = verify(turnstile, scan)
+        if answer.reasons[:1] == (Reason.THROTTLED.value,):
+            return Response(as_json(answer), status=status.HTTP_429_TOO_MANY_REQUESTS, headers={"Retry-After": "60"})
+        return Response(as_json(answer))
+
+
+class PassageView(TurnstileView):
+    """The gate says whether somebody walked through. 404 for another gate's verification, 409 for a contradiction."""
+
+    serializer = PassageSerializer
+
+    def do(self, turnstile: Turnstile, said: dict[str, Any]) -> Response:
+        answer = turnstile.verifications.filter(pk=said["verification_id"]).first()
+        if answer is None:
+            return Response({"error": "This turnstile has no such verification."}, status=status.HTTP_404_NOT_FOUND)
+        try:
+            passage = passages.report(answer, turnstile, passed=said["passed"], at=said["at"])
+        except passages.ContradictionError:
+            return Response(
+                {"error": "It said the opposite of this verification before; that stands."},
+                status=status.HTTP_409_CONFLICT,
+            )
+        except ValueError:
+            return Response({"error": "Nobody was let through by this verification."}, status=status.HTTP_409_CONFLICT)
+        return Response({"verification_id": str(answer.pk), "passed": passage.passed, "at": passage.at})
+
+
+class OfflineView(TurnstileView):
+    """What a gate decided alone is written down as it is."""
+
+    serializer = OfflineSerializer
+
+    def do(self, turnstile: Turnstile, said: dict[str, Any]) -> Response:
+        direction = Direction(said.get("direction") or turnstile.direction)
+        if direction is Direction.BOTH:
+            raise serializers.ValidationError({"direction": ["This turnstile goes both ways: say which way it was."]})
+        answer = passages.note_offline(
             turnstile,
-            read=scan.validated_data["code"],
-            direction=Direction(scan.validated_data.get("direction") or turnstile.direction),
-            nonce=scan.validated_data["nonce"],
-            scanned_at=scan.validated_data["scanned_at"],
+            read=said["code"],
+            allowed=said["decision"] == "allow",
+            direction=direction,
+            at=said["at"],
+            nonce=said["nonce"],
+            reason=said["reason"],
         )
-        return Response(_rendered(answer))
+        return Response({"verification_id": str(answer.pk)}, status=status.HTTP_201_CREATED)
 
 
-def _rendered(answer: Verification) -> dict[str, Any]:
-    return {
+def as_json(answer: Answer) -> dict[str, Any]:
+    """The answer in the portal's own words."""
+    said: dict[str, Any] = {
         "decision": "allow" if answer.allowed else "deny",
         "reason": answer.reasons[0] if answer.reasons else None,
-        "reasons": answer.reasons,
-        "message": message(answer.allowed, answer.reasons),
-        "verification_id": str(answer.pk),
+        "reasons": list(answer.reasons),
+        "message": answer.message,
+        "verification_id": str(answer.verification.pk) if answer.verification else None,
     }
+    if answer.open_ms is not None:
+        said["open_ms"] = answer.open_ms
+    if answer.shown:
+        said["visitor"] = answer.shown
+    return said
+
+
+@csrf_exempt
+def device(request: HttpRequest, secret: str, rest: str = "") -> HttpResponse:
+    """A device that can set no headers: its key stands in the path, and it is answered in its own dialect."""
+    try:
+        turnstile = turnstile_of(secret, request)
+    except NotADeviceError:
+        return HttpResponse(status=401)
+    except WrongSourceError:
+        return HttpResponse(status=403)
+    speaker = speaker_for(turnstile)
+    if speaker is None:
+        return JsonResponse(
+            {"error": "This turnstile speaks the portal's own dialect, at another address."}, status=400
+        )
+    body = request.read(speaker.max_bytes + 1)
+    if len(body) > speaker.max_bytes:
+        return JsonResponse({"error": f"The body is over {speaker.max_bytes} bytes."}, status=413)
+    try:
+        question = speaker.understand(request, body, rest)
+    except NoQuestionError as error:
+        return JsonResponse({"error": str(error)}, status=400)
+    if isinstance(question, Scan):
+        return speaker.answer(question, verify(turnstile, question))
+    if isinstance(question, Walked):
+        _walked(turnstile, question)
+    return speaker.thanks(question)
+
+
+def _walked(turnstile: Turnstile, walked: Walked) -> None:
+    answer: Verification | None = passages.awaited(turnstile, nonce=walked.nonce)
+    if answer is not None:
+        passages.report(answer, turnstile, passed=walked.passed)

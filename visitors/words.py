@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from visitors.decision import Reason
 
 _FAULTS = {Reason.UPSTREAM_UNAVAILABLE, Reason.UPSTREAM_MISMATCH, Reason.DEVICE_DISABLED}
+_TRY_LATER = {Reason.THROTTLED}
 _READING = {Reason.MALFORMED, Reason.UNKNOWN_CODE}
 
 
@@ -14,11 +15,13 @@ def message(allowed: bool, reasons: Sequence[str]) -> str:
     """One short sentence for the visitor, in the language of the request."""
     if allowed:
         return _("Please pass.")
-    leading = Reason(reasons[0])
+    leading = Reason(reasons[0]) if reasons else Reason.DEVICE_DISABLED  # let pass, and the door did not open
     if leading in _FAULTS:
         return _("Out of order. Please see reception.")
     if leading in _READING:
         return _("The code was not recognised. Please try again or see reception.")
+    if leading in _TRY_LATER:
+        return _("Please wait a minute, or see reception.")
     if leading is Reason.NOT_YET_VALID:
         return _("Your visit has not begun yet. Please see reception.")
     if leading is Reason.WRONG_DIRECTION:

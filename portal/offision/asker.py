@@ -57,8 +57,12 @@ class Asker:
         self, name: OperationName, values: dict[str, str | None], *, deadline_seconds: float | None = None
     ) -> Any:
         payload = self.ask(name, values, deadline_seconds=deadline_seconds)
-        record = self.operation(name).record.read(payload)
+        where = self.operation(name).record
+        record = where.read(payload)
         if record is None:
+            # An envelope that is there and holds nothing is a no. One that is not there is an answer to something else.
+            if not isinstance(payload, dict) or (where.text.isidentifier() and where.text not in payload):
+                raise self._misfit(name, _("There is nothing where the contract's record points."))
             raise self._not_found(name)
         return record
 

@@ -135,7 +135,7 @@ class OffisionClient:
         return self._reader.visit(record, code, "visit")
 
     def visits(self, day: date) -> tuple[Visit, ...]:
-        """The visits of one site-local day. One that does not fit the contract is left out: its look-up will say why."""
+        """The visits of one site-local day. One that does not fit is left out: its own look-up will say why."""
         records = self._asker.records("visits", {"date": day.isoformat()})[0]
         return self._reader.visits(records)
 

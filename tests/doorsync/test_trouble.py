@@ -43,7 +43,7 @@ def set_options(name="box", **options):
     passes.tick()
 
 
-# Late writes -----------------------------------------------------------------------------------------------------
+# Late writes --------------------------------------------------
 
 
 def test_a_card_that_a_late_write_brings_back_is_taken_out_again(place, monkeypatch):
@@ -99,7 +99,7 @@ def test_a_removal_that_is_only_seen_later_is_in_the_log(place):
     assert sorted(label.split()[1] for label in told) == ["Mei", "Tom"]
 
 
-# Plans held for a person ------------------------------------------------------------------------------------------
+# Plans held for a person --------------------------------------------------
 
 
 def test_standing_access_elsewhere_does_not_hide_that_a_door_is_taken_from_many(start_place):
@@ -205,7 +205,7 @@ def test_few_bookings_in_each_of_many_rooms_do_not_all_vanish_unasked(start_plac
     assert StoredBooking.objects.count() >= 28
 
 
-# What is confirmed, and what is not --------------------------------------------------------------------------------
+# What is confirmed, and what is not --------------------------------------------------
 
 
 def refreshed(name="room"):
@@ -266,7 +266,7 @@ def test_a_disabled_controller_with_cards_in_it_says_so(place):
     assert place.sync().trouble == ""
 
 
-# Rounds in trouble -------------------------------------------------------------------------------------------------
+# Rounds in trouble --------------------------------------------------
 
 
 def test_cards_that_never_answer_do_not_keep_the_others_from_their_turn(start_place, monkeypatch):
@@ -349,7 +349,7 @@ def test_a_box_that_dribbles_its_answer_is_given_up(place):
     assert place.sync().trouble
 
 
-# Another box at the address ----------------------------------------------------------------------------------------
+# Another box at the address --------------------------------------------------
 
 
 def test_nothing_is_written_to_another_box_than_before_until_the_old_one_is_forgotten(place):
@@ -382,7 +382,7 @@ def test_a_resource_that_becomes_another_keeps_nobody_admitted(place):
     assert "1002" not in place.cards()
 
 
-# Controllers of other kinds -----------------------------------------------------------------------------------------
+# Controllers of other kinds --------------------------------------------------
 
 
 def test_a_controller_that_lists_nothing_is_kept_in_step_by_what_was_written(place):

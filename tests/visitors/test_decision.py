@@ -1,14 +1,24 @@
-"""The decision, whatever may be handed to it; and what may be a code."""
+"""The decision, whatever may be handed to it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.offision.types import Visit, VisitStatus
-from visitors.codes import MAX_LENGTH, MalformedError, normalised
-from visitors.decision import Decision, Direction, Reason, Terms, decide
+from portal.offision.types import VisitStatus
+from visitors.decision import (
+    OUTSIDE,
+    AntiPassback,
+    Decision,
+    Direction,
+    Presence,
+    Reason,
+    Sighting,
+    Terms,
+    decide,
+)
 
 NOW = datetime(2026, 3, 10, 9, tzinfo=UTC)
 
@@ -23,21 +33,16 @@ terms = st.builds(
     statuses_in=several,
     statuses_out=several,
     tolerance=st.integers(0, 30).map(lambda m: timedelta(minutes=m)),
+    sites=st.sampled_from([None, frozenset({"harbour"})]),
+    anti_passback=st.sampled_from(AntiPassback),
+    anti_passback_for=st.just(timedelta(minutes=10)),
+    leaving_needs_arrival=st.booleans(),
 )
+presences = st.builds(Presence, st.booleans(), st.sampled_from([None, NOW, NOW - timedelta(hours=1)]))
 
 
 def visit(status=VisitStatus.CHECKED_IN, start=None, end=None):
-    return Visit(
-        code="c",
-        name="Mei",
-        company="",
-        host_email="",
-        valid_from=start,
-        valid_until=end,
-        status=status,
-        status_word=status.value,
-        site=None,
-    )
+    return Sighting(status, start, end, None)
 
 
 @given(
@@ -45,11 +50,12 @@ def visit(status=VisitStatus.CHECKED_IN, start=None, end=None):
     st.sampled_from([Direction.IN, Direction.OUT]),
     st.one_of(st.none(), visits),
     st.sampled_from([None, *Reason]),
+    presences,
 )
 def test_nobody_passes_without_an_admitting_status_a_window_that_holds_and_an_enabled_device(
-    terms, direction, found, obstacle
+    terms, direction, found, obstacle, presence
 ):
-    decision = decide(terms, direction=direction, visit=found, obstacle=obstacle, now=NOW)
+    decision = decide(terms, direction=direction, visit=found, obstacle=obstacle, now=NOW, presence=presence)
     if decision.allowed:
         assert found is not None
         assert terms.enabled
@@ -59,8 +65,10 @@ def test_nobody_passes_without_an_admitting_status_a_window_that_holds_and_an_en
             assert found.status.value in terms.statuses_in
             assert found.valid_from is None or found.valid_from - terms.tolerance <= NOW
             assert found.valid_until is None or found.valid_until + terms.tolerance > NOW
+            assert not (presence.inside and terms.anti_passback is AntiPassback.HARD), "single entry"
         else:
             assert found.status.value in terms.statuses_out
+            assert presence.inside or not terms.leaving_needs_arrival
     assert list(decision.reasons) == sorted(decision.reasons, key=list(Reason).index), "the weightiest leads"
     assert decision.allowed == (decision.reasons == ())
 
@@ -98,21 +106,41 @@ def test_who_is_inside_may_leave_after_the_visit_has_ended():
     assert ask(visit(end=NOW - timedelta(hours=3)), Direction.OUT).allowed
 
 
+HARD = replace(GATE, anti_passback=AntiPassback.HARD)
+SOFT = replace(GATE, anti_passback=AntiPassback.SOFT)
+TIMED = replace(GATE, anti_passback=AntiPassback.TIMED, anti_passback_for=timedelta(minutes=10))
+STRICT = replace(GATE, leaving_needs_arrival=True)
+JUST_NOW, LONG_AGO = Presence(True, NOW - timedelta(minutes=1)), Presence(True, NOW - timedelta(minutes=10))
+
+
 @pytest.mark.parametrize(
-    ("read", "code"),
+    ("terms", "direction", "presence", "decision"),
     [
-        ("HT124\r\n", "HT124"),
-        ("\x02HT124\x03", "HT124"),
-        ("]Q1HT124 ", "HT124"),
-        ("ht&12+4=/?", "ht&12+4=/?"),
-        ("a" * MAX_LENGTH, "a" * MAX_LENGTH),
+        (GATE, Direction.IN, JUST_NOW, Decision(())),
+        (SOFT, Direction.IN, JUST_NOW, Decision((), (Reason.ALREADY_INSIDE,))),
+        (HARD, Direction.IN, LONG_AGO, Decision((Reason.ALREADY_INSIDE,))),
+        (HARD, Direction.IN, OUTSIDE, Decision(())),
+        (TIMED, Direction.IN, JUST_NOW, Decision((Reason.ALREADY_INSIDE,))),
+        (TIMED, Direction.IN, LONG_AGO, Decision((), (Reason.ALREADY_INSIDE,))),
+        (HARD, Direction.OUT, OUTSIDE, Decision((), (Reason.NOT_INSIDE,))),
+        (STRICT, Direction.OUT, OUTSIDE, Decision((Reason.NOT_INSIDE,))),
+        (STRICT, Direction.OUT, LONG_AGO, Decision(())),
     ],
 )
-def test_what_scanners_add_is_taken_off_and_nothing_else(read, code):
-    assert normalised(read) == code
+def test_anti_passback(terms, direction, presence, decision):
+    found = decide(terms, direction=direction, visit=visit(), obstacle=None, now=NOW, presence=presence)
+    assert found == decision
 
 
-@pytest.mark.parametrize("read", ["", " \r\n", "]Q1", "a" * (MAX_LENGTH + 1), "a\x00b", "a\nb"])
-def test_what_can_be_no_code_is_refused(read):
-    with pytest.raises(MalformedError):
-        normalised(read)
+def test_what_makes_a_visit_invalid_leads_what_makes_it_a_duplicate():
+    over = visit(end=NOW)
+    found = decide(HARD, direction=Direction.IN, visit=over, obstacle=None, now=NOW, presence=JUST_NOW)
+    assert found.reasons == (Reason.EXPIRED, Reason.ALREADY_INSIDE)
+
+
+@pytest.mark.parametrize(("named", "allowed"), [(None, True), (" Harbour ", True), ("Pier", False), ("", False)])
+def test_a_visit_of_another_site_is_denied(named, allowed):
+    here = replace(GATE, sites=frozenset({"harbour"}))
+    found = Sighting(VisitStatus.CHECKED_IN, None, None, named)
+    assert ask(found, terms=here).allowed == allowed
+    assert ask(found).allowed, "where any site will do"

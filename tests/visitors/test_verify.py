@@ -1,37 +1,15 @@
-"""The verify endpoint with the pretend Offision behind it."""
+"""The portal's own endpoints with the pretend Offision behind them."""
+
+import threading
 
 import pytest
+import requests
+from django.db import connection
 
 from portal.audit.models import Entry
-from tests.places import building
-from visitors.models import Turnstile, TurnstileKey, Verification
-
-VISITS = [
-    {"code": "GOOD1", "name": "Ana", "from": "+0d 08:00", "until": "+0d 18:00", "status": "checked_in"},
-    {"code": "BAD1", "name": "Bo", "from": "+0d 08:00", "until": "+0d 18:00", "status": "blacklisted"},
-]
-GATES = [
-    {"name": "in", "direction": "in", "statuses_in": ["checked_in"]},
-    {"name": "other", "direction": "in", "statuses_in": ["checked_in"]},
-]
-
-
-@pytest.fixture
-def gate(start_place, client):
-    place = start_place(building(visits=VISITS, turnstiles=GATES))
-    turnstile = Turnstile.objects.get(name="in")
-    _row, key = TurnstileKey.objects.create_key(name="k", turnstile=turnstile)
-
-    def ask(code, key=key, **more):
-        return client.post(
-            "/api/visitors/verify",
-            {"code": code, **more},
-            content_type="application/json",
-            headers={"authorization": f"Api-Key {key}"},
-        )
-
-    ask.place, ask.turnstile = place, turnstile
-    return ask
+from portal.offision.configured import contract_from_settings
+from visitors import lookup, throttle
+from visitors.models import ThrottledScans, Turnstile, TurnstileKey, Verification, Visit
 
 
 def test_allow_and_deny_are_both_answers(gate):
@@ -39,19 +17,40 @@ def test_allow_and_deny_are_both_answers(gate):
     assert [a.status_code for a in (good, bad, unknown)] == [200, 200, 200]
     assert good.json()["decision"] == "allow"
     assert good.json()["reasons"] == []
+    assert good.json()["open_ms"] == 5000
     assert (bad.json()["decision"], bad.json()["reason"]) == ("deny", "blacklisted")
+    assert "open_ms" not in bad.json()
     assert "blacklist" not in bad.json()["message"].lower(), "others read the display, too"
     assert unknown.json()["reasons"] == ["unknown_code"]
     assert Entry.objects.filter(action="visitor.verify").count() == 3
 
 
+def test_the_display_shows_only_what_it_may_and_only_of_who_passes(gate):
+    assert "visitor" not in gate("GOOD1").json()
+    gate.set("in", shows=["name", "host"])
+    assert gate("GOOD1").json()["visitor"] == {"name": "Ana", "host": "mei@pier.example"}
+    assert "visitor" not in gate("BAD1").json()
+
+
+def test_the_language_is_the_requests(gate):
+    answer = gate.client.post(
+        "/api/visitors/verify",
+        {"code": "GOOD1"},
+        content_type="application/json",
+        headers={"authorization": f"Api-Key {gate.keys['in']}", "accept-language": "zh-hant"},
+    )
+    assert answer.json()["message"] == "請通過。"
+
+
 def test_neither_the_code_nor_the_key_is_kept(gate):
     gate("NOSUCH")
-    kept = [str(v) for row in (*Verification.objects.values(), *Entry.objects.values()) for v in row.values()]
-    assert not [text for text in kept if "NOSUCH" in text]
+    gate("GOOD1")
+    rows = (*Verification.objects.values(), *Entry.objects.values(), *Visit.objects.values())
+    kept = [str(v) for row in rows for v in row.values()]
+    assert not [text for text in kept if "NOSUCH" in text or "GOOD1" in text or gate.keys["in"] in text]
 
 
-@pytest.mark.parametrize("mode", ["error", "unauthorized", "html", "stall", "refuse", "huge"])
+@pytest.mark.parametrize("mode", ["error", "unauthorized", "html", "stall", "refuse", "huge", "nonsense"])
 def test_an_offision_that_fails_lets_nobody_in(gate, mode):
     gate.place.offision_fault(mode, seconds=3)
     answer = gate("GOOD1").json()
@@ -60,15 +59,66 @@ def test_an_offision_that_fails_lets_nobody_in(gate, mode):
     assert Verification.objects.get().upstream
 
 
+def test_what_the_contract_did_not_foresee_denies_and_names_the_field(gate):
+    gate.visit("ODD", status="vip")
+    assert gate("ODD").json()["reasons"] == ["upstream_mismatch"]
+    assert "status holds vip" in Verification.objects.get().upstream
+    gate.visit("NONE", status=None)
+    assert gate("NONE").json()["reasons"] == ["upstream_mismatch"]
+    assert "status is missing" in Verification.objects.order_by("-at").first().upstream
+
+
+def test_a_visit_of_another_site_is_turned_away_unless_any_will_do(gate):
+    gate.visit("ELSE", site="Kowloon")
+    gate.visit("HERE", site="pier ")
+    assert gate("ELSE").json()["reasons"] == ["wrong_site"]
+    assert gate("HERE").json()["decision"] == "allow"
+    gate.set("in", any_site=True)
+    assert gate("ELSE").json()["decision"] == "allow"
+
+
+def test_a_visit_seen_before_is_trusted_for_so_long_and_only_where_staff_say_so(gate, later):
+    gate("GOOD1")
+    gate("BAD1")
+    gate.place.offision_fault("refuse")
+    assert gate("GOOD1").json()["reasons"] == ["upstream_unavailable"]
+    gate.set("in", trust_minutes=10)
+    with later(9 * 60):
+        assert gate("GOOD1").json()["decision"] == "allow"
+        assert Verification.objects.latest("at").source == Verification.Source.TRUSTED
+        assert gate("BAD1").json()["decision"] == "deny"
+        assert gate("NEW1").json()["reasons"] == ["upstream_unavailable"], "it was never seen"
+    with later(10 * 60 + 1):
+        assert gate("GOOD1").json()["reasons"] == ["upstream_unavailable"]
+
+
+def test_a_visit_that_offision_no_longer_knows_is_not_trusted_later(gate):
+    gate.set("in", trust_minutes=10)
+    gate("GOOD1")
+    gate.place.offision_fault(None)
+    Visit.objects.update(code_digest=lookup_digest("GONE"))
+    assert gate("GONE").json()["reasons"] == ["unknown_code"]
+    gate.place.offision_fault("refuse")
+    assert gate("GONE").json()["decision"] == "deny"
+
+
+def lookup_digest(code):
+    from visitors.codes import digest
+
+    return digest(code)
+
+
 def test_the_same_nonce_gets_the_first_answer(gate):
     first = gate("GOOD1", nonce="n1").json()
     assert gate("BAD1", nonce="n1").json() == first
     assert Verification.objects.count() == 1
+    assert gate("BAD1", nonce="n1", at="other").json()["decision"] == "deny", "another turnstile's nonce is another"
 
 
 @pytest.mark.parametrize("key", ["", "wrong", "aaaaaaaa.bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"])
 def test_a_stranger_gets_no_answer(gate, key):
-    assert gate("GOOD1", key=key).status_code == 401
+    for path in ("verify", "passages", "verifications/offline"):
+        assert gate.post(path, {"code": "GOOD1"}, key=key).status_code == 401
     assert not Verification.objects.exists()
 
 
@@ -77,13 +127,125 @@ def test_a_key_that_was_revoked_is_no_key(gate):
     assert gate("GOOD1").status_code == 401
 
 
+def test_a_key_is_of_no_use_from_elsewhere(gate):
+    gate.set("in", sources=["10.0.0.0/8"])
+    assert gate("GOOD1").status_code == 403
+    gate.set("in", sources=["10.0.0.0/8", "127.0.0.1"])
+    assert gate("GOOD1").status_code == 200
+
+
 def test_a_disabled_device_lets_nobody_in_and_asks_nobody(gate):
-    Turnstile.objects.update(enabled=False)
+    gate.set("in", enabled=False)
     assert "device_disabled" in gate("GOOD1").json()["reasons"]
+    assert gate.offision()["visit_requests"] == 0
 
 
-def test_what_is_no_request_is_said_to_be_none(gate, client):
+def test_what_is_no_request_is_said_to_be_none(gate):
     assert gate("GOOD1", direction="up").status_code == 400
     assert gate("GOOD1", nonce="n" * 101).status_code == 400
     assert gate("x" * 3000).status_code == 413
     assert gate("x" * 129).json()["reasons"] == ["malformed"]
+
+
+def test_a_door_is_unlocked_once_and_the_visitor_is_told_if_it_was_not(gate):
+    from accessmap.models import Door
+
+    gate.set("in", opens="door", door=Door.objects.get(name="Room door"), open_ms=1500)
+    first = gate("GOOD1", nonce="n1").json()
+    assert first["message"] == "Please pass."
+    gate("GOOD1", nonce="n1")
+    gate("BAD1")
+    pulses = [e for e in gate.place.box("GET", "events?after=0")["events"] if e["kind"] == "opened"]
+    assert len(pulses) == 1
+    assert Entry.objects.get(action="door.pulse").outcome == "done"
+    gate.place.box("PUT", "faults", {"timeout_after_apply": True})
+    told = gate("GOOD1").json()
+    gate.place.box("PUT", "faults", {})
+    assert "see reception" in told["message"]
+    assert Entry.objects.filter(action="door.pulse", outcome="failed").count() == 1
+
+
+# Guessing --------------------------------------------------
+
+
+def test_after_many_unknown_codes_only_known_ones_are_looked_up(gate):
+    gate("GOOD1")
+    for n in range(throttle.UNKNOWN_PER_DEVICE):
+        assert gate(f"GUESS{n}").status_code == 200
+    asked = gate.offision()["visit_requests"]
+    answer = gate("GUESS-ONE-MORE")
+    assert answer.status_code == 429
+    assert answer.json()["reasons"] == ["throttled"]
+    assert int(answer.headers["Retry-After"]) > 0
+    assert gate("NEW1").status_code == 429, "nor is a real one that was never seen: nobody can tell"
+    assert gate.offision()["visit_requests"] == asked
+    assert gate("GOOD1").json()["decision"] == "allow"
+    assert gate("GUESS-ELSEWHERE", at="other").status_code == 200, "other turnstiles go on"
+    throttle.write_down()
+    assert ThrottledScans.objects.get().count == 2
+    alarm = Entry.objects.get(action="visitors.guessing")
+    assert "in" in alarm.object_label
+
+
+# Together --------------------------------------------------
+
+
+def test_scans_of_one_code_that_come_together_share_one_look_up(gate, settings):
+    gate.place.offision_fault(None)
+    requests.put(f"{gate.place.offision_url}/sandbox/faults", json={"latency_ms": 300}, timeout=5).raise_for_status()
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(lookup.look_up("GOOD1").name)) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == ["Ana"] * 5
+    assert gate.offision()["visit_requests"] == 1
+
+
+def test_a_stalled_offision_does_not_take_every_thread(gate, monkeypatch):
+    contract_from_settings()
+    gate.place.offision_fault("stall", seconds=3)
+    ended = []
+
+    def ask(code):
+        try:
+            lookup.look_up(code)
+        except Exception as error:
+            ended.append(str(error))
+
+    threads = [threading.Thread(target=ask, args=(f"c{n}",)) for n in range(lookup.AT_ONCE + 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    gate.place.offision_fault(None)
+    assert sum("so many look-ups wait" in text for text in ended) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_lanes_at_once_admit_one_code_once(gate):
+    for name in ("in", "other"):
+        gate.set(name, anti_passback="hard", reports_passages=True)
+    from visitors.verify import Scan, verify
+
+    together = threading.Barrier(2)
+    answers = []
+
+    def lane(name):
+        turnstile = Turnstile.objects.select_related("site").get(name=name)
+        together.wait()
+        answers.append(verify(turnstile, Scan(read="GOOD1")))
+        connection.close()
+
+    for _round in range(5):
+        Verification.objects.all().delete()
+        answers.clear()
+        threads = [threading.Thread(target=lane, args=(name,)) for name in ("in", "other")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(answer.allowed for answer in answers) == [False, True]
+        denied = next(answer for answer in answers if not answer.allowed)
+        assert denied.reasons == ("already_inside",)

@@ -1,0 +1,80 @@
+"""From what a scanner reads to a code, and never to a variant of it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal.offision.contract import Codes
+from visitors.codes import MAX_LENGTH, MAX_URL, MalformedError, digest, normalised
+
+PLAIN = Codes()
+HOSTS = Codes(url_hosts=("visit.example",))
+QUERY = Codes(url_hosts=("visit.example",), url_parameter="c")
+
+
+@pytest.mark.parametrize(
+    ("read", "rule", "code"),
+    [
+        ("HT124\r\n", PLAIN, "HT124"),
+        ("\x02HT124\x03", PLAIN, "HT124"),
+        ("\tHT124\x00\x00", PLAIN, "HT124"),
+        ("]Q1HT124 ", PLAIN, "HT124"),
+        ("ht&12+4=/?", PLAIN, "ht&12+4=/?"),
+        ("a" * MAX_LENGTH, PLAIN, "a" * MAX_LENGTH),
+        ("ht124", Codes(case="upper"), "HT124"),
+        ("HT124", Codes(case="lower"), "ht124"),
+        ("https://visit.example/v/HT124/", HOSTS, "HT124"),
+        ("HTTPS://VISIT.example/v/a%2Bb", HOSTS, "a+b"),
+        ("https://visit.example/?c=HT124&x=1", QUERY, "HT124"),
+    ],
+)
+def test_what_scanners_add_is_taken_off_and_nothing_else(read, rule, code):
+    assert normalised(read, rule) == code
+
+
+@pytest.mark.parametrize(
+    ("read", "rule"),
+    [
+        ("", PLAIN),
+        (" \r\n", PLAIN),
+        ("]Q1", PLAIN),
+        ("a" * (MAX_LENGTH + 1), PLAIN),
+        ("a\x00b", PLAIN),
+        ("a\nb", PLAIN),
+        ("HT-124", Codes(alphabet="HT124")),
+        ("https://visit.example/v/HT124", PLAIN),
+        ("https://evil.example/v/HT124", HOSTS),
+        ("https://visit.example@evil.example/HT124", HOSTS),
+        ("https://visit.example.evil.example/HT124", HOSTS),
+        ("https://[::1/HT124", HOSTS),
+        ("https://visit.example/" + "a" * MAX_URL, HOSTS),
+        ("https://visit.example/?c=1&c=2", QUERY),
+        ("https://visit.example/HT124", QUERY),
+    ],
+)
+def test_what_can_be_no_code_is_refused(read, rule):
+    with pytest.raises(MalformedError):
+        normalised(read, rule)
+
+
+def test_a_scanners_own_prefix_and_suffix_are_taken_off():
+    assert normalised("\x02<<HT124>>\r", PLAIN, prefix="<<", suffix=">>") == "HT124"
+    assert normalised("HT124", PLAIN, prefix="<<", suffix=">>") == "HT124"
+
+
+@given(st.text(max_size=600))
+def test_whatever_is_read_gives_a_short_printable_code_or_none(read):
+    for rule in (PLAIN, HOSTS, QUERY):
+        try:
+            code = normalised(read, rule)
+        except MalformedError:
+            continue
+        assert 0 < len(code) <= MAX_LENGTH
+        assert code.isprintable()
+        assert normalised(code, PLAIN) == code or code[:1].isspace() or code.startswith(("]Q1", "http"))
+
+
+def test_a_digest_needs_the_portals_key(settings):
+    before = digest("HT124")
+    settings.SECRET_KEY = "another"
+    assert digest("HT124") != before

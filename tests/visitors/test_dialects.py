@@ -1,0 +1,240 @@
+"""Each device's dialect, byte for byte."""
+
+import json
+
+import pytest
+
+from visitors.dialects import vguang
+from visitors.models import Passage, Reader, Template, Verification
+
+
+def speak(gate, dialect, name="in", **fields):
+    gate.set(name, dialect=dialect, **fields)
+    return lambda body=b"", rest="", content_type="text/html": gate.device(name, body, rest, content_type)
+
+
+# Vguang / RTscan --------------------------------------------------
+
+
+def test_vguang(gate):
+    ask = speak(gate, "vguang")
+    good = ask("vgdecoderesult=GOOD1&&devicenumber=0&&otherparams=")
+    assert (good.status_code, good.content, good["Content-Type"]) == (200, b"code=0000", "text/plain")
+    bad = ask("vgdecoderesult=BAD1&&devicenumber=0&&otherparams=")
+    assert (bad.status_code, bad.content) == (200, b"code=0001")
+    assert ask("GOOD1\r\n").content == b"code=0000", "the bare code as the body"
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "device"),
+    [
+        ("vgdecoderesult=a&b+c=d&&devicenumber=3&&otherparams=", "a&b+c=d", "3"),
+        ("vgdecoderesult=a&&devicenumber=9&&x&&devicenumber=3&&otherparams=x", "a&&devicenumber=9&&x", "3"),
+        ("vgdecoderesult=a", "a", ""),
+        ("a+b&c", "a+b&c", ""),
+    ],
+)
+def test_a_code_may_hold_what_separates(body, code, device):
+    assert vguang.read(body) == (code, device)
+
+
+def test_vguang_in_hexadecimal(gate):
+    ask = speak(gate, "vguang", sends_hex=True)
+    assert ask(f"vgdecoderesult={b'GOOD1'.hex()}&&devicenumber=0&&otherparams=").content == b"code=0000"
+    assert ask("vgdecoderesult=GOOD1&&devicenumber=0&&otherparams=").content == b"code=0001"
+    assert Verification.objects.latest("at").reasons == ["malformed"]
+
+
+def test_a_scan_sent_again_is_the_same_scan_for_five_seconds(gate, later):
+    ask = speak(gate, "vguang")
+    for _ in range(3):
+        ask("GOOD1")
+    assert Verification.objects.count() == 1
+    with later(5):
+        ask("GOOD1")
+    assert Verification.objects.count() == 2
+
+
+def test_the_direction_is_the_readers(gate):
+    turnstile = gate.set("both", dialect="vguang")
+    Reader.objects.create(turnstile=turnstile, name="0", direction="in")
+    Reader.objects.create(turnstile=turnstile, name="1", direction="out")
+    gate.device("both", "vgdecoderesult=GOOD1&&devicenumber=1&&otherparams=")
+    assert Verification.objects.get().direction == "out"
+    gate.device("both", "vgdecoderesult=NEW1&&devicenumber=7&&otherparams=")
+    assert Verification.objects.latest("at").reasons[0] == "wrong_direction", "a reader that nobody configured"
+
+
+# Control iD --------------------------------------------------
+
+
+def control_id(ask, code, uuid="u1", **more):
+    said = {"device_id": 1, "identifier_id": 0, "qrcode_value": code, "portal_id": 2, "uuid": uuid, "time": 1, **more}
+    return ask(json.dumps(said), "new_qrcode.fcgi", "application/json")
+
+
+def test_control_id(gate):
+    ask = speak(gate, "control_id", shows=["name"])
+    good = control_id(ask, "GOOD1")
+    assert good.status_code == 200
+    assert good.json() == {
+        "result": {
+            "event": 7,
+            "user_id": 0,
+            "user_name": "Ana",
+            "user_image": False,
+            "portal_id": 2,
+            "message": "Please pass.",
+            "actions": [{"action": "catra", "parameters": "allow=clockwise"}],
+        }
+    }
+    bad = control_id(ask, "BAD1", uuid="u2").json()["result"]
+    assert (bad["event"], bad["actions"], bad["user_name"]) == (6, [], "")
+
+
+def test_control_id_as_a_form_with_its_uuid_for_a_nonce(gate):
+    ask = speak(gate, "control_id")
+    form = "device_id=1&identifier_id=0&qrcode_value=GOOD1&portal_id=1&uuid=u9&time=1"
+    for _ in range(2):
+        answer = ask(form, "new_qrcode.fcgi", "application/x-www-form-urlencoded")
+        assert answer.json()["result"]["event"] == 7
+    assert Verification.objects.get().nonce == "u9"
+
+
+def test_control_id_says_that_it_is_alive_and_who_walked(gate):
+    ask = speak(gate, "control_id", reports_passages=True)
+    assert ask("access_logs=0", "device_is_alive.fcgi", "application/x-www-form-urlencoded").status_code == 200
+    control_id(ask, "GOOD1", uuid="u1")
+    control_id(ask, "GOOD1", uuid="u2")
+    event = {"event": {"type": 7, "name": "TURN LEFT", "time": 1, "uuid": "u1"}, "access_event_id": 1, "device_id": 1}
+    assert ask(json.dumps(event), "notifications/catra_event", "application/json").status_code == 200
+    gave_up = {"event": {"type": 9, "name": "GIVE UP", "time": 1, "uuid": ""}, "access_event_id": 2, "device_id": 1}
+    ask(json.dumps(gave_up), "notifications/catra_event", "application/json")
+    assert dict(Passage.objects.values_list("verification__nonce", "passed")) == {"u1": True, "u2": False}
+    ask(json.dumps(gave_up), "notifications/catra_event", "application/json")  # nobody is awaited: no harm
+    assert Passage.objects.count() == 2
+
+
+# Hikvision --------------------------------------------------
+
+
+def hikvision(ask, code, serial=7, *, field="cardNo", filename="", **more):
+    event = {
+        "ipAddress": "10.0.0.9",
+        "dateTime": "2026-03-10T09:00:00+08:00",
+        "eventType": "AccessControllerEvent",
+        "AccessControllerEvent": {
+            "deviceName": "gate",
+            field: code,
+            "cardReaderNo": 1,
+            "serialNo": serial,
+            "remoteCheck": True,
+            "currentEvent": True,
+            **more,
+        },
+    }
+    named = f'; filename="{filename}"' if filename else ""
+    body = (
+        f'--MIME_boundary\r\nContent-Disposition: form-data; name="AccessControllerEvent"{named}\r\n'
+        f"Content-Type: application/json\r\n\r\n{json.dumps(event)}\r\n"
+        '--MIME_boundary\r\nContent-Disposition: form-data; name="Picture"; filename="Picture.jpg"\r\n'
+        "Content-Type: image/jpeg\r\n\r\n\xff\xd8\r\n--MIME_boundary--\r\n"
+    )
+    return ask(body.encode("latin-1"), "", "multipart/form-data; boundary=MIME_boundary")
+
+
+@pytest.mark.parametrize("filename", ["", "event.json"])
+@pytest.mark.parametrize("field", ["cardNo", "QRCodeInfo"])
+def test_hikvision(gate, field, filename):
+    ask = speak(gate, "hikvision")
+    good = hikvision(ask, "GOOD1", field=field, filename=filename)
+    assert (good.status_code, good.json()) == (200, {"RemoteCheck": {"serialNo": 7, "checkResult": "success"}})
+    bad = hikvision(ask, "BAD1", serial=8, field=field, filename=filename)
+    assert bad.json() == {"RemoteCheck": {"serialNo": 8, "checkResult": "failed"}}
+    again = hikvision(ask, "GOOD1", field=field, filename=filename)
+    assert again.json() == good.json()
+    assert Verification.objects.count() == 2
+
+
+def test_hikvision_history_opens_nothing(gate):
+    ask = speak(gate, "hikvision")
+    assert hikvision(ask, "GOOD1", currentEvent=False).content == b""
+    assert hikvision(ask, "GOOD1", remoteCheck=False).content == b""
+    assert not Verification.objects.exists()
+
+
+# Template --------------------------------------------------
+
+
+def template(gate, name="in", **fields):
+    turnstile = gate.set(name, dialect="template")
+    made = Template(turnstile=turnstile, **{"allow_body": "OPEN\r\n", "deny_body": "STAY", **fields})
+    made.full_clean()
+    made.save()
+    return lambda body=b"", content_type="text/plain": gate.device(name, body, "", content_type)
+
+
+def test_a_raw_body(gate):
+    ask = template(gate, body="raw")
+    assert ask("GOOD1\r\n").content == b"OPEN\r\n"
+    assert ask("BAD1").content == b"STAY"
+
+
+def test_json_with_its_own_words(gate):
+    ask = template(
+        gate,
+        "both",
+        body="json",
+        code_at="data.qr",
+        direction_at="dir",
+        word_in="E",
+        word_out="S",
+        nonce_at="id",
+        allow_body='{"ok":1}',
+        deny_body='{"ok":0}',
+        content_type="application/json",
+    )
+    answer = ask(json.dumps({"data": {"qr": "GOOD1"}, "dir": "E", "id": 5}), "application/json")
+    assert (answer.content, answer["Content-Type"]) == (b'{"ok":1}', "application/json")
+    row = Verification.objects.get()
+    assert (row.direction, row.nonce) == ("in", "5")
+    assert ask(json.dumps({"data": {"qr": "NEW1"}, "dir": "?"}), "application/json").content == b'{"ok":0}'
+    assert ask("[1]", "application/json").status_code == 400
+    assert ask("{", "application/json").status_code == 400
+
+
+def test_a_form_and_an_address(gate):
+    ask = template(gate, body="form", code_at="c")
+    assert ask("c=GOOD1&x=1", "application/x-www-form-urlencoded").content == b"OPEN\r\n"
+    assert ask("x=1", "application/x-www-form-urlencoded").status_code == 400
+    template(gate, "other", body="query", code_at="code")
+    secret = gate.keys["other"]
+    assert gate.client.get(f"/api/visitors/devices/{secret}/?code=GOOD1").content == b"OPEN\r\n"
+    assert gate.client.post(f"/api/visitors/devices/{secret}/").status_code == 400
+
+
+# All of them --------------------------------------------------
+
+
+@pytest.mark.parametrize("dialect", ["template", "vguang", "control_id", "hikvision", "native"])
+def test_what_is_no_question_gets_no_answer(gate, dialect):
+    ask = speak(gate, dialect)
+    for body, kind in ((b"", "application/json"), (b"\xff" * 100, "application/json"), (b"x" * 70_000, "text/html")):
+        answer = ask(body, "new_qrcode.fcgi", kind)
+        assert answer.status_code in (200, 400, 413)
+        if answer.status_code == 200:
+            assert b"code=0001" in answer.content or b'"event": 6' in answer.content
+    assert not Verification.objects.filter(allowed=True).exists()
+
+
+def test_a_wrong_secret_is_no_device(gate):
+    for path in ("", "new_qrcode.fcgi"):
+        assert gate.client.post(f"/api/visitors/devices/no.such/{path}").status_code == 401
+
+
+def test_the_secret_in_the_path_is_in_no_log():
+    from portal.logs import redact
+
+    assert (
+        redact("POST /api/visitors/devices/abc.def/new_qrcode.fcgi") == "POST /api/visitors/devices/***/new_qrcode.fcgi"
+    )

@@ -1,0 +1,242 @@
+"""Who walked through, who is inside, and what Offision is told of it."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+
+from accessmap.models import Site
+from portal.audit.models import Entry
+from tests.places import NOW
+from visitors import prefetch, telling
+from visitors.models import Passage, StatusMove, Verification, Visit
+from visitors.presence import inside
+
+
+def who_is_inside():
+    return {one.visit.name: one.doubts for one in inside(Site.objects.get(), NOW)}
+
+
+def walk(gate, answer, passed=True, at="in", **more):
+    return gate.post("passages", {"verification_id": answer.json()["verification_id"], "passed": passed, **more}, at=at)
+
+
+def test_a_gate_that_does_not_tell_leaves_a_doubt(gate):
+    gate("GOOD1")
+    assert Passage.objects.get().assumed
+    assert who_is_inside() == {"Ana": ("assumed",)}
+
+
+def test_a_gate_that_tells_leaves_none(gate):
+    gate.set("in", reports_passages=True)
+    answer = gate("GOOD1")
+    assert who_is_inside() == {}, "to be let in is not to be in"
+    assert walk(gate, answer).status_code == 200
+    assert who_is_inside() == {"Ana": ()}
+    assert Entry.objects.get(action="visitor.passage").detail["direction"] == "in"
+
+
+def test_who_turned_round_is_not_inside(gate):
+    gate.set("in", reports_passages=True)
+    assert walk(gate, gate("GOOD1"), passed=False).status_code == 200
+    assert who_is_inside() == {}
+
+
+def test_saying_it_twice_is_saying_it_once_and_the_opposite_is_refused(gate):
+    gate.set("in", reports_passages=True)
+    answer = gate("GOOD1")
+    for _ in range(2):
+        assert walk(gate, answer).status_code == 200
+    assert walk(gate, answer, passed=False).status_code == 409
+    assert Passage.objects.count() == 1
+    assert who_is_inside() == {"Ana": ()}
+
+
+def test_what_was_assumed_gives_way_to_what_was_seen(gate):
+    answer = gate("GOOD1")
+    walk(gate, answer, passed=False)
+    assert who_is_inside() == {}
+
+
+def test_nobody_walks_through_on_a_denial_or_on_another_gates_word(gate):
+    assert walk(gate, gate("BAD1")).status_code == 409
+    good = gate("GOOD1")
+    assert walk(gate, good, at="other").status_code == 404
+    assert gate.post("passages", {"verification_id": str(uuid.uuid4()), "passed": True}).status_code == 404
+    assert gate.post("passages", {"verification_id": "x", "passed": True}).status_code == 400
+
+
+def test_a_passage_is_never_later_than_now(gate):
+    gate.set("in", reports_passages=True)
+    gate.post(
+        "passages",
+        {
+            "verification_id": gate("GOOD1").json()["verification_id"],
+            "passed": True,
+            "at": (NOW + timedelta(hours=5)).isoformat(),
+        },
+    )
+    assert Passage.objects.get().at == NOW
+
+
+def test_who_left_is_no_longer_inside_and_whose_visit_is_over_is_doubtful(gate, later):
+    gate("GOOD1")
+    with later(5):
+        assert gate("GOOD1", at="out").json()["decision"] == "allow"
+    assert who_is_inside() == {}
+    with later(10):
+        gate("GOOD1")
+    tomorrow = NOW + timedelta(days=1)
+    assert inside(Site.objects.get(), tomorrow)[0].doubts == ("assumed", "ended")
+
+
+# Anti-passback --------------------------------------------------
+
+
+def test_single_entry_until_the_gate_says_that_nobody_walked_or_the_time_for_it_is_over(gate, later):
+    for name in ("in", "other"):
+        gate.set(name, anti_passback="hard", reports_passages=True, passage_seconds=30)
+    first = gate("GOOD1")
+    assert first.json()["decision"] == "allow"
+    assert gate("GOOD1", at="other").json()["reasons"] == ["already_inside"]
+    with later(30):
+        second = gate("GOOD1", at="other")
+        assert second.json()["decision"] == "allow", "a passage that was not confirmed lapses"
+        walk(gate, second, passed=False, at="other")
+        third = gate("GOOD1")
+        assert third.json()["decision"] == "allow", "nobody walked"
+        walk(gate, third)
+    with later(3600):
+        assert gate("GOOD1").json()["reasons"] == ["already_inside"]
+        assert gate("GOOD1", at="out").json()["decision"] == "allow"
+    with later(3601):
+        assert gate("GOOD1").json()["decision"] == "allow"
+
+
+def test_a_missing_arrival_blocks_nobody_unless_the_gate_insists(gate):
+    gate.set("out", anti_passback="hard")
+    assert gate("GOOD1", at="out").json()["decision"] == "allow"
+    assert Verification.objects.get().notes == ["not_inside"]
+    gate.set("out", leaving_needs_arrival=True)
+    assert gate("GOOD1", at="out").json()["reasons"] == ["not_inside"]
+
+
+# Alone --------------------------------------------------
+
+
+def test_what_a_gate_decided_alone_is_written_down_as_it_is(gate):
+    gate("GOOD1", at="out")
+    at = NOW - timedelta(hours=2)
+    said = {"code": "GOOD1", "decision": "allow", "at": at.isoformat(), "nonce": "o1"}
+    answer = gate.post("verifications/offline", said)
+    assert answer.status_code == 201
+    assert gate.post("verifications/offline", said).json() == answer.json(), "each once"
+    row = Verification.objects.get(source="offline")
+    assert (row.allowed, row.scanned_at, row.at, row.visitor) == (True, at, at, "Ana")
+    denied = {"code": "NEVER", "decision": "deny", "at": at.isoformat(), "reason": "expired"}
+    assert gate.post("verifications/offline", denied).status_code == 201
+    assert Verification.objects.get(allowed=False).reasons == ["expired"]
+    assert Entry.objects.filter(action="visitor.offline").count() == 2
+    assert gate.offision()["visit_requests"] == 1, "it is never judged anew"
+
+
+@pytest.mark.parametrize(
+    "change", [{"decision": "maybe"}, {"at": "noon"}, {"at": "2001-01-01T00:00:00Z"}, {"reason": "x"}, {"code": None}]
+)
+def test_an_offline_decision_that_can_not_be_is_refused(gate, change):
+    said = {"code": "GOOD1", "decision": "allow", "at": NOW.isoformat(), **change}
+    assert gate.post("verifications/offline", said).status_code == 400
+    assert not Verification.objects.exists()
+
+
+def test_a_gate_for_both_ways_must_say_which(gate):
+    said = {"code": "GOOD1", "decision": "allow", "at": NOW.isoformat()}
+    assert gate.post("verifications/offline", said, at="both").status_code == 400
+    assert gate.post("verifications/offline", {**said, "direction": "in"}, at="both").status_code == 201
+
+
+# Telling Offision --------------------------------------------------
+
+
+@pytest.fixture
+def teller(gate):
+    gate.set("in", statuses_in=["expected", "checked_in"], tells_offision=True)
+    return gate
+
+
+def status_at_offision(gate, code):
+    gate(code, at="both", direction="in")
+    return Visit.objects.get(verifications__turnstile__name="both").status
+
+
+def test_an_arrival_is_told_to_offision_and_the_code_forgotten(teller):
+    teller("NEW1")
+    telling.tell_offision()
+    move = StatusMove.objects.get()
+    assert move.done_at
+    assert move.code is None
+    assert status_at_offision(teller, "NEW1") == "checked_in"
+    assert Entry.objects.get(action="visitor.check_in").outcome == "done"
+
+
+def test_a_code_that_waits_to_be_told_is_encrypted(teller):
+    from django.db import connection
+
+    teller("NEW1")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT code FROM visitors_statusmove")
+        assert "NEW1" not in cursor.fetchone()[0]
+    assert StatusMove.objects.get().code == "NEW1"
+
+
+def test_only_who_walked_is_told(teller):
+    teller.set("in", reports_passages=True)
+    answer = teller("NEW1")
+    telling.tell_offision()
+    assert StatusMove.objects.get().attempts == 0
+    walk(teller, answer, passed=False)
+    assert not StatusMove.objects.exists()
+
+
+def test_who_is_checked_in_already_is_not_told_again(teller):
+    teller("GOOD1")
+    assert not StatusMove.objects.exists()
+
+
+def test_telling_is_tried_again_and_an_unknown_end_looked_at_first(teller, later):
+    teller("NEW1")
+    teller.place.offision_fault("error")
+    telling.tell_offision()
+    move = StatusMove.objects.get()
+    assert move.trouble
+    assert move.next_at > NOW
+    teller.place.offision_fault(None)
+    teller.visit("NEW1", status="checked_in")  # it had arrived after all
+    with later(3600):
+        telling.tell_offision()
+    assert StatusMove.objects.get().done_at
+
+
+def test_what_offision_refuses_is_given_up_and_shown(teller):
+    teller("NEW1")
+    teller.visit("NEW1", status="cancelled")
+    telling.tell_offision()
+    move = StatusMove.objects.get()
+    assert move.done_at is None
+    assert move.next_at is None
+    assert "409" in move.trouble
+    assert move.code is None
+    assert Entry.objects.get(action="visitor.check_in").outcome == "failed"
+
+
+# Ahead of time --------------------------------------------------
+
+
+def test_the_days_visits_are_fetched_ahead_and_can_be_trusted(gate):
+    gate.set("in", trust_minutes=30)
+    prefetch.prefetch_visits()
+    assert set(Visit.objects.values_list("name", flat=True)) == {"Ana", "Bo", "Cy"}
+    gate.place.offision_fault("refuse")
+    assert gate("GOOD1").json()["decision"] == "allow"
+    prefetch.prefetch_visits()
+    assert Visit.objects.count() == 3

@@ -1,0 +1,63 @@
+"""What every dialect does: take a device's request apart, and word the answer.
+
+A device that understands only its own yes and no gets HTTP 200 with its own no, whatever the reason.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.http import HttpRequest, HttpResponse
+
+from visitors.models import Turnstile
+from visitors.verify import Answer, Scan
+
+MAX_BYTES = 2048
+# Devices that number their scans by nothing send one again when they hear no answer, or see the code a little longer.
+SAME_SCAN = timedelta(seconds=5)
+
+
+class NoQuestionError(Exception):
+    """The request is none that this dialect knows. The text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """The device says whether somebody walked through; `nonce` names the scan, "" where it does not."""
+
+    passed: bool
+    nonce: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """The device only says that it is there, or tells of what is long past."""
+
+
+Question = Scan | Walked | Alive
+
+
+class Speaker(ABC):
+    """One device's dialect."""
+
+    max_bytes = MAX_BYTES
+
+    def __init__(self, turnstile: Turnstile) -> None:
+        self.turnstile = turnstile
+
+    @abstractmethod
+    def understand(self, request: HttpRequest, body: bytes, rest: str) -> Question:
+        """What the device wants; `rest` is what stands in the path after its secret. Raises NoQuestionError."""
+
+    @abstractmethod
+    def answer(self, question: Scan, answer: Answer) -> HttpResponse:
+        """The answer to a scan, in the device's words."""
+
+    def thanks(self, question: Question) -> HttpResponse:
+        """The answer to what is no scan."""
+        return HttpResponse(status=200)
+
+
+def text_of(body: bytes) -> str:
+    """The body as text. What is no UTF-8 stays visible as such, and will be no code."""
+    return body.decode("utf-8", "replace")

@@ -1,0 +1,73 @@
+"""Hikvision terminals with synchronous remote check (ISAPI, "Remote verification by a platform").
+
+Tested against no real device yet. The terminal POSTs its event as multipart, with pictures if it is set so.
+"""
+
+import json
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.multipartparser import MultiPartParser, MultiPartParserError
+from django.utils.datastructures import MultiValueDict
+
+from visitors.dialects.base import Alive, NoQuestionError, Question, Speaker
+from visitors.verify import Answer, Scan
+
+_PART = "AccessControllerEvent"
+
+
+class Hikvision(Speaker):
+    max_bytes = 64 * 1024  # its events carry a great deal beside the code
+
+    def understand(self, request: HttpRequest, body: bytes, rest: str) -> Question:
+        event = _event(request, body)
+        about = event.get(_PART)
+        if not isinstance(about, dict):
+            raise NoQuestionError(f"{_PART} is missing.")
+        # currentEvent: false is what it kept while nobody listened: history, which opens nothing now.
+        if about.get("remoteCheck") is not True or about.get("currentEvent") is False:
+            return Alive()
+        serial = about.get("serialNo")
+        if isinstance(serial, bool) or not isinstance(serial, int | str):
+            raise NoQuestionError("serialNo is missing.")
+        read = about.get("cardNo") or about.get("QRCodeInfo") or ""
+        reader = about.get("cardReaderNo", "")
+        return Scan(
+            read=read if isinstance(read, str) else "",
+            reader=str(reader)[:50] if isinstance(reader, int | str) else "",
+            # A serial number begins anew when the device's memory is cleared.
+            nonce=f"{serial}@{str(event.get('dateTime', ''))[:40]}"[:100],
+        )
+
+    def answer(self, question: Scan, answer: Answer) -> HttpResponse:
+        serial = question.nonce.partition("@")[0]
+        check = {
+            "serialNo": int(serial) if serial.isascii() and serial.isdigit() else serial,
+            "checkResult": "success" if answer.allowed else "failed",
+        }
+        return JsonResponse({"RemoteCheck": check})
+
+
+def _event(request: HttpRequest, body: bytes) -> dict[str, Any]:
+    text: Any = body
+    if request.content_type == "multipart/form-data":
+        from io import BytesIO
+
+        try:
+            fields, files = MultiPartParser(request.META, BytesIO(body), request.upload_handlers).parse()
+        except (MultiPartParserError, ValueError):
+            raise NoQuestionError("The body is no multipart form.") from None
+        text = fields.get(_PART) or _content(files)
+    try:
+        event = json.loads(text or b"")
+    except (ValueError, RecursionError, TypeError):
+        raise NoQuestionError("The event is no JSON.") from None
+    if not isinstance(event, dict):
+        raise NoQuestionError("The event is no JSON object.")
+    return event
+
+
+def _content(files: MultiValueDict[str, Any]) -> bytes:
+    """Some firmware gives the part a file name."""
+    part = files.get(_PART)
+    return part.read() if part is not None else b""

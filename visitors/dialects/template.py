@@ -1,0 +1,71 @@
+"""The template dialect: staff say where the question holds what, and what the device takes for yes and no."""
+
+import json
+from typing import Any
+
+import jmespath
+from django.http import HttpRequest, HttpResponse, QueryDict
+
+from visitors.decision import Direction
+from visitors.dialects.base import SAME_SCAN, NoQuestionError, Question, Speaker, text_of
+from visitors.models import Template, Turnstile
+from visitors.verify import Answer, Scan
+
+Body = Template.Body
+
+
+class TemplateSpeaker(Speaker):
+    def __init__(self, turnstile: Turnstile) -> None:
+        super().__init__(turnstile)
+        self._template = Template.objects.filter(turnstile=turnstile).first()
+
+    def understand(self, request: HttpRequest, body: bytes, rest: str) -> Question:
+        template = self._template
+        if template is None:
+            raise NoQuestionError("This turnstile has no template yet: staff must configure it.")
+        if (request.method == "GET") != (template.body == Body.QUERY):
+            raise NoQuestionError("This turnstile's template expects another method.")
+        if template.body == Body.RAW:
+            return Scan(read=text_of(body), same_within=SAME_SCAN)
+        said = _said(template, request, body)
+        code = _at(said, template.code_at)
+        if code is None:
+            raise NoQuestionError(f"There is no {template.code_at} in the request.")
+        words = {template.word_in: Direction.IN, template.word_out: Direction.OUT}
+        direction = words.get(_at(said, template.direction_at) or "") if template.direction_at else None
+        return Scan(
+            read=code,
+            reader=(_at(said, template.reader_at) or "")[:50],
+            direction=direction,
+            nonce=(_at(said, template.nonce_at) or "")[:100],
+            same_within=SAME_SCAN,
+        )
+
+    def answer(self, question: Scan, answer: Answer) -> HttpResponse:
+        assert self._template is not None
+        body = self._template.allow_body if answer.allowed else self._template.deny_body
+        return HttpResponse(body, content_type=self._template.content_type)
+
+
+def _said(template: Template, request: HttpRequest, body: bytes) -> Any:
+    if template.body == Body.QUERY:
+        return request.GET.dict()
+    try:
+        if template.body == Body.FORM:
+            return QueryDict(body, encoding="utf-8").dict()
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise NoQuestionError("The body can't be read.") from None
+
+
+def _at(said: Any, where: str) -> str | None:
+    """The text at a field's name, or a path in JSON; None where there is none."""
+    if not where:
+        return None
+    found = said.get(where) if isinstance(said, dict) and where in said else None
+    if found is None:
+        try:
+            found = jmespath.search(where, said)
+        except (jmespath.exceptions.JMESPathError, ValueError):
+            return None
+    return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else None
