@@ -43,6 +43,10 @@ requirements: | $(filter var/%,$(UV)) ## compile the pinned requirements from py
 		$(if $(filter var/%,$(UV)),../)$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 			--no-emit-index-url $$extras ../pyproject.toml -o $$name.txt; done
 
+messages: ## collect the words for translation, and compile those translated (needs gettext)
+	$(TEST_ENV) $(BIN)/python manage.py makemessages -l zh_Hant --no-location --ignore=.venv --ignore=var --ignore=tests
+	$(TEST_ENV) $(BIN)/python manage.py compilemessages -l zh_Hant --ignore=.venv --ignore=var
+
 clean: ## take away what the commands made: environment, databases, caches
 	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis
 

@@ -7,10 +7,14 @@ from django.views.i18n import set_language
 from health_check.views import HealthCheckView
 
 from portal.metrics import metrics
+from visitors.pages import inside_somewhere, who_is_inside
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/inside/", inside_somewhere, name="inside-somewhere"),
+    path("admin/inside/<int:site_id>/", who_is_inside, name="inside"),
     path("admin/", admin.site.urls),
+    path("kiosk/<int:turnstile_id>/", include("visitors.kiosk_urls")),
     path("language/", set_language, name="set_language"),
     path("api/visitors/", include("visitors.urls")),
     path("api/offision/", include("doorsync.urls")),

@@ -1,67 +1,139 @@
-"""Turnstiles and their answers in the admin."""
+"""Turnstiles, their answers, passages and visits in the admin."""
+
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework_api_key.models import APIKey
 
 from portal.audit.models import record
-from visitors.models import STATUS_CHOICES, Turnstile, TurnstileKey, Verification
+from visitors import kiosks
+from visitors.models import (
+    STATUS_CHOICES,
+    Dialect,
+    Passage,
+    Reader,
+    StatusMove,
+    Template,
+    ThrottledScans,
+    Turnstile,
+    TurnstileKey,
+    Verification,
+    Visit,
+)
 
 # The library's own keys belong to nobody; ours belong to turnstiles.
 admin.site.unregister(APIKey)
 
 
+def _checkboxes(field: str, choices: Any) -> forms.MultipleChoiceField:
+    label = getattr(Turnstile._meta.get_field(field), "verbose_name", field)
+    return forms.MultipleChoiceField(choices=choices, widget=forms.CheckboxSelectMultiple, required=False, label=label)
+
+
 class TurnstileForm(forms.ModelForm):
-    statuses_in = forms.MultipleChoiceField(
-        choices=STATUS_CHOICES,
-        widget=forms.CheckboxSelectMultiple,
-        required=False,
-        label=Turnstile._meta.get_field("statuses_in").verbose_name,
-    )
-    statuses_out = forms.MultipleChoiceField(
-        choices=STATUS_CHOICES,
-        widget=forms.CheckboxSelectMultiple,
-        required=False,
-        label=Turnstile._meta.get_field("statuses_out").verbose_name,
-    )
+    statuses_in = _checkboxes("statuses_in", STATUS_CHOICES)
+    statuses_out = _checkboxes("statuses_out", STATUS_CHOICES)
+    shows = _checkboxes("shows", Turnstile.Shows.choices)
 
     class Meta:
         model = Turnstile
-        fields = ["site", "name", "enabled", "direction", "statuses_in", "statuses_out", "tolerance_minutes"]
+        exclude: list[str] = []
+
+
+class ReaderInline(admin.TabularInline):
+    model = Reader
+    extra = 0
+
+
+class TemplateInline(admin.StackedInline):
+    model = Template
+    extra = 0
 
 
 @admin.register(Turnstile)
 class TurnstileAdmin(admin.ModelAdmin):
     form = TurnstileForm
-    list_display = ["name", "site", "direction", "enabled"]
+    list_display = ["name", "site", "direction", "dialect", "enabled", "kiosk"]
     list_select_related = ["site"]
-    actions = ["make_key"]
+    search_fields = ["name"]
+    autocomplete_fields = ["door"]
+    inlines = [ReaderInline, TemplateInline]
+    actions = ["make_key", "pair_kiosk"]
+    fieldsets = [
+        (None, {"fields": ["site", "name", "enabled", "direction"]}),
+        (
+            gettext_lazy("Who may pass"),
+            {
+                "fields": [
+                    "statuses_in",
+                    "statuses_out",
+                    "tolerance_minutes",
+                    "any_site",
+                    "offision_site",
+                    "anti_passback",
+                    "anti_passback_minutes",
+                    "leaving_needs_arrival",
+                    "trust_minutes",
+                ]
+            },
+        ),
+        (
+            gettext_lazy("Passages"),
+            {"fields": ["reports_passages", "passage_seconds", "tells_offision"]},
+        ),
+        (gettext_lazy("Opening and display"), {"fields": ["opens", "door", "open_ms", "shows"]}),
+        (
+            gettext_lazy("The device"),
+            {"fields": ["dialect", "sources", "code_prefix", "code_suffix", "sends_hex"]},
+        ),
+    ]
+
+    @admin.display(description=gettext_lazy("kiosk"))
+    def kiosk(self, turnstile: Turnstile) -> str:
+        return format_html('<a href="{}">{}</a>', reverse("kiosk", args=[turnstile.pk]), _("page"))
 
     @admin.action(description=gettext_lazy("Make a new key (the old ones end)"), permissions=["change"])
     def make_key(self, request: HttpRequest, queryset: QuerySet[Turnstile]) -> None:
         for turnstile in queryset:
             with transaction.atomic():
-                turnstile.keys.update(revoked=True)
+                turnstile.keys.filter(kiosk=False).update(revoked=True)
                 _key, secret = TurnstileKey.objects.create_key(name=turnstile.name[:50], turnstile=turnstile)
                 record(actor=request.user.get_username(), action="turnstile.key", on=turnstile)
+            text = _("The key of %(name)s, shown this once: %(key)s") % {"name": turnstile.name, "key": secret}
+            if turnstile.dialect != Dialect.NATIVE:
+                address = request.build_absolute_uri(reverse("device", args=[secret]))
+                text = _("The address for %(name)s, with its key, shown this once: %(address)s") % {
+                    "name": turnstile.name,
+                    "address": address,
+                }
+            self.message_user(request, text, messages.WARNING)
+
+    @admin.action(description=gettext_lazy("Pair a tablet as kiosk"), permissions=["change"])
+    def pair_kiosk(self, request: HttpRequest, queryset: QuerySet[Turnstile]) -> None:
+        for turnstile in queryset:
+            code = kiosks.new_pairing(turnstile, actor=request.user.get_username())
             self.message_user(
                 request,
-                _("The key of %(name)s, shown this once: %(key)s") % {"name": turnstile.name, "key": secret},
+                _("Open %(address)s on the tablet and type %(code)s there within ten minutes.")
+                % {
+                    "address": request.build_absolute_uri(reverse("kiosk", args=[turnstile.pk])),
+                    "code": f"{code[:4]} {code[4:]}",
+                },
                 messages.WARNING,
             )
 
 
-@admin.register(Verification)
-class VerificationAdmin(admin.ModelAdmin):
-    list_display = ["at", "turnstile", "direction", "allowed", "reasons", "visitor"]
-    list_filter = ["allowed", "turnstile"]
-    list_select_related = ["turnstile"]
-    date_hierarchy = "at"
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """For rows that the portal writes: people read them."""
+
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -72,3 +144,43 @@ class VerificationAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+@admin.register(Verification)
+class VerificationAdmin(ReadOnlyAdmin):
+    list_display = ["at", "turnstile", "direction", "allowed", "why", "visitor", "source"]
+    list_filter = ["allowed", "source", "turnstile"]
+    list_select_related = ["turnstile"]
+    search_fields = ["visitor"]
+    date_hierarchy = "at"
+
+    @admin.display(description=gettext_lazy("reasons"))
+    def why(self, row: Verification) -> str:
+        return ", ".join([*row.reasons, *(f"({note})" for note in row.notes)]) or "–"
+
+
+@admin.register(Passage)
+class PassageAdmin(ReadOnlyAdmin):
+    list_display = ["at", "visit", "turnstile", "direction", "passed", "assumed"]
+    list_filter = ["turnstile", "direction", "passed", "assumed"]
+    list_select_related = ["visit", "turnstile"]
+    date_hierarchy = "at"
+
+
+@admin.register(Visit)
+class VisitAdmin(ReadOnlyAdmin):
+    list_display = ["name", "company", "status", "valid_from", "valid_until", "seen_at"]
+    list_filter = ["status"]
+    search_fields = ["name", "company", "host_email"]
+
+
+@admin.register(StatusMove)
+class StatusMoveAdmin(ReadOnlyAdmin):
+    list_display = ["created_at", "visit", "move", "attempts", "done_at", "trouble"]
+    list_select_related = ["visit"]
+
+
+@admin.register(ThrottledScans)
+class ThrottledScansAdmin(ReadOnlyAdmin):
+    list_display = ["minute", "turnstile", "count"]
+    list_select_related = ["turnstile"]

@@ -1,0 +1,161 @@
+"""The kiosk: paired by a code typed once; in a real browser, with a scanner that types."""
+
+import os
+import shutil
+from datetime import timedelta
+
+import pytest
+from django.db import connections
+from django.urls import reverse
+
+from portal import clock
+from portal.audit.models import Entry
+from tests.places import NOW
+from visitors import kiosks, lookup
+from visitors.models import Turnstile, TurnstileKey, Verification
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture
+def tablet(gate):
+    turnstile = Turnstile.objects.get(name="in")
+    page = reverse("kiosk", args=[turnstile.pk])
+
+    def pair(code):
+        return gate.client.post(f"{page}pair", {"code": code})
+
+    def scan(code, nonce="n1", **more):
+        return gate.client.post(f"{page}scan", {"code": code, "nonce": nonce, **more}, content_type="application/json")
+
+    pair.turnstile, pair.page, pair.scan, pair.client = turnstile, page, scan, gate.client
+    return pair
+
+
+def test_a_tablet_is_paired_by_the_code_once(tablet):
+    code = kiosks.new_pairing(tablet.turnstile, actor="ann")
+    assert tablet.scan("GOOD1").status_code == 401
+    assert "code" in tablet.client.get(tablet.page).content.decode()
+    answer = tablet(f"{code[:4]} {code[4:]}")
+    assert answer.status_code == 302
+    cookie = answer.cookies[kiosks.cookie_name(tablet.turnstile.pk)]
+    assert cookie["httponly"]
+    assert cookie["samesite"] == "Strict"
+    assert cookie["path"] == tablet.page
+    assert tablet.client.get(tablet.page).context["turnstile"] == tablet.turnstile
+    assert tablet.client.get(f"{tablet.page}alive").status_code == 204
+    said = tablet.scan("GOOD1").json()
+    assert said["allowed"]
+    assert set(said["messages"]) == {"en", "zh-hant"}
+    assert tablet(code).status_code == 403, "it is good for one tablet"
+    assert [e.action for e in Entry.objects.filter(action__startswith="kiosk").order_by("id")] == [
+        "kiosk.pairing",
+        "kiosk.paired",
+    ]
+
+
+def test_a_code_is_worth_nothing_after_a_few_wrong_ones_or_ten_minutes(tablet):
+    code = kiosks.new_pairing(tablet.turnstile, actor="ann")
+    for _ in range(kiosks.WRONG_TRIES):
+        assert tablet("00000000" if code != "00000000" else "1").status_code == 403
+    assert tablet(code).status_code == 403
+    code = kiosks.new_pairing(tablet.turnstile, actor="ann")
+    with clock.stopped_at(NOW + timedelta(minutes=10)):
+        assert tablet(code).status_code == 403
+    assert not TurnstileKey.objects.filter(kiosk=True).exists()
+
+
+def test_a_kiosk_is_one_turnstiles_and_ends_with_its_key(tablet):
+    tablet(kiosks.new_pairing(tablet.turnstile, actor="ann"))
+    other = Turnstile.objects.get(name="other")
+    tablet.client.cookies[kiosks.cookie_name(other.pk)] = tablet.client.cookies[
+        kiosks.cookie_name(tablet.turnstile.pk)
+    ].value
+    assert tablet.client.get(f"/kiosk/{other.pk}/alive").status_code == 401
+    TurnstileKey.objects.filter(kiosk=True).update(revoked=True)
+    assert tablet.client.get(f"{tablet.page}alive").status_code == 401
+    assert tablet.scan("GOOD1").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"code": 1, "nonce": "n"}',
+        b'{"code": "x", "nonce": ""}',
+        b'{"code": "x", "nonce": "n", "direction": "up"}',
+        b"x" * 3000,
+    ],
+)
+def test_what_is_no_question_is_refused(tablet, said):
+    tablet(kiosks.new_pairing(tablet.turnstile, actor="ann"))
+    answer = tablet.client.post(f"{tablet.page}scan", said, content_type="application/json")
+    assert answer.status_code == 400
+
+
+@pytest.fixture
+def browser_page(monkeypatch):
+    if CHROMIUM is None:
+        pytest.skip("needs Debian's chromium")
+    from playwright.sync_api import sync_playwright
+
+    # Playwright runs an event loop in this thread; the test's own queries are made between its calls.
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    # The live server's threads end with their requests, and so should their connections.
+    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
+    flags = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    if os.geteuid() == 0:
+        flags.append("--no-sandbox")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser.new_page(viewport={"width": 1280, "height": 800})
+        browser.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_scanner_that_types_is_heard_wherever_the_focus_is(gate, live_server, browser_page, settings, monkeypatch):
+    # A browser beside it can make this machine slow for a moment; how fast answers are is not asked here.
+    settings.OFFISION_READ_TIMEOUT = 4
+    monkeypatch.setattr(lookup, "DEADLINE_SECONDS", 4)
+    turnstile = gate.set("in", shows=["name"])
+    page = browser_page
+    page.goto(f"{live_server.url}{reverse('kiosk', args=[turnstile.pk])}")
+    page.fill("#code", kiosks.new_pairing(turnstile, actor="ann"))
+    page.click("button")
+    word = page.locator("#word")
+    state = page.locator("body")
+
+    def wedge(code):
+        page.keyboard.type(code)
+        page.keyboard.press("Enter")
+
+    page.wait_for_selector("body[data-state=ready]")
+    wedge("GOOD1")
+    page.wait_for_selector("body[data-state=allow]")
+    assert word.inner_text() == "PASS"
+    assert page.locator("#word-other").inner_text() == "通過"
+    assert page.locator("#visitor").inner_text() == "Ana"
+    assert page.locator(".sign .allow").is_visible()
+    assert not page.locator(".sign .deny").is_visible()
+
+    page.evaluate("document.activeElement.blur(); window.getSelection().removeAllRanges()")
+    page.mouse.click(5, 5)
+    wedge("BAD1")
+    page.wait_for_selector("body[data-state=deny]")
+    assert word.inner_text() == "STOP"
+    assert page.locator("#visitor").inner_text() == ""
+    page.wait_for_selector("body[data-state=ready]")
+
+    page.context.set_offline(True)
+    page.wait_for_selector("body[data-state=offline]")
+    assert word.inner_text() == "OFFLINE"
+    page.context.set_offline(False)
+    page.wait_for_selector("body[data-state=ready]")
+    TurnstileKey.objects.filter(kiosk=True).update(revoked=True)
+    wedge("GOOD1")
+    page.wait_for_selector("body[data-state=offline]")
+    assert "no longer paired" in page.locator("#message").inner_text()
+    assert list(Verification.objects.order_by("at").values_list("allowed", flat=True)) == [True, False]
+    assert state.is_visible()
