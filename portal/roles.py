@@ -12,7 +12,8 @@ INTEGRATOR = gettext_noop("Integrator")
 ADMINISTRATOR = gettext_noop("Administrator")
 
 _VIEW_MAP_AND_SYNC = Q(content_type__app_label__in=["accessmap", "doorsync", "visitors"], codename__startswith="view_")
-_TURNSTILES = Q(content_type__app_label="visitors", content_type__model="turnstile")
+_TURNSTILES = Q(content_type__app_label="visitors", content_type__model__in=["turnstile", "reader", "template"])
+_WHO_IS_HERE = Q(content_type__app_label="visitors", content_type__model__in=["passage", "statusmove", "visit"])
 _EVENTS = Q(content_type__model__endswith="event")  # pghistory's tables are read through the rows they tell of
 _MAP_OF_STAFF = Q(
     content_type__app_label="accessmap",
@@ -38,7 +39,7 @@ _LOG = Q(content_type__app_label="audit", codename="view_entry")
 ROLES: dict[str, Q] = {
     FACILITY_STAFF: _VIEW_MAP_AND_SYNC | _MAP_OF_STAFF | _ACT_ON_STATES | _APPROVE,
     SECURITY: _VIEW_MAP_AND_SYNC | _LOG,
-    INTEGRATOR: _VIEW_MAP_AND_SYNC | _CONTROLLERS | _TURNSTILES | _ACT_ON_STATES,
+    INTEGRATOR: _VIEW_MAP_AND_SYNC & ~_WHO_IS_HERE | _CONTROLLERS | _TURNSTILES | _ACT_ON_STATES,
     ADMINISTRATOR: Q(content_type__app_label__in=["accessmap", "doorsync", "visitors"]) | _ACCOUNTS | _LOG,
 }
 

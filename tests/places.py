@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from accessmap.models import Controller, Resource
+from accessmap.models import Controller, Resource, Site
 from doorsync import asking, passes, reconcile, refresh, tasks
 from doorsync.models import ControllerSync, ResourceSync
 from portal import clock
@@ -103,6 +103,9 @@ class Place:
 
     def sync(self, name: str = "box") -> ControllerSync:
         return ControllerSync.objects.get(controller__name=name)
+
+    def site(self) -> Site:
+        return Site.objects.get()
 
     def room(self, name: str = "room") -> ResourceSync:
         return ResourceSync.objects.get(resource__external_id=name)

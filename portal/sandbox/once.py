@@ -1,6 +1,7 @@
 """Play a building file once, and tell what the controllers hold in the end."""
 
 import statistics
+from http import HTTPStatus
 from typing import Any
 
 import requests
@@ -12,6 +13,7 @@ from doorsync.models import Callback, ControllerSync, Refresh, ResourceSync
 from portal import clock
 from portal.sandbox.playground import NotConverged, Playground, quiet, trouble
 from visitors.models import Turnstile, TurnstileKey
+from visitors.prefetch import prefetch_visits
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +57,7 @@ def play(place: Playground) -> dict[str, Any]:
 
 def scan(place: Playground) -> list[dict[str, Any]]:
     """Ask the portal about each of the file's scans in order, as its turnstiles would."""
+    prefetch_visits()  # as a worker does every five minutes: a file may hold more wrong codes than guessing allows
     keys = {
         gate.name: TurnstileKey.objects.create_key(name="demo", turnstile=gate)[1] for gate in Turnstile.objects.all()
     }
@@ -66,7 +69,8 @@ def scan(place: Playground) -> list[dict[str, Any]]:
             headers={"Authorization": f"Api-Key {keys[asked.turnstile]}"},
             timeout=10,
         )
-        answer.raise_for_status()
+        if answer.status_code != HTTPStatus.TOO_MANY_REQUESTS:  # that is an answer, too
+            answer.raise_for_status()
         said = answer.json()
         answers.append(
             {

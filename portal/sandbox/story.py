@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+import requests
 from django.contrib.auth.models import Group, User
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -18,6 +19,7 @@ from accessmap.models import Cardholder, Resource, masked
 from doorsync.models import ControllerCard, StoredBooking
 from portal import clock, roles
 from portal.sandbox.playground import Playground, quiet
+from visitors.models import Turnstile, TurnstileKey
 
 PAUSE_SECONDS = (3.0, 7.0)
 LOGINS = {
@@ -85,10 +87,17 @@ class Story:
         )
         rooms = Resource.objects.filter(doors__isnull=False).select_related("policy")
         self._rooms = list(rooms.distinct().order_by("pk"))
+        # Offision is told who came and went, so that who shows a code again is known for inside, or gone.
+        Turnstile.objects.update(tells_offision=True)
+        self._gates = [
+            (gate, TurnstileKey.objects.create_key(name="demo", turnstile=gate)[1])
+            for gate in Turnstile.objects.order_by("pk")
+        ]
 
     def next(self) -> str:
         """Make something happen; what there is to say about it, or "" where nothing came of it."""
         acts: list[Callable[[], str]] = [self._book, self._move, self._cancel, self._arrive, self._arrive]
+        acts += [self._visitor, self._visitor] if self._gates and self._place.building.visits else []
         return self._chance.choice(acts)()
 
     def _book(self) -> str:
@@ -175,6 +184,25 @@ class Story:
             "door": numbers[number],
             "who": who,
         }
+
+    def _visitor(self) -> str:
+        """A visitor shows the QR code at a turnstile."""
+        visit = self._chance.choice(self._place.building.visits)
+        gate, key = self._chance.choice(self._gates)
+        answer = requests.post(
+            f"{self._place.portal_url}/api/visitors/verify",
+            json={"code": visit.code, "direction": gate.direction if gate.direction != "both" else "in"},
+            headers={"Authorization": f"Api-Key {key}"},
+            timeout=10,
+        ).json()
+        words = {
+            "gate": gate.name,
+            "who": f"{visit.name} ({visit.company})" if visit.company else visit.name,
+            "why": answer["reason"],
+        }
+        if answer["decision"] == "allow":
+            return _("%(gate)s: %(who)s shows a QR code and passes") % words
+        return _("%(gate)s: %(who)s shows a QR code and is turned away (%(why)s)") % words
 
     def _change(self, change: dict[str, Any]) -> float:
         """Make the change at Offision; seconds until the doors had it."""

@@ -160,3 +160,32 @@ def test_integrators_do_not_approve_what_is_held(place, client, as_role):
     as_role(roles.FACILITY_STAFF)
     client.post(address, press)
     assert ControllerSync.objects.get(pk=sync.pk).approved == [["1001", 1]]
+
+
+def test_who_is_inside_is_for_those_who_count_people(place, client, as_role):
+    page = reverse("inside-somewhere")
+    assert client.get(page).status_code == 302, "first log in"
+    as_role(roles.INTEGRATOR)
+    assert client.get(page, follow=True).status_code == 403
+    as_role(roles.SECURITY)
+    assert "0 visitors inside" in client.get(page, follow=True).content.decode()
+
+
+def test_a_turnstile_for_a_device_without_headers_gets_an_address_and_a_door_must_be_chosen(place, client, as_role):
+    from visitors.models import Turnstile
+
+    gate = Turnstile.objects.create(site=place.site(), name="gate", direction="in", dialect="vguang")
+    as_role(roles.INTEGRATOR)
+    press = {"action": "make_key", "_selected_action": [gate.pk]}
+    said = client.post(reverse("admin:visitors_turnstile_changelist"), press, follow=True).content.decode()
+    assert "/api/visitors/devices/" in said
+    page = reverse("admin:visitors_turnstile_change", args=[gate.pk])
+    form = client.get(page).context["adminform"].form
+    fields = {name: form.initial.get(name) for name in form.fields if form.initial.get(name) is not None}
+    inlines = {f"{prefix}-{part}": 0 for prefix in ("readers", "template") for part in ("TOTAL_FORMS", "INITIAL_FORMS")}
+    sent = {**fields, **inlines, "sources": "10.0.0.0/8", "opens": "door"}
+    assert "Choose the door" in client.post(page, sent).content.decode()
+    assert client.post(page, {**sent, "opens": "answer", "sources": "10.0.0.300"}).status_code == 200
+    assert client.post(page, {**sent, "opens": "answer"}).status_code == 302
+    gate.refresh_from_db()
+    assert gate.sources == ["10.0.0.0/8"]
