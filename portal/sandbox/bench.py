@@ -48,15 +48,15 @@ class Figure:
     how: str
 
 
-def _at_most(name: str, value: float, unit: str, limit: float, how: str) -> Figure:
+def at_most(name: str, value: float, unit: str, limit: float, how: str) -> Figure:
     return Figure(name, round(value, 3), unit, f"<= {limit:g}", value <= limit, how)
 
 
-def _at_least(name: str, value: float, unit: str, limit: float, how: str) -> Figure:
+def at_least(name: str, value: float, unit: str, limit: float, how: str) -> Figure:
     return Figure(name, round(value, 3), unit, f">= {limit:g}", value >= limit, how)
 
 
-def _informs(name: str, value: float, unit: str, how: str) -> Figure:
+def informs(name: str, value: float, unit: str, how: str) -> Figure:
     return Figure(name, round(value, 3), unit, "", None, how)
 
 
@@ -82,11 +82,15 @@ def one_at_a_time(place: Playground) -> Iterator[Figure]:
     took = sync_seconds(since=first)
     floor = _floor_of_one_change(place, room)
     how = f"{LONE_CHANGES} changes of one room, each after the one before was confirmed"
-    yield _at_most("callback to door, p50", took["p50"] or 0, "s", 0.5, how)
-    yield _at_most("callback to door, p95", took["p95"] or 0, "s", 1.5, how)
-    yield _informs(
-        "its floor: the same HTTP calls alone", floor, "s", "4 booking lists, 1 read, 1 card written; median"
-    )
+    yield at_most("callback to door, p50", took["p50"] or 0, "s", 0.5, how)
+    yield at_most("callback to door, p95", took["p95"] or 0, "s", 1.5, how)
+    yield informs("its floor: the same HTTP calls alone", floor, "s", "4 booking lists, 1 read, 1 card written; median")
+
+
+def make_floor_table() -> None:
+    """The table into which the floors' views put their one row."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE bench_note (id bigserial PRIMARY KEY, body jsonb NOT NULL)")
 
 
 def _received(count: int) -> bool:
@@ -120,8 +124,7 @@ def _floor_of_one_change(place: Playground, room: str) -> float:
 def endpoint(place: Playground) -> Iterator[Figure]:
     """Callbacks taken a second, durable before the 202, against a bare INSERT on the same server, turn about."""
     log.info("the callback endpoint against a bare INSERT", rounds=ROUNDS)
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE bench_note (id bigserial PRIMARY KEY, body jsonb NOT NULL)")
+    make_floor_table()
     secret = settings.CALLBACK_SECRETS[0]
     ours = place.portal_url + reverse("callback", args=[secret])
     rooms = [resource.id for resource in place.building.resources if resource.doors]
@@ -145,10 +148,10 @@ def endpoint(place: Playground) -> Iterator[Figure]:
         ratio = statistics.median(mine / floor for mine, floor in pairs)
         how = f"median of {ROUNDS} pairs of {REQUESTS_A_ROUND} requests on {CONNECTIONS} connections"
         # With many rooms the worker has twenty to fetch again and again on the same two cores, and the floor has not.
-        told = _informs(f"{name}, of a bare INSERT", ratio, "x", how)
-        yield told if at_work and len(ids) > 1 else _at_least(f"{name}, of a bare INSERT", ratio, "x", 0.7, how)
-        yield _informs(f"{name}", statistics.median(mine for mine, _ in pairs), "/s", how)
-        yield _informs("  its floor, bare DRF view with one INSERT", statistics.median(f for _, f in pairs), "/s", how)
+        told = informs(f"{name}, of a bare INSERT", ratio, "x", how)
+        yield told if at_work and len(ids) > 1 else at_least(f"{name}, of a bare INSERT", ratio, "x", 0.7, how)
+        yield informs(f"{name}", statistics.median(mine for mine, _ in pairs), "/s", how)
+        yield informs("  its floor, bare DRF view with one INSERT", statistics.median(f for _, f in pairs), "/s", how)
 
 
 def _checked(load: Load) -> float:
@@ -170,11 +173,11 @@ def many_for_one(place: Playground) -> Iterator[Figure]:
     place.wait_until(_("The fetches"), quiet)
     fetches = Refresh.objects.filter(pk__gt=last, resource__external_id=room).count()
     how = "1,000 callbacks, as fast as they are taken"
-    yield _at_most("fetches for 1,000 callbacks of one room", fetches, "", 19, how)
-    yield _informs(
+    yield at_most("fetches for 1,000 callbacks of one room", fetches, "", 19, how)
+    yield informs(
         "  HTTP requests that they made", place.offision("status")["booking_requests"] - served, "", "4 days a fetch"
     )
-    yield _informs("reports filed in all", Report.objects.count(), "", "")
+    yield informs("reports filed in all", Report.objects.count(), "", "")
 
 
 def _room_with_a_door(place: Playground) -> str:
@@ -211,11 +214,11 @@ def once(building: Path) -> Iterator[Figure]:
         raise RuntimeError(done.stderr.strip().splitlines()[-1])
     result = json.loads(done.stdout)
     name = building.stem
-    yield _at_most(f"demo --once on {name}", took, "s", 25, "wall time, everything included")
-    yield _informs("  callbacks received", result["callbacks"]["received"], "", "")
-    yield _informs("  fetches that they caused", result["callbacks"]["fetches"], "", "")
-    yield _informs("  callback to door, p50, all changes together", result["sync_seconds"]["p50"], "s", "")
-    yield _informs("  callback to door, p95, all changes together", result["sync_seconds"]["p95"], "s", "")
+    yield at_most(f"demo --once on {name}", took, "s", 25, "wall time, everything included")
+    yield informs("  callbacks received", result["callbacks"]["received"], "", "")
+    yield informs("  fetches that they caused", result["callbacks"]["fetches"], "", "")
+    yield informs("  callback to door, p50, all changes together", result["sync_seconds"]["p50"], "s", "")
+    yield informs("  callback to door, p95, all changes together", result["sync_seconds"]["p95"], "s", "")
 
 
 def fresh_clone() -> Iterator[Figure]:
@@ -242,7 +245,7 @@ def fresh_clone() -> Iterator[Figure]:
         os.killpg(demo.pid, 2)  # Ctrl-C
         demo.stderr.read()
         demo.wait()
-    yield _at_most("fresh clone to the first permission at a door", took, "s", 60, "git clone, make demo")
+    yield at_most("fresh clone to the first permission at a door", took, "s", 60, "git clone, make demo")
 
 
 def as_json(figures: list[Figure]) -> str:

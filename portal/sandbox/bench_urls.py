@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import requests
+from django.conf import settings
 from django.db import models
 from django.urls import path
 from rest_framework.request import Request
@@ -9,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from portal.urls import urlpatterns as portal_urls
+from visitors.views import HasTurnstileKey
 
 
 class Note(models.Model):
@@ -35,4 +38,26 @@ class BareInsert(APIView):
         return Response({"status": "accepted"}, status=202)
 
 
-urlpatterns = [*portal_urls, path("bench/insert/", BareInsert.as_view())]
+class BareVerify(APIView):
+    """A DRF view that authenticates a key, makes the same call to Offision, and does one INSERT: verify's floor."""
+
+    permission_classes = [HasTurnstileKey]
+    session = requests.Session()
+
+    def post(self, request: Request) -> Response:
+        answer = self.session.get(
+            f"{settings.OFFISION_URL}/API/external/receptionist/v1/visits/{dict(request.data)['code']}",
+            headers={"Authorization": settings.OFFISION_TOKEN},
+            timeout=10,
+        )
+        Note(body=answer.json()).save(force_insert=True)
+        return Response({"status": "accepted"})
+
+
+BareVerify.session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=32))
+
+urlpatterns = [
+    *portal_urls,
+    path("bench/insert/", BareInsert.as_view()),
+    path("bench/verify/", BareVerify.as_view()),
+]

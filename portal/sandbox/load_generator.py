@@ -16,7 +16,7 @@ class Load:
     statuses: dict[int, int]
 
 
-def post_many(url: str, bodies: Sequence[bytes], *, connections: int) -> Load:
+def post_many(url: str, bodies: Sequence[bytes], *, connections: int, headers: str = "") -> Load:
     """POST each body once, spread over so many connections at once."""
     parts = urlsplit(url)
     shares = [bodies[n::connections] for n in range(connections)]
@@ -28,7 +28,7 @@ def post_many(url: str, bodies: Sequence[bytes], *, connections: int) -> Load:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             together.wait()
             for body in share:
-                status = _post(sock, parts.path, parts.netloc, body)
+                status = _post(sock, parts.path, parts.netloc, body, headers)
                 seen[status] = seen.get(status, 0) + 1
 
     threads = [threading.Thread(target=work, args=pair) for pair in zip(shares, statuses, strict=True)]
@@ -46,9 +46,54 @@ def post_many(url: str, bodies: Sequence[bytes], *, connections: int) -> Load:
     return Load(len(bodies) / took, total)
 
 
-def _post(sock: socket.socket, path: str, host: str, body: bytes) -> int:
+@dataclass(frozen=True, slots=True)
+class Paced:
+    """What came of a load at a set pace: how long each answer took (seconds, from when it was due), and its status."""
+
+    took: list[float]
+    statuses: dict[int, int]
+
+    def percentile(self, share: float) -> float:
+        """Of the answers, this share (0 to 1) took no longer."""
+        ordered = sorted(self.took)
+        return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
+
+
+def post_paced(url: str, bodies: Sequence[bytes], *, headers: str, per_second: float, connections: int) -> Paced:
+    """POST each body when it is due, whether or not those before were answered; waiting for a connection counts."""
+    parts = urlsplit(url)
+    due = iter(enumerate(bodies))
+    lock = threading.Lock()
+    took: list[float] = []
+    statuses: dict[int, int] = {}
+    begun = time.perf_counter() + 0.2
+
+    def work() -> None:
+        with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=60) as sock:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            while True:
+                with lock:
+                    number, body = next(due, (-1, b""))
+                if number < 0:
+                    return
+                moment = begun + number / per_second
+                time.sleep(max(0.0, moment - time.perf_counter()))
+                status = _post(sock, parts.path, parts.netloc, body, headers)
+                with lock:
+                    took.append(time.perf_counter() - moment)
+                    statuses[status] = statuses.get(status, 0) + 1
+
+    threads = [threading.Thread(target=work) for _ in range(connections)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return Paced(took, statuses)
+
+
+def _post(sock: socket.socket, path: str, host: str, body: bytes, headers: str = "") -> int:
     sock.sendall(
-        f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n{headers}"
         f"Content-Length: {len(body)}\r\n\r\n".encode()
         + body
     )

@@ -99,7 +99,9 @@ def trouble() -> str:
 
 
 @contextmanager
-def running(building: Building, path: Path, *, port: int = 0, static: bool = False) -> Iterator[Playground]:
+def running(
+    building: Building, path: Path, *, port: int = 0, static: bool = False, web_workers: int = 1
+) -> Iterator[Playground]:
     """Start everything around this process's own, fresh database, with the building's map in it; stop it all after.
 
     Raises StartError.
@@ -123,7 +125,9 @@ def running(building: Building, path: Path, *, port: int = 0, static: bool = Fal
             "PORTAL_LOG_JSON": "0",
         }
         log.info("preparing the database")
-        start_web(processes, web_port, environment)  # it needs its time, too, and no database before it is asked
+        start_web(
+            processes, web_port, environment, workers=web_workers
+        )  # it needs its time, too, and no database before it is asked
         call_command("migrate", verbosity=0)
         start_worker(processes, environment)
         if static:  # only a person with a browser needs the style sheets

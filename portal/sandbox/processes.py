@@ -115,7 +115,7 @@ class Processes:
 LEASHED = ("-m", "portal.sandbox.leashed")
 
 
-def start_web(processes: Processes, port: int, environment: Mapping[str, str]) -> None:
+def start_web(processes: Processes, port: int, environment: Mapping[str, str], *, workers: int) -> None:
     """Start the portal's web server on a port of 127.0.0.1."""
     files = ["--static-path-route", "/static", "--static-path-mount", str(settings.STATIC_ROOT)]
     settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
@@ -124,7 +124,7 @@ def start_web(processes: Processes, port: int, environment: Mapping[str, str]) -
         [
             *LEASHED,
             *("granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--no-ws"),
-            *("--workers", "1", "--blocking-threads", "4", *files, "portal.wsgi:application"),
+            *("--workers", str(workers), "--blocking-threads", "8", *files, "portal.wsgi:application"),
         ],
         environment,
     )

@@ -22,7 +22,7 @@ class Command(BaseCommand):
             raise CommandError(_("Port %(port)d is taken. Choose another one with --port.") % {"port": port})
         try:
             with Processes(settings.VAR_DIR / "logs", grace=20) as processes:
-                start_web(processes, port, {})
+                start_web(processes, port, {}, workers=2)
                 start_worker(processes, {})
                 processes.wait_for("web", f"http://127.0.0.1:{port}/admin/login/")
                 self.stdout.write(_("The portal is at http://127.0.0.1:%(port)d/ – Ctrl-C ends it.") % {"port": port})
