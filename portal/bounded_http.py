@@ -1,6 +1,10 @@
 """HTTP that ends: a whole request bounded in time and its answer in size, whatever the other side does."""
 
+import heapq
+import itertools
+import os
 import threading
+import time
 from contextlib import suppress
 from socket import SHUT_RDWR, socket
 from types import TracebackType
@@ -36,23 +40,22 @@ class Deadline:
     current = threading.local()
 
     def __init__(self, seconds: float) -> None:
-        self.expired = False
+        self.expired = self._over = False
         self._socket: socket | None = None
         self._lock = threading.Lock()
-        self._timer = threading.Timer(seconds, self._cut)
-        self._timer.daemon = True
+        self._seconds = seconds
 
     def __enter__(self) -> Self:
         self.current.deadline = self
-        self._timer.start()
+        _watchdog.mind(time.monotonic() + self._seconds, self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._timer.cancel()
         self.current.deadline = None
         with self._lock:
+            self._over = True
             self._socket = None
 
     def watch(self, connection: socket) -> None:
@@ -61,8 +64,11 @@ class Deadline:
             if self.expired:
                 self._shut()
 
-    def _cut(self) -> None:
+    def cut(self) -> None:
+        """The time is up. Nothing happens to a request that has ended."""
         with self._lock:
+            if self._over:
+                return
             self.expired = True
             self._shut()
 
@@ -72,6 +78,46 @@ class Deadline:
         # The plain socket's shutdown: a TLS one would take its state from under the thread that is reading.
         with suppress(OSError):  # already closed by the other side
             socket.shutdown(self._socket, SHUT_RDWR)
+
+
+class _Watchdog:
+    """One thread that cuts whatever is over its time: a thread for each request would cost as much as the request."""
+
+    def __init__(self) -> None:
+        self._due: list[tuple[float, int, Deadline]] = []
+        self._number = itertools.count()
+        self._news = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def mind(self, moment: float, deadline: Deadline) -> None:
+        """Cut it at a moment of time.monotonic()."""
+        with self._news:
+            if self._thread is None or not self._thread.is_alive():  # none yet, or left behind by a fork
+                self._thread = threading.Thread(target=self._watch, name="deadlines", daemon=True)
+                self._thread.start()
+            heapq.heappush(self._due, (moment, next(self._number), deadline))
+            if self._due[0][2] is deadline:
+                self._news.notify()
+
+    def _watch(self) -> None:
+        while True:
+            with self._news:
+                while not self._due or self._due[0][0] > time.monotonic():
+                    self._news.wait(self._due[0][0] - time.monotonic() if self._due else None)
+                deadline = heapq.heappop(self._due)[2]
+            deadline.cut()
+
+
+_watchdog = _Watchdog()
+
+
+def _new_watchdog() -> None:
+    global _watchdog
+    _watchdog = _Watchdog()
+
+
+# Locks and threads do not survive a fork.
+os.register_at_fork(after_in_child=_new_watchdog)
 
 
 class _Watched(HTTPConnection):

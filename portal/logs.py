@@ -24,6 +24,11 @@ class RequestLogMiddleware(RequestMiddleware):
     def format_request(request: HttpRequest) -> str:
         return redact(RequestMiddleware.format_request(request))
 
+    @staticmethod
+    def bind_ip(request: HttpRequest) -> None:
+        """The address that the connection comes from. Proxies' headers are not searched: anybody can send them."""
+        structlog.contextvars.bind_contextvars(ip=request.META.get("REMOTE_ADDR", ""))
+
 
 class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
     """Takes the secrets out of the finished line: they may come by way of any object that is shown in it."""

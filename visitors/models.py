@@ -3,7 +3,6 @@
 import uuid
 from datetime import timedelta
 from ipaddress import ip_network
-from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
@@ -11,7 +10,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from encrypted_fields.fields import EncryptedCharField
-from rest_framework_api_key.models import AbstractAPIKey, APIKeyManager
+from rest_framework_api_key.models import AbstractAPIKey
 
 from accessmap.models import Door, Site
 from portal import clock
@@ -249,20 +248,11 @@ class Template(models.Model):
             raise ValidationError({"content_type": _("A content type is such as text/plain or application/json.")})
 
 
-class TurnstileKeys(APIKeyManager):
-    """With the turnstile fetched along: every scan needs it."""
-
-    def get_usable_keys(self) -> models.QuerySet["TurnstileKey"]:
-        return super().get_usable_keys().select_related("turnstile__site")
-
-
 class TurnstileKey(AbstractAPIKey):
     """What a turnstile shows to be believed. Only a digest of it is kept."""
 
     turnstile = models.ForeignKey(Turnstile, on_delete=models.CASCADE, related_name="keys", verbose_name=_("turnstile"))
     kiosk = models.BooleanField(_("of a kiosk"), default=False)
-
-    objects: ClassVar[TurnstileKeys] = TurnstileKeys()
 
     class Meta:
         verbose_name = _("key of a turnstile")
