@@ -57,4 +57,6 @@ def _of_address(text: str, rule: Codes) -> str:
 
 def digest(text: str) -> str:
     """A digest that only this portal can make: whoever reads the log learns no code, and can't try codes against it."""
-    return hmac.new(settings.SECRET_KEY.encode(), b"visit:" + text.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(
+        settings.SECRET_KEY.encode(), b"visit:" + text.encode("utf-8", "surrogatepass"), hashlib.sha256
+    ).hexdigest()

@@ -78,21 +78,28 @@ def scan(request: HttpRequest, turnstile_id: int) -> HttpResponse:
     turnstile = kiosks.kiosk_of(request, turnstile_id)
     if turnstile is None:
         return JsonResponse({"error": "not paired"}, status=401)
-    body = request.read(MAX_BYTES + 1)
     try:
-        said: Any = json.loads(body) if len(body) <= MAX_BYTES else None
-        read, nonce = said["code"], said["nonce"]
-        direction = Direction(said["direction"]) if said.get("direction") else None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        question = _question(request.read(MAX_BYTES + 1))
+    except ValueError:
         return JsonResponse({"error": "no question"}, status=400)
-    if not (isinstance(read, str) and isinstance(nonce, str) and 0 < len(nonce) <= 100):
-        return JsonResponse({"error": "no question"}, status=400)
-    answer = verify(turnstile, Scan(read=read, direction=direction, nonce=nonce))
+    answer = verify(turnstile, question)
     messages = {}
     for language, _name in settings.LANGUAGES:
         with override(language):
             messages[language] = message(answer.allowed, answer.reasons)
     return JsonResponse({"allowed": answer.allowed, "messages": messages, "visitor": answer.shown})
+
+
+def _question(body: bytes) -> Scan:
+    """What the kiosk's page asks. Raises ValueError for anything else."""
+    try:
+        said: Any = json.loads(body) if len(body) <= MAX_BYTES else None
+        read, nonce, way = said["code"], said["nonce"], said.get("direction")
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError("no question") from error
+    if not (isinstance(read, str) and isinstance(nonce, str) and 0 < len(nonce) <= 100):
+        raise ValueError("no question")
+    return Scan(read=read, direction=Direction(way) if way else None, nonce=nonce)
 
 
 @never_cache

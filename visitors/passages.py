@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from portal import clock
 from portal.audit.models import Outcome, record
@@ -75,7 +75,7 @@ def _write(answer: Verification, turnstile: Turnstile, *, passed: bool, at: date
 def awaited(turnstile: Turnstile, *, nonce: str = "") -> Verification | None:
     """The verification that a device means which names none: by its nonce, else the last that let somebody pass."""
     waiting: QuerySet[Verification] = turnstile.verifications.filter(
-        allowed=True, passage__isnull=True, at__gt=clock.now() - _MATCH_WITHIN
+        Q(passage__isnull=True) | Q(passage__assumed=True), allowed=True, at__gt=clock.now() - _MATCH_WITHIN
     )
     named = waiting.filter(nonce=nonce).first() if nonce else None
     return named or waiting.order_by("-at").first()

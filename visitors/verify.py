@@ -45,6 +45,11 @@ class Scan:
     scanned_at: datetime | None = None
     same_within: timedelta = timedelta(0)
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for a nonce or reader that can be none: they are stored as they come."""
+        if not (self.nonce.isprintable() and self.reader.isprintable()):
+            raise ValueError("The nonce or the reader holds characters that can't be printed.")
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

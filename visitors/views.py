@@ -19,7 +19,7 @@ from visitors import passages
 from visitors.decision import Direction, Reason
 from visitors.devices import NotADeviceError, WrongSourceError, turnstile_of
 from visitors.dialects import speaker_for
-from visitors.dialects.base import MAX_BYTES, NoQuestionError, Walked
+from visitors.dialects.base import MAX_BYTES, Walked
 from visitors.models import Turnstile, Verification
 from visitors.verify import Answer, Scan, verify
 
@@ -28,12 +28,17 @@ MAX_AGE = timedelta(days=30)
 MAX_AHEAD = timedelta(minutes=5)
 
 
+def _printable(value: str) -> None:
+    if not value.isprintable():
+        raise serializers.ValidationError("Must hold nothing that can't be printed.")
+
+
 class ScanSerializer(serializers.Serializer[Any]):
     """`{"code", "direction"?, "nonce"?, "scanned_at"?}`; an empty or over-long code is an answer, not an error."""
 
     code = serializers.CharField(allow_blank=True, trim_whitespace=False, max_length=MAX_BYTES)
     direction = serializers.ChoiceField(choices=["in", "out"], required=False)
-    nonce = serializers.CharField(max_length=100, required=False, default="", allow_blank=True)
+    nonce = serializers.CharField(max_length=100, required=False, default="", allow_blank=True, validators=[_printable])
     scanned_at = serializers.DateTimeField(required=False, default=None, allow_null=True)
 
 
@@ -52,7 +57,7 @@ class OfflineSerializer(serializers.Serializer[Any]):
     decision = serializers.ChoiceField(choices=["allow", "deny"])
     at = serializers.DateTimeField()
     direction = serializers.ChoiceField(choices=["in", "out"], required=False)
-    nonce = serializers.CharField(max_length=100, required=False, default="", allow_blank=True)
+    nonce = serializers.CharField(max_length=100, required=False, default="", allow_blank=True, validators=[_printable])
     reason = serializers.ChoiceField(choices=[reason.value for reason in Reason], required=False, default="")
 
     def validate_at(self, value: Any) -> Any:
@@ -192,7 +197,7 @@ def device(request: HttpRequest, secret: str, rest: str = "") -> HttpResponse:
         return JsonResponse({"error": f"The body is over {speaker.max_bytes} bytes."}, status=413)
     try:
         question = speaker.understand(request, body, rest)
-    except NoQuestionError as error:
+    except ValueError as error:
         return JsonResponse({"error": str(error)}, status=400)
     if isinstance(question, Scan):
         return speaker.answer(question, verify(turnstile, question))

@@ -147,9 +147,9 @@ class OffisionClient:
         """Check the visitor out; the visit as it is then. Raises Refused, status_code 409, if not allowed."""
         return self._move("check_out", code)
 
-    def raw_records(self, name: OperationName) -> list[Any]:
-        """The records of "resources" or "subscriptions" as received. For looking at a contract."""
-        return self._asker.records(name)[0]
+    def raw_records(self, name: OperationName, **values: str | None) -> list[Any]:
+        """The records of "resources", "subscriptions" or "visits" as received. For looking at a contract."""
+        return self._asker.records(name, values)[0]
 
     def raw_record(self, name: OperationName, **values: str | None) -> Any:
         """The single record of an operation as received. For looking at a contract."""

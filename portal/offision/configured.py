@@ -2,6 +2,8 @@
 
 import functools
 import os
+import threading
+from contextlib import suppress
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -9,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from portal.offision.client import OffisionClient
 from portal.offision.contract import Contract
-from portal.offision.errors import ContractError
+from portal.offision.errors import ContractError, OffisionError
 
 
 @functools.cache
@@ -43,6 +45,16 @@ def client_from_settings() -> OffisionClient:
         connect_timeout=settings.OFFISION_CONNECT_TIMEOUT,
         read_timeout=settings.OFFISION_READ_TIMEOUT,
     )
+
+
+def keep_warm(*, stop: threading.Event, seconds: float = 20) -> None:
+    """Ask Offision for its version now and then, until `stop` is set, so that the next visitor finds a connection open.
+
+    Nobody waits for it: what fails is found out, and counted by the breaker, before somebody stands at a turnstile.
+    """
+    while not stop.wait(seconds):
+        with suppress(OffisionError):
+            client_from_settings().information()
 
 
 # Connections and locks do not survive a fork.

@@ -58,6 +58,7 @@ def fitting(server: Server) -> Server:
     ours = {"id": 1, "callURL": f"https://portal.example/api/offision/callbacks/{SECRET}/"}
     server.answers["GET", SUBSCRIPTIONS] = page_of([ours])
     server.answers[VISIT] = say({"data": VISIT_ANSWER})
+    server.answers["GET", "/API/external/receptionist/v1/visits"] = page_of([VISIT_ANSWER])
     return server
 
 

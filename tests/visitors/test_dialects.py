@@ -227,6 +227,27 @@ def test_what_is_no_question_gets_no_answer(gate, dialect):
     assert not Verification.objects.filter(allowed=True).exists()
 
 
+@pytest.mark.parametrize("odd", ["\x00", "\ud800", "a\nb", "x" * 300])
+def test_odd_characters_are_refused_or_denied_and_break_nothing(gate, odd):
+    ask = speak(gate, "control_id")
+    for said in ({"uuid": odd}, {"portal_id": odd}, {"qrcode_value": odd}):
+        answer = (
+            control_id(ask, "GOOD1", **{"uuid": "u", **said}) if "qrcode_value" not in said else control_id(ask, odd)
+        )
+        assert answer.status_code in (200, 400)
+    json_body = json.dumps({"code": odd, "nonce": odd})
+    assert gate.post("verify", json_body).status_code in (200, 400)
+
+
+def test_a_device_that_tells_after_all_makes_the_doubtful_certain(gate):
+    ask = speak(gate, "control_id")
+    control_id(ask, "GOOD1", uuid="u1")
+    assert Passage.objects.get().assumed
+    event = {"event": {"type": 7, "name": "TURN RIGHT", "time": 1, "uuid": "u1"}, "device_id": 1}
+    ask(json.dumps(event), "notifications/catra_event", "application/json")
+    assert not Passage.objects.get().assumed
+
+
 def test_a_wrong_secret_is_no_device(gate):
     for path in ("", "new_qrcode.fcgi"):
         assert gate.client.post(f"/api/visitors/devices/no.such/{path}").status_code == 401

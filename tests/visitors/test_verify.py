@@ -249,3 +249,22 @@ def test_two_lanes_at_once_admit_one_code_once(gate):
         assert sorted(answer.allowed for answer in answers) == [False, True]
         denied = next(answer for answer in answers if not answer.allowed)
         assert denied.reasons == ("already_inside",)
+
+
+def test_the_connection_is_kept_open_and_failures_of_that_are_nobodys(gate, monkeypatch):
+    from portal.offision import configured
+
+    asked = threading.Event()
+    stop = threading.Event()
+    real = configured.client_from_settings().information
+
+    def information():
+        if asked.is_set():
+            stop.set()
+        asked.set()
+        gate.place.offision_fault("refuse" if stop.is_set() else None)
+        return real()
+
+    monkeypatch.setattr(configured.client_from_settings(), "information", information)
+    configured.keep_warm(stop=stop, seconds=0.01)
+    assert asked.is_set()

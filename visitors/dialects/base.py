@@ -17,7 +17,7 @@ MAX_BYTES = 2048
 SAME_SCAN = timedelta(seconds=5)
 
 
-class NoQuestionError(Exception):
+class NoQuestionError(ValueError):
     """The request is none that this dialect knows. The text says why."""
 
 
