@@ -11,7 +11,6 @@ from accessmap.models import (
     AccessPolicy,
     Card,
     Cardholder,
-    Controller,
     Door,
     Membership,
     PolicyAdmits,
@@ -50,11 +49,6 @@ class SiteAdmin(admin.ModelAdmin):
 class AccessLevelAdmin(admin.ModelAdmin):
     list_display = ["name"]
     search_fields = ["name"]
-
-
-class DoorInline(admin.TabularInline):
-    model = Door
-    extra = 0
 
 
 class PolicyForm(forms.ModelForm):
@@ -129,15 +123,3 @@ class ResourceAdmin(admin.ModelAdmin):
     @admin.display(description=Resource._meta.get_field("doors").verbose_name)
     def door_names(self, resource: Resource) -> str:
         return ", ".join(door.name for door in resource.doors.all())
-
-
-@admin.register(Controller)
-class ControllerAdmin(admin.ModelAdmin):
-    list_display = ["name", "site", "driver", "enabled"]
-    list_filter = ["site", "driver", "enabled"]
-    search_fields = ["name"]
-    inlines = [DoorInline]
-
-    def get_readonly_fields(self, request: Any, obj: Controller | None = None) -> list[str]:
-        # Its entries stay in the box that it names: another box is another controller.
-        return ["driver"] if obj else []

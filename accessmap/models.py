@@ -4,7 +4,9 @@ These rows say how things are meant to be; `doorsync` makes the controllers foll
 map's revision (a database trigger, so bulk updates and raw SQL count too) and is kept in history (pghistory).
 """
 
+import json
 from datetime import datetime
+from typing import Any
 from zoneinfo import available_timezones
 
 import pghistory
@@ -16,6 +18,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
+from encrypted_fields.fields import EncryptedTextField
 
 from portal.offision.types import BookingStatus
 
@@ -201,7 +204,7 @@ def masked(number: str) -> str:
     return "••••" + number[-4:] if len(number) > 4 else "••••"
 
 
-@pghistory.track(exclude=["options"])
+@pghistory.track(exclude=["options", "secrets"])
 class Controller(models.Model):
     """The box that decides at doors."""
 
@@ -214,6 +217,8 @@ class Controller(models.Model):
         blank=True,
         help_text=_("What its driver needs to know, such as its address."),
     )
+    # JSON, by name: what of the options is secret. Encrypted at rest.
+    secrets = EncryptedTextField(null=True, editable=False)
     enabled = models.BooleanField(
         _("enabled"), default=True, help_text=_("A disabled controller is left as it is, and not spoken to.")
     )
@@ -226,6 +231,11 @@ class Controller(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def all_options(self) -> dict[str, Any]:
+        """What its driver needs to know, the secrets too."""
+        return {**self.options, **json.loads(self.secrets or "{}")}
 
     def clean(self) -> None:
         if self.driver not in settings.DRIVERS:

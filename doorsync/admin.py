@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accessmap.models import masked
-from doorsync import approvals
+from doorsync import approvals, controller_admin  # noqa: F401 (it registers controllers)
 from doorsync.models import (
     Callback,
     ControllerCard,

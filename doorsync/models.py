@@ -395,6 +395,24 @@ class UnmanagedCard(models.Model):
         return f"{masked(self.number)} @ {self.controller}"
 
 
+class EventCursor(models.Model):
+    """How far a controller's door events are in the log."""
+
+    controller = models.OneToOneField(
+        Controller, on_delete=models.CASCADE, related_name="event_cursor", verbose_name=_("controller")
+    )
+    index = models.BigIntegerField(_("last index"), default=0)
+    read_at = models.DateTimeField(_("last read"), null=True)
+    trouble = models.TextField(_("trouble"), blank=True)
+
+    class Meta:
+        verbose_name = _("reading of door events")
+        verbose_name_plural = _("readings of door events")
+
+    def __str__(self) -> str:
+        return f"{self.controller}: {self.index}"
+
+
 class Report(models.Model):
     """What came of one reconciliation that changed something or failed."""
 

@@ -205,6 +205,13 @@ def _watch_promises(state: PassState, now: datetime) -> None:
     (log.error if late else log.info)(sentence)
 
 
+def ring_for_events() -> None:
+    """Have every controller's door events read; those that don't answer are left alone until they are tried again."""
+    reachable = ControllerSync.objects.filter(controller__enabled=True, suspended_until__isnull=True)
+    for controller_id in reachable.values_list("controller_id", flat=True):
+        tasks.drain_events.apply_async((controller_id,), expires=10)
+
+
 def _ring(now: datetime) -> None:
     resources = asking.due(ResourceSync.objects.all(), now)
     controllers = asking.due(ControllerSync.objects.filter(controller__enabled=True), now)

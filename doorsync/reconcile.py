@@ -11,7 +11,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from accessmap.models import Card
-from doorsync import asking, ledger
+from doorsync import asking, compare, ledger
 from doorsync.desired import desired_for
 from doorsync.diff import Diff, alive, at_stake, diff, revoked, too_many, without_lapsed
 from doorsync.drivers import driver_for
@@ -28,7 +28,7 @@ from doorsync.drivers.base import (
     Unreachable,
 )
 from doorsync.models import ControllerCard, ControllerSync
-from doorsync.planning import Permission, keeping, next_edge, windows
+from doorsync.planning import Desired, Permission, keeping, next_edge
 from doorsync.rounds import SUSPEND_AFTER, Round, door_name
 from portal import clock
 
@@ -90,23 +90,19 @@ def _work(driver: Driver, sync: ControllerSync, outcome: Round) -> None:
     outcome.read, outcome.present = True, frozenset(actual.cards)
     _hold_back(sync, rows, actual, outcome)
     desired = outcome.desired
-    wanted = {
-        card: record
-        for card, doors in desired.cards.items()
-        if (record := driver.encode({d: windows(found) for d, found in doors.items()}, now))
-    }
-    wanted_holds = driver.encode_hold({d: windows(f) for d, f in desired.unlocked.items()}, now)
+    wanted, wanted_holds = compare.wanted(driver, desired, now)
+    if desired.cards and not driver.capabilities.holds_cards:
+        outcome.warnings.append(
+            _("%(n)d cards may pass its doors, and this controller holds no cards.") % {"n": len(desired.cards)}
+        )
+        wanted, desired = {}, Desired(unlocked=desired.unlocked)
+        outcome.desired = desired
     if wanted_holds and not driver.capabilities.hold_open:
         outcome.warnings.append(_("A booking admits anyone, and this controller can't hold a door unlocked."))
         wanted_holds = {}
     cards = diff(wanted, actual.cards, rows.keys(), now=now)
     owned_holds = ledger.owned_holds(sync.controller)
-    holds = diff(
-        {door: {door: found} for door, found in wanted_holds.items()},
-        {door: {door: found} for door, found in actual.holds.items()},
-        owned_holds.keys(),
-        now=now,
-    )
+    holds = compare.diff_of_holds(wanted_holds, actual, owned_holds.keys(), now=now)
     outcome.doors_held = frozenset({*actual.holds, *wanted_holds})
     outcome.foreign_holds = frozenset(holds.unmanaged)
     outcome.unchanged = len(cards.unchanged)

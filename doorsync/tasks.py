@@ -27,6 +27,20 @@ def tick() -> None:
 
 
 @shared_task
+def drain_events(controller_id: int) -> None:
+    from doorsync import events
+
+    events.drain_events(controller_id)
+
+
+@shared_task
+def ring_for_events() -> None:
+    from doorsync import passes
+
+    passes.ring_for_events()
+
+
+@shared_task
 def list_resources() -> None:
     from doorsync import passes
 

@@ -108,7 +108,10 @@ FULL_PASS_SECONDS = env.int("FULL_PASS_SECONDS", default=900)
 # there was, waits for a person.
 HOLD_REVOCATIONS_OVER = env.int("HOLD_REVOCATIONS_OVER", default=10)
 # The driver of each family of controllers.
-DRIVERS = {"simulated": "doorsync.drivers.simulated.SimulatedDriver"}
+DRIVERS = {
+    "simulated": "doorsync.drivers.simulated.SimulatedDriver",
+    "webhook": "doorsync.drivers.webhook.WebhookDriver",
+}
 
 # What unlocks a door for a turnstile that can't open itself: the apps don't know each other.
 OPEN_DOOR = "doorsync.doors.open_for_a_moment"
@@ -248,6 +251,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 # A tick that could not run in its own second is worth nothing: the next one does the same.
 CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "doorsync.tasks.tick", "schedule": 1.0, "options": {"expires": 2}},
+    "events": {"task": "doorsync.tasks.ring_for_events", "schedule": 10.0, "options": {"expires": 10}},
     "tell": {"task": "visitors.tasks.tell_offision", "schedule": 10.0, "options": {"expires": 10}},
     "visits": {"task": "visitors.tasks.prefetch_visits", "schedule": 300.0, "options": {"expires": 300}},
 }

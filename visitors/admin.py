@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from rest_framework_api_key.models import APIKey
 
 from portal.audit.models import record
@@ -66,7 +66,7 @@ class TurnstileAdmin(admin.ModelAdmin):
     search_fields = ["name"]
     autocomplete_fields = ["door"]
     inlines = [ReaderInline, TemplateInline]
-    actions = ["make_key", "pair_kiosk"]
+    actions = ["make_key", "pair_kiosk", "unpair_kiosks"]
     fieldsets = [
         (None, {"fields": ["site", "name", "enabled", "direction"]}),
         (
@@ -129,6 +129,13 @@ class TurnstileAdmin(admin.ModelAdmin):
                 },
                 messages.WARNING,
             )
+
+    @admin.action(description=gettext_lazy("Unpair all its tablets"), permissions=["change"])
+    def unpair_kiosks(self, request: HttpRequest, queryset: QuerySet[Turnstile]) -> None:
+        count = sum(kiosks.unpair(turnstile, actor=request.user.get_username()) for turnstile in queryset)
+        self.message_user(
+            request, ngettext("%d tablet is a kiosk no more.", "%d tablets are kiosks no more.", count) % count
+        )
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):

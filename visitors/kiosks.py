@@ -52,6 +52,15 @@ def pair(turnstile: Turnstile, code: str) -> str | None:
     return secret
 
 
+@transaction.atomic
+def unpair(turnstile: Turnstile, *, actor: str) -> int:
+    """End every tablet's pairing with a turnstile. How many there were."""
+    count = TurnstileKey.objects.filter(turnstile=turnstile, kiosk=True, revoked=False).update(revoked=True)
+    if count:
+        record(actor=actor, action="kiosk.unpaired", on=turnstile, detail={"tablets": count})
+    return count
+
+
 def kiosk_of(request: HttpRequest, turnstile_id: int) -> Turnstile | None:
     """The turnstile, if this browser is paired as its kiosk."""
     try:

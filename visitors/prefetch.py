@@ -38,5 +38,9 @@ def prefetch_visits() -> None:
                 continue
             rows[key] = visit_row(visit, key, now)
     Visit.objects.bulk_create(
-        rows.values(), update_conflicts=True, unique_fields=["code_digest"], update_fields=VISIT_FIELDS, batch_size=500
+        [rows[key] for key in sorted(rows)],  # in one order, so that two at once do not wait for each other
+        update_conflicts=True,
+        unique_fields=["code_digest"],
+        update_fields=VISIT_FIELDS,
+        batch_size=500,
     )

@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 Move = StatusMove.Move
 _BECOMES = {Move.CHECK_IN: VisitStatus.CHECKED_IN, Move.CHECK_OUT: VisitStatus.CHECKED_OUT}
 # A worker that died over one leaves it to the next after so long.
-LEASE = timedelta(minutes=2)
+LEASE = timedelta(minutes=5)
 GIVE_UP_AFTER = timedelta(hours=24)
 # A passage that was never confirmed leaves its row behind for so long.
 FORGET_UNCONFIRMED_AFTER = timedelta(hours=1)

@@ -80,7 +80,7 @@ def verify(turnstile: Turnstile, scan: Scan) -> Answer:
     now = clock.now()
     direction = _direction(turnstile, scan)
     code, key, obstacle = _code(turnstile, scan.read)
-    if before := _seen_before(turnstile, scan, key, now):
+    if before := _seen_before(turnstile, scan, direction, key, now):
         return _answer(turnstile, before)
     if throttle.is_closed(turnstile) and not _is_known(key):
         throttle.count_turned_away(turnstile, now)
@@ -117,12 +117,14 @@ def _code(turnstile: Turnstile, read: str) -> tuple[str, str, Reason | None]:
     return code, digest(code), None
 
 
-def _seen_before(turnstile: Turnstile, scan: Scan, key: str, now: datetime) -> Verification | None:
+def _seen_before(
+    turnstile: Turnstile, scan: Scan, direction: Direction, key: str, now: datetime
+) -> Verification | None:
     if scan.nonce:
         return turnstile.verifications.filter(nonce=scan.nonce).first()
     if scan.same_within:
         return turnstile.verifications.filter(
-            code_digest=key, at__gt=now - scan.same_within, at__lte=now, nonce=""
+            code_digest=key, direction=direction.value, at__gt=now - scan.same_within, at__lte=now, nonce=""
         ).first()
     return None
 

@@ -13,12 +13,13 @@ def driver_for(controller: Controller) -> Driver:
 
     Raises BadOptions where there is no such driver or it cannot work with these options.
     """
+    return driver_class(controller.driver)(controller.all_options)
+
+
+def driver_class(name: str) -> type[Driver]:
+    """The driver of this name. Raises BadOptions where there is none."""
     try:
-        path = settings.DRIVERS[controller.driver]
+        found: type[Driver] = import_string(settings.DRIVERS[name])
     except KeyError:
-        raise BadOptions(
-            _("Controller %(name)s: there is no driver %(driver)s.")
-            % {"name": controller.name, "driver": controller.driver}
-        ) from None
-    driver: Driver = import_string(path)(controller.options)
-    return driver
+        raise BadOptions(_("There is no driver %(driver)s.") % {"driver": name}) from None
+    return found

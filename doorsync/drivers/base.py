@@ -11,6 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Any, ClassVar, TypeVar
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from pydantic import BaseModel, ValidationError
 
 from doorsync.planning import ALWAYS, Window
 
@@ -47,6 +52,7 @@ class Capabilities:
 
     windows: Granularity
     resolution_seconds: int  # 1, or 60 where only whole minutes can be said
+    holds_cards: bool  # False: a mere relay, that unlocks and holds unlocked
     lists_cards: bool
     pulse: bool
     hold_open: bool
@@ -113,6 +119,21 @@ class Full(Refused):
     """The controller has no room for another card."""
 
 
+OptionsT = TypeVar("OptionsT", bound=BaseModel)
+
+
+def validated(model: type[OptionsT], options: Mapping[str, Any]) -> OptionsT:
+    """A controller's options as its driver needs them. Raises BadOptions, naming the first that does not fit."""
+    try:
+        return model.model_validate(dict(options))
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]  # the input may be a secret
+        raise BadOptions(
+            _("The controller's option %(option)s does not fit: %(why)s.")
+            % {"option": ".".join(map(str, first["loc"])), "why": first["msg"]}
+        ) from None
+
+
 def rounded_inwards(found: Windows, seconds: int) -> Windows:
     """The windows in whole steps of so many seconds, never admitting at a moment that they did not admit at."""
     step = timedelta(seconds=seconds)
@@ -151,6 +172,14 @@ class Driver(ABC):
     """
 
     capabilities: Capabilities
+    # What its options are, with titles and descriptions for the admin's form. Secrets are of type SecretStr.
+    Options: ClassVar[type[BaseModel]]
+    # A sentence for staff: against what it was tested.
+    verified: ClassVar[Promise]
+
+    @abstractmethod
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        """`options` as the controller has them, secrets included. Raises BadOptions."""
 
     @abstractmethod
     def info(self) -> DeviceInfo: ...

@@ -14,12 +14,12 @@ from urllib.parse import quote
 
 import requests
 from django.utils.translation import gettext as _
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from django.utils.translation import gettext_lazy
+from pydantic import BaseModel, ConfigDict, Field
 from urllib3.exceptions import HTTPError
 
 from doorsync.drivers.base import (
     Actual,
-    BadOptions,
     Capabilities,
     DeviceInfo,
     DoorEvent,
@@ -32,6 +32,7 @@ from doorsync.drivers.base import (
     Unknown,
     Unreachable,
     Windows,
+    validated,
 )
 from doorsync.planning import ALWAYS, Window
 from portal.bounded_http import Deadline, DeadlineAdapter, TooLongError, read_bounded
@@ -43,11 +44,13 @@ MAX_BYTES = 16 * 1024 * 1024  # tens of thousands of cards
 class Options(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
-    url: str = Field(pattern=r"^https?://")
-    timeout_seconds: float = Field(default=2, gt=0, le=30)
-    windows: Literal["per_card_door", "per_card", "none"] = "per_card_door"
-    resolution_seconds: Literal[1, 60] = 1
-    lists_cards: bool = True
+    url: str = Field(pattern=r"^https?://", title=str(gettext_lazy("address")))
+    timeout_seconds: float = Field(default=2, gt=0, le=30, title=str(gettext_lazy("time-out (seconds)")))
+    windows: Literal["per_card_door", "per_card", "none"] = Field(
+        default="per_card_door", title=str(gettext_lazy("time windows"))
+    )
+    resolution_seconds: Literal[1, 60] = Field(default=1, title=str(gettext_lazy("resolution (seconds)")))
+    lists_cards: bool = Field(default=True, title=str(gettext_lazy("can be asked what it holds")))
 
 
 _GRANULARITY = {
@@ -58,19 +61,16 @@ _GRANULARITY = {
 
 
 class SimulatedDriver(Driver):
+    Options = Options
+    verified = gettext_lazy("Not a real device: the sandbox's pretend controller, for demos and tests.")
+
     def __init__(self, options: Mapping[str, Any]) -> None:
-        try:
-            self._options = Options.model_validate(options)
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise BadOptions(
-                _("The controller's option %(option)s does not fit: %(why)s.")
-                % {"option": ".".join(map(str, first["loc"])), "why": first["msg"]}
-            ) from error
+        self._options = validated(Options, options)
         self._with_windows = self._options.windows != "none"
         self.capabilities = Capabilities(
             windows=_GRANULARITY[self._options.windows],
             resolution_seconds=self._options.resolution_seconds,
+            holds_cards=True,
             lists_cards=self._options.lists_cards,
             pulse=True,
             hold_open=True,

@@ -65,6 +65,14 @@ def test_the_direction_is_the_readers(gate):
     assert Verification.objects.latest("at").reasons[0] == "wrong_direction", "a reader that nobody configured"
 
 
+def test_in_and_out_within_five_seconds_are_two_scans(gate):
+    turnstile = gate.set("both", dialect="vguang")
+    for name, direction in (("0", "in"), ("1", "out")):
+        Reader.objects.create(turnstile=turnstile, name=name, direction=direction)
+        gate.device("both", f"vgdecoderesult=GOOD1&&devicenumber={name}&&otherparams=")
+    assert set(Verification.objects.values_list("direction", flat=True)) == {"in", "out"}
+
+
 # Control iD --------------------------------------------------
 
 

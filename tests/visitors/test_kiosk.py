@@ -72,7 +72,7 @@ def test_a_kiosk_is_one_turnstiles_and_ends_with_its_key(tablet):
         kiosks.cookie_name(tablet.turnstile.pk)
     ].value
     assert tablet.client.get(f"/kiosk/{other.pk}/alive").status_code == 401
-    TurnstileKey.objects.filter(kiosk=True).update(revoked=True)
+    assert kiosks.unpair(tablet.turnstile, actor="ann") == 1
     assert tablet.client.get(f"{tablet.page}alive").status_code == 401
     assert tablet.scan("GOOD1").status_code == 401
 

@@ -1,0 +1,64 @@
+"""What a reconciliation would do at a controller: read, compared, and nothing written."""
+
+from collections.abc import Set
+from dataclasses import dataclass
+from datetime import datetime
+
+from accessmap.models import Controller
+from doorsync import ledger
+from doorsync.desired import desired_for
+from doorsync.diff import Diff, diff
+from doorsync.drivers import driver_for
+from doorsync.drivers.base import Actual, DeviceInfo, Driver, Record
+from doorsync.planning import Desired, windows
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A controller as it is and as it should be. Cards are whole numbers: mask them before showing."""
+
+    info: DeviceInfo
+    cards: Diff[str]
+    holds: Diff[int]
+
+    @property
+    def in_step(self) -> bool:
+        """Whether there is nothing to do, as far as the portal may write there."""
+        return not any((d.add or d.update or d.remove or d.contested) for d in (self.cards, self.holds))
+
+
+def compare(controller: Controller, now: datetime) -> Comparison:
+    """Read a controller and compare it with what is wanted at `now` (aware). Raises DriverError."""
+    rows = ledger.load(controller)
+    driver = driver_for(controller)
+    try:
+        info = driver.info()
+        actual = driver.read() if driver.capabilities.lists_cards else ledger.as_written(controller, rows)
+        cards, holds = wanted(driver, desired_for(controller, now), now)
+    finally:
+        driver.close()
+    return Comparison(
+        info=info,
+        cards=diff(cards, actual.cards, rows.keys(), now=now),
+        holds=diff_of_holds(holds, actual, ledger.owned_holds(controller).keys(), now=now),
+    )
+
+
+def wanted(driver: Driver, desired: Desired, now: datetime) -> tuple[dict[str, Record], Record]:
+    """What the controller should hold at `now`, as its driver says it: each card's record, and the doors held."""
+    cards = {
+        card: record
+        for card, doors in desired.cards.items()
+        if (record := driver.encode({d: windows(found) for d, found in doors.items()}, now))
+    }
+    return cards, driver.encode_hold({d: windows(f) for d, f in desired.unlocked.items()}, now)
+
+
+def diff_of_holds(holds: Record, actual: Actual, owned: Set[int], *, now: datetime) -> Diff[int]:
+    """The doors held unlocked, compared door by door."""
+    return diff(
+        {door: {door: found} for door, found in holds.items()},
+        {door: {door: found} for door, found in actual.holds.items()},
+        owned,
+        now=now,
+    )

@@ -1,0 +1,73 @@
+"""Door events: what happened at a controller's doors, into the audit log, each once, also after an outage.
+
+How far a controller's events are read stands in the database and moves on with the entries, in one transaction.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import transaction
+
+from accessmap.models import Card, Controller, Door, masked
+from doorsync.drivers import driver_for
+from doorsync.drivers.base import BadOptions, DoorEvent, DriverError, Events
+from doorsync.models import EventCursor
+from portal import clock
+from portal.audit.models import Entry, Outcome
+
+_OUTCOMES = {"opened": Outcome.DONE, "denied": Outcome.REFUSED}
+
+
+def drain_events(controller_id: int) -> int:
+    """Read a controller's (primary key) new events into the log; how many. 0 where it has none to tell."""
+    controller = Controller.objects.get(pk=controller_id)
+    cursor, _made = EventCursor.objects.get_or_create(controller=controller)
+    try:
+        driver = driver_for(controller)
+    except BadOptions:
+        return 0  # reconciliation says so
+    try:
+        if driver.capabilities.events is not Events.PULL:
+            return 0
+        found = driver.events(after=cursor.index)
+    except DriverError as error:
+        EventCursor.objects.filter(pk=cursor.pk).update(trouble=str(error))
+        return 0
+    finally:
+        driver.close()
+    return _write(controller, cursor.index, found)
+
+
+def _write(controller: Controller, after: int, found: Sequence[DoorEvent]) -> int:
+    """Write the events down, unless somebody else has moved on from `after` meanwhile."""
+    now = clock.now()
+    with transaction.atomic():
+        cursor = EventCursor.objects.select_for_update().get(controller=controller)
+        if cursor.index != after:
+            return 0
+        Entry.objects.bulk_create(entries(controller, found, now))
+        cursor.index = max((event.index for event in found), default=after)
+        cursor.read_at, cursor.trouble = now, ""
+        cursor.save()
+    return len(found)
+
+
+def entries(controller: Controller, found: Sequence[DoorEvent], now: datetime) -> list[Entry]:
+    """The log's entries for these events, with whose card it was. A clock that is ahead of ours is not believed."""
+    people = dict(
+        Card.objects.filter(number__in={event.card for event in found}).values_list("number", "cardholder__name")
+    )
+    doors = dict(Door.objects.filter(controller=controller).values_list("number", "name"))
+    return [
+        Entry(
+            at=min(event.at, now),
+            actor=people.get(event.card) or (f"card {masked(event.card)}" if event.card else "–"),
+            action=f"door.{event.kind}",
+            object_type=Door._meta.label,
+            object_id=str(event.door),
+            object_label=f"{controller.name}: {doors.get(event.door, event.door)}"[:300],
+            outcome=_OUTCOMES.get(event.kind, Outcome.FAILED),
+            detail={"card": masked(event.card) if event.card else "", "index": event.index, "read": now.isoformat()},
+        )
+        for event in found
+    ]
