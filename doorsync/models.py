@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accessmap.models import BOOKING_STATUS_CHOICES, Controller, Resource, masked
 from portal import clock
+from portal.clock import local
 from portal.offision.types import BookingStatus
 
 
@@ -306,7 +307,7 @@ class Callback(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.received_at:%Y-%m-%d %H:%M:%S} {self.named_resource}"
+        return f"{local(self.received_at)} {self.named_resource}"
 
 
 class ControllerCard(models.Model):
@@ -438,4 +439,4 @@ class Report(models.Model):
         ordering = ["-id"]
 
     def __str__(self) -> str:
-        return f"{self.controller} {self.finished_at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.controller} {local(self.finished_at)}"

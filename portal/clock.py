@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from django.utils import timezone
+
 
 def _system_clock() -> datetime:
     return datetime.now(UTC)
@@ -15,6 +17,11 @@ _clock: Callable[[], datetime] = _system_clock
 def now() -> datetime:
     """The present moment, aware, in UTC."""
     return _clock()
+
+
+def local(moment: datetime) -> str:
+    """A moment (aware) as people read it: in the zone of the pages, to the second."""
+    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S}"
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from visitors.models import (
     TurnstileKey,
     Verification,
     Visit,
+    validate_network,
 )
 
 # The library's own keys belong to nobody; ours belong to turnstiles.
@@ -34,8 +35,14 @@ admin.site.unregister(APIKey)
 
 
 def _checkboxes(field: str, choices: Any) -> forms.MultipleChoiceField:
-    label = getattr(Turnstile._meta.get_field(field), "verbose_name", field)
-    return forms.MultipleChoiceField(choices=choices, widget=forms.CheckboxSelectMultiple, required=False, label=label)
+    model_field: Any = Turnstile._meta.get_field(field)
+    return forms.MultipleChoiceField(
+        choices=choices,
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+        label=model_field.verbose_name,
+        initial=model_field.get_default(),
+    )
 
 
 class TurnstileForm(forms.ModelForm):
@@ -46,6 +53,22 @@ class TurnstileForm(forms.ModelForm):
     class Meta:
         model = Turnstile
         exclude: list[str] = []
+
+    def clean_sources(self) -> list[str]:
+        sources: list[str] = self.cleaned_data["sources"]
+        for source in sources:
+            validate_network(source)
+        return sources
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        for way in ("in", "out"):
+            goes = cleaned.get("direction") in (way, "both")
+            if cleaned.get("enabled") and goes and not cleaned.get(f"statuses_{way}"):
+                self.add_error(f"statuses_{way}", _("Choose at least one: as it is, nobody could pass this way."))
+        if cleaned.get("opens") == Turnstile.Opens.DOOR and not cleaned.get("door"):
+            self.add_error("door", _("Choose the door that the portal is to unlock."))
+        return cleaned
 
 
 class ReaderInline(admin.TabularInline):
@@ -96,11 +119,21 @@ class TurnstileAdmin(admin.ModelAdmin):
         ),
     ]
 
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        turnstile = form.instance
+        if turnstile.direction == "both" and turnstile.dialect != Dialect.NATIVE and not turnstile.readers.exists():
+            self.message_user(
+                request,
+                _("It goes both ways and has no readers: unless it says which way, nobody passes. Add its readers."),
+                messages.WARNING,
+            )
+
     @admin.display(description=gettext_lazy("kiosk"))
     def kiosk(self, turnstile: Turnstile) -> str:
         return format_html('<a href="{}">{}</a>', reverse("kiosk", args=[turnstile.pk]), _("page"))
 
-    @admin.action(description=gettext_lazy("Make a new key (the old ones end)"), permissions=["change"])
+    @admin.action(description=gettext_lazy("Make a new key for the device (its old ones end)"), permissions=["change"])
     def make_key(self, request: HttpRequest, queryset: QuerySet[Turnstile]) -> None:
         for turnstile in queryset:
             with transaction.atomic():

@@ -14,6 +14,7 @@ from rest_framework_api_key.models import AbstractAPIKey
 
 from accessmap.models import Door, Site
 from portal import clock
+from portal.clock import local
 from portal.offision.types import VisitStatus
 from visitors.decision import AntiPassback, Direction, Sighting, Terms
 
@@ -270,7 +271,7 @@ class KioskPairing(models.Model):
     failures = models.PositiveSmallIntegerField(default=0)
 
     def __str__(self) -> str:
-        return f"{self.turnstile} {self.expires_at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.turnstile} {local(self.expires_at)}"
 
 
 class Visit(models.Model):
@@ -353,7 +354,7 @@ class Verification(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.turnstile} {self.at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.turnstile} {local(self.at)}"
 
 
 class Passage(models.Model):
@@ -386,7 +387,7 @@ class Passage(models.Model):
         indexes = [models.Index(fields=["site", "visit", "-at"], condition=models.Q(passed=True), name="who_walked")]
 
     def __str__(self) -> str:
-        return f"{self.visit} {self.direction} {self.at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.visit} {self.direction} {local(self.at)}"
 
 
 class StatusMove(models.Model):
@@ -432,4 +433,4 @@ class ThrottledScans(models.Model):
         constraints = [models.UniqueConstraint(fields=["turnstile", "minute"], name="one_count_a_minute")]
 
     def __str__(self) -> str:
-        return f"{self.turnstile} {self.minute:%Y-%m-%d %H:%M}: {self.count}"
+        return f"{self.turnstile} {local(self.minute)}: {self.count}"

@@ -9,5 +9,6 @@ urlpatterns = [
     path("passages", PassageView.as_view(), name="passages"),
     path("verifications/offline", OfflineView.as_view(), name="offline"),
     path("devices/<str:secret>/", device, name="device"),
+    path("devices/<str:secret>", device),  # few devices follow a redirect
     path("devices/<str:secret>/<path:rest>", device, name="device"),
 ]

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import serializers, status
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
@@ -184,13 +185,13 @@ def device(request: HttpRequest, secret: str, rest: str = "") -> HttpResponse:
     try:
         turnstile = turnstile_of(secret, request)
     except NotADeviceError:
-        return HttpResponse(status=401)
+        return HttpResponse("No turnstile has this key.", status=401, content_type="text/plain")
     except WrongSourceError:
-        return HttpResponse(status=403)
+        return HttpResponse("This turnstile may not ask from here.", status=403, content_type="text/plain")
     speaker = speaker_for(turnstile)
     if speaker is None:
         return JsonResponse(
-            {"error": "This turnstile speaks the portal's own dialect, at another address."}, status=400
+            {"error": f"This turnstile speaks the portal's own dialect: it asks at {reverse('verify')}."}, status=400
         )
     body = request.read(speaker.max_bytes + 1)
     if len(body) > speaker.max_bytes:

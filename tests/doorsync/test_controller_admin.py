@@ -164,7 +164,6 @@ def test_a_webhook_is_signed_and_a_pulse_is_sent_once(receiver):
 def test_a_relay_holds_doors_unlocked_and_says_that_it_holds_no_cards(receiver):
     receiver.place.refresh()
 
-
     receiver.place.reconcile()
     assert [m for m in receiver.seen if m["type"] == "door.hold"] == []
     assert "holds no cards" in receiver.place.sync().trouble

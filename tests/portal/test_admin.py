@@ -189,3 +189,18 @@ def test_a_turnstile_for_a_device_without_headers_gets_an_address_and_a_door_mus
     assert client.post(page, {**sent, "opens": "answer"}).status_code == 302
     gate.refresh_from_db()
     assert gate.sources == ["10.0.0.0/8"]
+
+
+def test_a_turnstile_that_lets_nobody_in_is_not_saved_without_a_word(place, client, as_role):
+    as_role(roles.INTEGRATOR)
+    page = reverse("admin:visitors_turnstile_add")
+    form = client.get(page).context["adminform"].form
+    assert form["statuses_in"].value() == ["checked_in"]
+    fields = {name: form[name].value() for name in form.fields if form[name].value() is not None}
+    inlines = {f"{prefix}-{part}": 0 for prefix in ("readers", "template") for part in ("TOTAL_FORMS", "INITIAL_FORMS")}
+    sent = {**fields, **inlines, "site": place.site().pk, "name": "gate", "direction": "in", "sources": ""}
+    sent.pop("door", None)
+    said = client.post(page, {**sent, "statuses_in": []}).content.decode()
+    assert "nobody could pass this way" in said
+    assert "10.1.2.0/24" in client.post(page, {**sent, "sources": "nonsense"}).content.decode()
+    assert client.post(page, sent).status_code == 302
