@@ -6,17 +6,18 @@ from django.utils.translation import gettext as _
 
 from accessmap.models import Door
 from doorsync.drivers import driver_for
-from doorsync.drivers.base import DriverError
+from doorsync.drivers.base import DriverError, Unknown
 from portal.audit.models import Outcome, record
 
 
-def open_for_a_moment(door: Door, *, milliseconds: int, key: str, actor: str) -> str:
-    """Unlock a door once for so long, in whole seconds. "" where it did, else a sentence that says what went wrong.
+def open_for_a_moment(door: Door, *, milliseconds: int, key: str, actor: str) -> bool | None:
+    """Unlock a door once for so long, in whole seconds. Whether it did; None where nobody knows. The log says why.
 
     Never repeated, also where nobody knows whether the controller did it: a door that opens twice lets two in. `key`
     names this one moment to controllers that know such keys. settings.OPEN_DOOR names this function.
     """
     trouble = ""
+    opened: bool | None = False
     if not door.controller.enabled:
         trouble = _("Controller %(name)s is disabled.") % {"name": door.controller}
     else:
@@ -25,10 +26,13 @@ def open_for_a_moment(door: Door, *, milliseconds: int, key: str, actor: str) ->
             try:
                 if driver.capabilities.pulse:
                     driver.pulse(door.number, seconds=max(1, math.ceil(milliseconds / 1000)), key=key)
+                    opened = True
                 else:
                     trouble = _("Controller %(name)s can't unlock a door for a moment.") % {"name": door.controller}
             finally:
                 driver.close()
+        except Unknown as error:
+            trouble, opened = str(error), None
         except DriverError as error:
             trouble = str(error)
     record(
@@ -39,4 +43,4 @@ def open_for_a_moment(door: Door, *, milliseconds: int, key: str, actor: str) ->
         reasons=[trouble] if trouble else [],
         detail={"key": key},
     )
-    return trouble
+    return opened

@@ -10,11 +10,13 @@ from django_structlog.middlewares import RequestMiddleware
 
 # What follows these in a path is a secret that a device or Offision cannot send in a header.
 _SECRET_PATHS = re.compile(r"(/api/offision/callbacks/|/api/visitors/devices/)[^/\s?'\"\\]+")
+# And after a device's path may stand the visitor's code.
+_DEVICE_QUERIES = re.compile(r"(/api/visitors/devices/[^\s?'\"\\]*)\?[^\s'\"\\]*")
 
 
 def redact(text: str) -> str:
     """The text with the secret parts of the portal's own addresses replaced by ***."""
-    return _SECRET_PATHS.sub(r"\1***", text)
+    return _DEVICE_QUERIES.sub(r"\1?***", _SECRET_PATHS.sub(r"\1***", text))
 
 
 class RequestLogMiddleware(RequestMiddleware):

@@ -55,6 +55,11 @@ def _of_address(text: str, rule: Codes) -> str:
     return found[0]
 
 
+def without(code: str, text: str) -> str:
+    """Words of Offision's without the code that they may repeat."""
+    return text.replace(code, "***") if code else text
+
+
 def digest(text: str) -> str:
     """A digest that only this portal can make: whoever reads the log learns no code, and can't try codes against it."""
     return hmac.new(

@@ -37,6 +37,8 @@ class Reason(StrEnum):
     STATUS_NOT_ADMITTED = "status_not_admitted"
     ALREADY_INSIDE = "already_inside"
     NOT_INSIDE = "not_inside"
+    # Of a scan that was allowed, and the portal could not unlock the door.
+    DOOR_NOT_OPENED = "door_not_opened"
     # Of a decision that a gate took alone, without words of its own for it.
     DECIDED_OFFLINE = "decided_offline"
 

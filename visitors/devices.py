@@ -23,7 +23,7 @@ class WrongSourceError(Exception):
 # xmin, tell). A key that is revoked, or a policy that is changed, counts at once.
 _KEY = """
     SELECT key.hashed_key, key.revoked, key.expiry_date, gate.id,
-           concat(gate.ctid, gate.xmin, site.ctid, site.xmin)
+           key.kiosk, concat(gate.ctid, gate.xmin, site.ctid, site.xmin)
     FROM visitors_turnstilekey AS key
     JOIN visitors_turnstile AS gate ON gate.id = key.turnstile_id
     JOIN accessmap_site AS site ON site.id = gate.site_id
@@ -32,8 +32,8 @@ _KEY = """
 _known: dict[int, tuple[str, Turnstile]] = {}
 
 
-def turnstile_of(key: str, request: HttpRequest) -> Turnstile:
-    """The turnstile whose key this is. Raises NotADeviceError and WrongSourceError."""
+def turnstile_of(key: str, request: HttpRequest, *, kiosk: bool = False) -> Turnstile:
+    """The turnstile whose key this is: a device's, or its kiosk's. Raises NotADeviceError and WrongSourceError."""
     with connection.cursor() as cursor:
         cursor.execute(_KEY, [key.partition(".")[0].replace("\x00", "")])
         found = cursor.fetchone()
@@ -42,9 +42,11 @@ def turnstile_of(key: str, request: HttpRequest) -> Turnstile:
     hashed: str
     revoked: bool
     expires: datetime | None
-    hashed, revoked, expires, turnstile_id, version = found
+    hashed, revoked, expires, turnstile_id, of_kiosk, version = found
     if not TurnstileKey.objects.key_generator.verify(key, hashed) or revoked or (expires and expires < clock.now()):
         raise NotADeviceError
+    if of_kiosk is not kiosk:
+        raise NotADeviceError  # a tablet's key is of use at its own pages only
     turnstile = _turnstile(turnstile_id, version)
     if turnstile.sources and not _is_among(request.META.get("REMOTE_ADDR", ""), turnstile.sources):
         raise WrongSourceError

@@ -15,8 +15,9 @@ from visitors.models import KioskPairing, Turnstile, TurnstileKey
 
 PAIRING_DIGITS = 8
 PAIRING_FOR = timedelta(minutes=10)
-# Wrong codes typed for a turnstile while one is waiting; then it is worth nothing.
-WRONG_TRIES = 5
+# Wrong codes typed for a turnstile while one is waiting; then it is worth nothing. A stranger could try so many of a
+# hundred million; with fewer, a handful of tries would keep a tablet from being paired.
+WRONG_TRIES = 100
 
 
 def new_pairing(turnstile: Turnstile, *, actor: str) -> str:
@@ -64,7 +65,7 @@ def unpair(turnstile: Turnstile, *, actor: str) -> int:
 def kiosk_of(request: HttpRequest, turnstile_id: int) -> Turnstile | None:
     """The turnstile, if this browser is paired as its kiosk."""
     try:
-        turnstile = turnstile_of(request.COOKIES.get(cookie_name(turnstile_id), ""), request)
+        turnstile = turnstile_of(request.COOKIES.get(cookie_name(turnstile_id), ""), request, kiosk=True)
     except (NotADeviceError, WrongSourceError):
         return None
     return turnstile if turnstile.pk == turnstile_id else None

@@ -344,8 +344,15 @@ class Verification(models.Model):
         ordering = ["-at"]
         constraints = [
             models.UniqueConstraint(
-                fields=["turnstile", "nonce"], condition=~models.Q(nonce=""), name="one_answer_a_nonce"
-            )
+                fields=["turnstile", "nonce", "code_digest", "direction"],
+                condition=~models.Q(nonce="") & ~models.Q(source="offline"),
+                name="one_answer_a_nonce",
+            ),
+            models.UniqueConstraint(
+                fields=["turnstile", "nonce"],
+                condition=~models.Q(nonce="") & models.Q(source="offline"),
+                name="one_offline_a_nonce",
+            ),
         ]
         indexes = [
             models.Index(fields=["turnstile", "-at"]),

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 
 from portal import clock
@@ -12,8 +12,9 @@ from visitors import telling
 from visitors.codes import MalformedError, digest, normalised
 from visitors.decision import Direction, Reason
 from visitors.models import Passage, Turnstile, Verification, Visit
+from visitors.presence import lapsed
 
-# Clocks of gates go wrong; a passage is never later than now.
+_LATE = "reported after its time: somebody else may have been let in with the same code"
 _MATCH_WITHIN = timedelta(minutes=10)
 
 
@@ -34,6 +35,9 @@ def report(answer: Verification, turnstile: Turnstile, *, passed: bool, at: date
     ValueError for a verification that let nobody pass.
     """
     Verification.objects.select_for_update().get(pk=answer.pk)  # two reports of it wait for each other
+    # And a lane that decides about this visit, for them.
+    if answer.visit_id is not None:
+        Visit.objects.select_for_update().get(pk=answer.visit_id)
     before = Passage.objects.filter(verification=answer).first()
     if before is not None and not before.assumed:
         if before.passed != passed:
@@ -44,7 +48,9 @@ def report(answer: Verification, turnstile: Turnstile, *, passed: bool, at: date
     if before is not None:
         before.delete()  # it was assumed, and now somebody saw it
     now = clock.now()
-    return _write(answer, turnstile, passed=passed, at=min(at or now, now), assumed=False)
+    # By the gate's clock, but never before it was let pass nor after now: clocks of gates go wrong.
+    moment = max(answer.at, min(at or now, now))
+    return _write(answer, turnstile, passed=passed, at=moment, assumed=False)
 
 
 def _write(answer: Verification, turnstile: Turnstile, *, passed: bool, at: datetime, assumed: bool) -> Passage:
@@ -67,21 +73,23 @@ def _write(answer: Verification, turnstile: Turnstile, *, passed: bool, at: date
             on=passage,
             label=answer.visitor or f"code {answer.code_digest[:12]}",
             outcome=Outcome.DONE if passed else Outcome.REFUSED,
+            reasons=[_LATE] if passed and turnstile.reports_passages and lapsed(answer, clock.now()) else [],
             detail={"direction": answer.direction, "verification": str(answer.pk)},
         )
     return passage
 
 
 def awaited(turnstile: Turnstile, *, nonce: str = "") -> Verification | None:
-    """The verification that a device means which names none: by its nonce, else the last that let somebody pass."""
-    waiting: QuerySet[Verification] = turnstile.verifications.filter(
-        Q(passage__isnull=True) | Q(passage__assumed=True), allowed=True, at__gt=clock.now() - _MATCH_WITHIN
-    )
-    named = waiting.filter(nonce=nonce).first() if nonce else None
-    return named or waiting.order_by("-at").first()
+    """The verification that a device means: the one of that number; where it gives none that was ever seen, the last
+    that let somebody pass and whose time is not over. None where nobody is awaited."""
+    open_still = Q(passage__isnull=True) | Q(passage__assumed=True)
+    allowed: QuerySet[Verification] = turnstile.verifications.filter(allowed=True)
+    if nonce and turnstile.verifications.filter(nonce=nonce).exists():
+        return allowed.filter(open_still, nonce=nonce).order_by("-at").first()
+    recent = allowed.filter(open_still, at__gt=clock.now() - _MATCH_WITHIN).order_by("-at")
+    return next((one for one in recent if not lapsed(one, clock.now())), None)
 
 
-@transaction.atomic
 def note_offline(
     turnstile: Turnstile,
     *,
@@ -93,22 +101,19 @@ def note_offline(
     reason: str = "",
 ) -> Verification:
     """Write down what a gate decided alone, with its own clock (aware) and decision; it is never judged anew."""
-    if nonce and (before := turnstile.verifications.filter(nonce=nonce).first()):
+    # What was answered online by the same number is another fact: the gate did not hear it.
+    told = turnstile.verifications.filter(nonce=nonce, source=Verification.Source.OFFLINE)
+    if nonce and (before := told.first()):
         return before
+    rule = contract_from_settings().codes
     try:
-        key = digest(
-            normalised(
-                read,
-                contract_from_settings().codes,
-                prefix=turnstile.code_prefix,
-                suffix=turnstile.code_suffix,
-            )
-        )
+        code = normalised(read, rule, prefix=turnstile.code_prefix, suffix=turnstile.code_suffix)
+        key = digest(code)
     except MalformedError:
-        key = digest(read)
+        code, key = "", digest(read)
     now = clock.now()
     visit = Visit.objects.filter(code_digest=key).first()
-    answer = Verification.objects.create(
+    answer = Verification(
         at=min(at, now),
         turnstile=turnstile,
         direction=direction.value,
@@ -121,15 +126,26 @@ def note_offline(
         visitor=visit.name if visit else "",
         scanned_at=at,
     )
+    try:
+        _write_offline(answer, turnstile, code)
+    except IntegrityError:  # the same was told twice at once
+        return told.get()
+    return answer
+
+
+@transaction.atomic
+def _write_offline(answer: Verification, turnstile: Turnstile, code: str) -> None:
+    answer.save(force_insert=True)
     record(
         actor=f"turnstile {turnstile.name}",
         action="visitor.offline",
         on=answer,
-        label=answer.visitor or f"code {key[:12]}",
-        outcome=Outcome.DONE if allowed else Outcome.REFUSED,
+        label=answer.visitor or f"code {answer.code_digest[:12]}",
+        outcome=Outcome.DONE if answer.allowed else Outcome.REFUSED,
         reasons=answer.reasons,
-        detail={"direction": direction.value, "scanned_at": at.isoformat()},
+        detail={"direction": answer.direction, "scanned_at": answer.scanned_at and answer.scanned_at.isoformat()},
     )
-    if allowed and not turnstile.reports_passages:
+    if answer.allowed and answer.visit is not None:
+        telling.prepare(answer, turnstile, answer.visit, code)
+    if answer.allowed and not turnstile.reports_passages:
         assume(answer, turnstile)
-    return answer

@@ -1,8 +1,10 @@
 """Fetch the day's visits ahead of time, where the contract has a list of them."""
 
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import structlog
+from django.db import transaction
 
 from accessmap.models import Site
 from portal import clock
@@ -20,7 +22,7 @@ def prefetch_visits() -> None:
     contract = contract_from_settings()
     if not contract.has("visits"):
         return
-    now = clock.now()
+    now = clock.now()  # what a turnstile has learned since then is newer
     zones = Site.objects.filter(pk__in=Turnstile.objects.filter(enabled=True).values("site")).values_list(
         "time_zone", flat=True
     )
@@ -37,10 +39,19 @@ def prefetch_visits() -> None:
             except MalformedError:
                 continue
             rows[key] = visit_row(visit, key, now)
-    Visit.objects.bulk_create(
-        [rows[key] for key in sorted(rows)],  # in one order, so that two at once do not wait for each other
-        update_conflicts=True,
-        unique_fields=["code_digest"],
-        update_fields=VISIT_FIELDS,
-        batch_size=500,
-    )
+    _keep(rows, now)
+
+
+@transaction.atomic
+def _keep(rows: dict[str, Visit], now: datetime) -> None:
+    """Write the visits down, by the digests of their codes; what was seen after `now` stays as it is."""
+    # Locked in one order, so that two at once do not wait for each other.
+    known = Visit.objects.select_for_update().filter(code_digest__in=rows).order_by("code_digest")
+    older = []
+    for visit in known:
+        fresh = rows.pop(visit.code_digest)
+        if visit.seen_at < now:
+            fresh.pk = visit.pk
+            older.append(fresh)
+    Visit.objects.bulk_update(older, VISIT_FIELDS, batch_size=500)
+    Visit.objects.bulk_create(rows.values(), ignore_conflicts=True, batch_size=500)

@@ -13,8 +13,9 @@ _LONGEST_PASSAGE = timedelta(seconds=600)
 
 def presence_of(visit: Visit, site: Site, now: datetime) -> Presence:
     """Whether the visitor is inside the site at `now`; one who is just being let in counts as inside."""
-    last = Passage.objects.filter(site=site, visit=visit, passed=True).order_by("-at", "-id").first()
+    # In this order: a passage that is confirmed between the two is seen by the second.
     let_in = _pending(visit, site, now)
+    last = Passage.objects.filter(site=site, visit=visit, passed=True).order_by("-at", "-id").first()
     if let_in is not None and (last is None or let_in.at > last.at):
         return Presence(inside=True, since=let_in.at)
     if last is None or last.direction == Direction.OUT:

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
 from portal import clock
@@ -12,6 +13,7 @@ from portal.offision.client import OffisionClient
 from portal.offision.configured import client_from_settings, contract_from_settings
 from portal.offision.errors import Never, OffisionError, Refused
 from portal.offision.types import VisitStatus
+from visitors.codes import without
 from visitors.decision import Direction
 from visitors.models import StatusMove, Turnstile, Verification, Visit
 
@@ -23,7 +25,7 @@ _BECOMES = {Move.CHECK_IN: VisitStatus.CHECKED_IN, Move.CHECK_OUT: VisitStatus.C
 LEASE = timedelta(minutes=5)
 GIVE_UP_AFTER = timedelta(hours=24)
 # A passage that was never confirmed leaves its row behind for so long.
-FORGET_UNCONFIRMED_AFTER = timedelta(hours=1)
+FORGET_UNCONFIRMED_AFTER = timedelta(hours=24)
 
 
 def prepare(answer: Verification, turnstile: Turnstile, visit: Visit, code: str) -> None:
@@ -38,9 +40,12 @@ def prepare(answer: Verification, turnstile: Turnstile, visit: Visit, code: str)
 
 def release(answer: Verification, *, passed: bool) -> None:
     """They walked: it is to be told now. They did not: it is not. In the passage's transaction."""
-    rows = StatusMove.objects.filter(verification=answer, done_at__isnull=True)
+    moves = StatusMove.objects.filter(verification=answer)
+    rows = moves.filter(done_at__isnull=True)
     if not passed:
         rows.delete()
+        for told in moves.select_related("visit"):
+            _log(told, Outcome.FAILED, [_("Offision was told, and nobody walked through after all: mend it there.")])
     elif rows.update(next_at=clock.now()):
         from visitors import tasks  # the tasks call this service
 
@@ -65,8 +70,12 @@ def tell_offision() -> None:
 
 @transaction.atomic
 def _claim(now: datetime) -> StatusMove | None:
+    # In the order in which they happened: a departure does not overtake the arrival before it.
+    earlier = StatusMove.objects.filter(
+        visit=OuterRef("visit"), pk__lt=OuterRef("pk"), done_at__isnull=True, next_at__isnull=False
+    )
     due = StatusMove.objects.select_for_update(skip_locked=True, of=("self",)).filter(
-        done_at__isnull=True, next_at__lte=now
+        ~Exists(earlier), done_at__isnull=True, next_at__lte=now
     )
     move = due.select_related("visit").order_by("next_at").first()
     if move is not None:
@@ -93,12 +102,11 @@ def _put_off(move: StatusMove, error: OffisionError) -> None:
     final = isinstance(error, Never) or now - move.created_at > GIVE_UP_AFTER
     wait = timedelta(seconds=min(5 * 2 ** min(move.attempts, 8), 600))
     changes = {"code": None} if final else {}
-    StatusMove.objects.filter(pk=move.pk).update(
-        next_at=None if final else now + wait, trouble=error.summary, **changes
-    )
+    why = without(move.code or "", error.summary)
+    StatusMove.objects.filter(pk=move.pk).update(next_at=None if final else now + wait, trouble=why, **changes)
     if final:
-        _log(move, Outcome.FAILED, [error.summary])
-    log.warning("Offision was not told of a visitor", visit=move.visit_id, why=error.summary, given_up=final)
+        _log(move, Outcome.FAILED, [why])
+    log.warning("Offision was not told of a visitor", visit=move.visit_id, why=why, given_up=final)
 
 
 def _log(move: StatusMove, outcome: Outcome, reasons: list[str]) -> None:

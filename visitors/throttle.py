@@ -23,10 +23,12 @@ log = structlog.get_logger(__name__)
 UNKNOWN_PER_DEVICE = 20
 UNKNOWN_OVERALL = 200
 MINUTE = timedelta(minutes=1)
+TRY_EVERY = timedelta(seconds=3)
 ALARM_AGAIN_AFTER = timedelta(minutes=10)
 _UNKNOWN = Q(reasons__contains=["unknown_code"]) | Q(reasons__contains=["malformed"])
 
 _closed_until: dict[int | None, float] = {}  # by turnstile (primary key), None: all; time.monotonic()
+_next_try: dict[int, float] = {}
 _turned_away: Counter[tuple[int, datetime]] = Counter()
 _timer: threading.Timer | None = None
 _lock = threading.Lock()
@@ -35,7 +37,13 @@ _lock = threading.Lock()
 def is_closed(turnstile: Turnstile) -> bool:
     """Whether unknown codes are turned away unlooked-at now, at this turnstile."""
     now = time.monotonic()
-    return any(_closed_until.get(key, 0.0) > now for key in (turnstile.pk, None))
+    if not any(_closed_until.get(key, 0.0) > now for key in (turnstile.pk, None)):
+        return False
+    # One code in a while is looked up all the same: a visitor who comes after the guesser gets in.
+    if _next_try.get(turnstile.pk, 0.0) > now:
+        return True
+    _next_try[turnstile.pk] = now + TRY_EVERY.total_seconds()
+    return False
 
 
 def note_unknown(turnstile: Turnstile, now: datetime) -> None:
@@ -49,6 +57,8 @@ def note_unknown(turnstile: Turnstile, now: datetime) -> None:
 
 def _close(turnstile: Turnstile | None, now: datetime) -> None:
     _closed_until[turnstile.pk if turnstile else None] = time.monotonic() + MINUTE.total_seconds()
+    if turnstile:
+        _next_try[turnstile.pk] = time.monotonic() + TRY_EVERY.total_seconds()
     told = Entry.objects.filter(action="visitors.guessing", at__gt=now - ALARM_AGAIN_AFTER)
     if told.filter(object_id=str(turnstile.pk) if turnstile else "").exists():
         return
@@ -99,4 +109,5 @@ def write_down() -> None:
 def forget() -> None:
     """Open again everywhere. For tests."""
     _closed_until.clear()
+    _next_try.clear()
     _turned_away.clear()

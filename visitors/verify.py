@@ -1,12 +1,12 @@
 """Answer a turnstile: normalise, look up live within a deadline, decide, write it down, answer. Fails closed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
@@ -15,12 +15,12 @@ from portal import clock
 from portal.audit.models import Outcome, record
 from portal.offision import types
 from portal.offision.configured import contract_from_settings
-from portal.offision.errors import NotFound, NotUnderstood, OffisionError
+from portal.offision.errors import NotFound, NotUnderstood, OffisionError, Refused, TryAgain
 from visitors import passages, telling, throttle
-from visitors.codes import MalformedError, digest, normalised
+from visitors.codes import MalformedError, digest, normalised, without
 from visitors.decision import OUTSIDE, Decision, Direction, Reason, Sighting, decide
 from visitors.lookup import look_up
-from visitors.models import Turnstile, Verification, Visit
+from visitors.models import Passage, Turnstile, Verification, Visit
 from visitors.presence import presence_of
 from visitors.words import message
 
@@ -28,6 +28,10 @@ log = structlog.get_logger(__name__)
 
 VISIT_FIELDS = ["name", "company", "host_email", "valid_from", "valid_until", "status", "offision_site", "seen_at"]
 Source = Verification.Source
+# An answer that was not heard is asked for again at once, or not at all.
+REPLAYED_FOR = timedelta(minutes=1)
+# What servers say of a thing that they don't have; 200 with an error in its envelope among it.
+_NO_TO_THE_CODE = {200, 400, 404, 410, 422}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ class _Found:
     visit: types.Visit | None = None
     obstacle: Reason | None = None
     upstream: str = ""
+    silent: bool = False  # Offision did not answer at all: only then is a visit seen before to be trusted
 
 
 def verify(turnstile: Turnstile, scan: Scan) -> Answer:
@@ -80,7 +85,7 @@ def verify(turnstile: Turnstile, scan: Scan) -> Answer:
     now = clock.now()
     direction = _direction(turnstile, scan)
     code, key, obstacle = _code(turnstile, scan.read)
-    if before := _seen_before(turnstile, scan, direction, key, now):
+    if before := _seen_before(turnstile, scan, direction, key):
         return _answer(turnstile, before)
     if throttle.is_closed(turnstile) and not _is_known(key):
         throttle.count_turned_away(turnstile, now)
@@ -88,14 +93,19 @@ def verify(turnstile: Turnstile, scan: Scan) -> Answer:
     found = _Found(code, key, obstacle=obstacle) if obstacle else _look_up(turnstile, code, key)
     try:
         with transaction.atomic():
+            if before := _sent_meanwhile(turnstile, scan, direction, key):
+                return _answer(turnstile, before)
             answer = _decide_and_write(turnstile, scan, direction, found)
     except IntegrityError:
-        # The same scan was sent twice at once: the first answer stands.
-        return _answer(turnstile, turnstile.verifications.get(nonce=scan.nonce))
+        # The same scan was sent twice at once: the first answer stands. Or its number is an old one's.
+        if before := _seen_before(turnstile, scan, direction, key):
+            return _answer(turnstile, before)
+        with transaction.atomic():
+            answer = _decide_and_write(turnstile, replace(scan, nonce=""), direction, found)
     if {Reason.UNKNOWN_CODE, Reason.MALFORMED} & set(answer.reasons):
         throttle.note_unknown(turnstile, now)
     if answer.allowed and turnstile.opens == Turnstile.Opens.DOOR:
-        return _answer(turnstile, answer, trouble=_open(turnstile, answer))
+        _open(turnstile, answer)
     return _answer(turnstile, answer)
 
 
@@ -117,16 +127,39 @@ def _code(turnstile: Turnstile, read: str) -> tuple[str, str, Reason | None]:
     return code, digest(code), None
 
 
-def _seen_before(
-    turnstile: Turnstile, scan: Scan, direction: Direction, key: str, now: datetime
-) -> Verification | None:
-    if scan.nonce:
-        return turnstile.verifications.filter(nonce=scan.nonce).first()
-    if scan.same_within:
-        return turnstile.verifications.filter(
-            code_digest=key, direction=direction.value, at__gt=now - scan.same_within, at__lte=now, nonce=""
-        ).first()
-    return None
+def _seen_before(turnstile: Turnstile, scan: Scan, direction: Direction, key: str) -> Verification | None:
+    """The answer to this very scan, if it was given a moment ago: same number, same code, same way.
+
+    A yes that somebody has walked through on is no answer to another scan, whatever its number.
+    """
+    now = clock.now()
+    within = REPLAYED_FOR if scan.nonce else scan.same_within
+    if not turnstile.enabled or not within:
+        return None
+    before = (
+        turnstile.verifications.filter(
+            nonce=scan.nonce, code_digest=key, direction=direction.value, at__gt=now - within, at__lte=now
+        )
+        .exclude(source=Source.OFFLINE)
+        .order_by("-at")
+        .first()
+    )
+    if before is None:
+        return None
+    walked = before.allowed and Passage.objects.filter(verification=before, passed=True, assumed=False).exists()
+    return None if walked else before
+
+
+def _sent_meanwhile(turnstile: Turnstile, scan: Scan, direction: Direction, key: str) -> Verification | None:
+    """The answer to this scan, given while it was looked up here: devices without numbers send again when they wait.
+
+    Within a transaction, whose end lets the next one look.
+    """
+    if scan.nonce or not scan.same_within:
+        return None  # numbers are told apart by a constraint
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"scan {turnstile.pk} {key}"])
+    return _seen_before(turnstile, scan, direction, key)
 
 
 def _is_known(key: str) -> bool:
@@ -141,10 +174,17 @@ def _look_up(turnstile: Turnstile, code: str, key: str) -> _Found:
         visit = look_up(code)
     except NotFound:
         return _Found(code, key, obstacle=Reason.UNKNOWN_CODE)
+    except Refused as error:
+        # A no that the contract did not foresee: about this code, or to the question itself.
+        reason = Reason.UNKNOWN_CODE if error.status_code in _NO_TO_THE_CODE else Reason.UPSTREAM_MISMATCH
+        return _Found(code, key, obstacle=reason, upstream=without(code, error.summary))
     except NotUnderstood as error:
-        return _Found(code, key, obstacle=Reason.UPSTREAM_MISMATCH, upstream=error.summary)
+        return _Found(code, key, obstacle=Reason.UPSTREAM_MISMATCH, upstream=without(code, error.summary))
     except OffisionError as error:
-        return _Found(code, key, obstacle=Reason.UPSTREAM_UNAVAILABLE, upstream=error.summary)
+        silent = isinstance(error, TryAgain)
+        return _Found(
+            code, key, obstacle=Reason.UPSTREAM_UNAVAILABLE, upstream=without(code, error.summary), silent=silent
+        )
     upstream = ""
     if visit.status is types.VisitStatus.UNKNOWN:
         upstream = _("The field status holds %(word)s, which words.visit of the contract does not list.") % {
@@ -197,7 +237,7 @@ def _row(turnstile: Turnstile, found: _Found, now: datetime) -> tuple[Visit | No
         # What Offision no longer knows is not to be trusted later, either.
         Visit.objects.filter(code_digest=found.digest).update(status=types.VisitStatus.UNKNOWN.value)
         return None, None, Source.LIVE
-    if found.obstacle is Reason.UPSTREAM_UNAVAILABLE and turnstile.trust_minutes:
+    if found.silent and turnstile.trust_minutes:
         oldest = now - timedelta(minutes=turnstile.trust_minutes)
         row_ = Visit.objects.select_for_update().filter(code_digest=found.digest, seen_at__gte=oldest).first()
         if row_ is not None:
@@ -235,27 +275,36 @@ def _log(answer: Verification, turnstile: Turnstile, decision: Decision) -> None
     )
 
 
-def _open(turnstile: Turnstile, answer: Verification) -> str:
-    """Unlock the turnstile's door for a moment, once. "" or what went wrong: nobody knows then whether it opened."""
+def _open(turnstile: Turnstile, answer: Verification) -> None:
+    """Unlock the turnstile's door for a moment, once. Where it surely stayed shut, nobody has walked."""
     open_for_a_moment = import_string(settings.OPEN_DOOR)
     assert turnstile.door_id is not None, "a constraint of the table's"
     door = Door.objects.select_related("controller").get(pk=turnstile.door_id)
-    trouble: str = open_for_a_moment(
+    opened: bool | None = open_for_a_moment(
         door, milliseconds=turnstile.open_ms, key=str(answer.pk), actor=f"turnstile {turnstile.name}"
     )
-    return trouble
+    if opened:
+        return
+    answer.notes = [*answer.notes, Reason.DOOR_NOT_OPENED.value]
+    answer.save(update_fields=["notes"])
+    if opened is False:
+        passages.report(answer, turnstile, passed=False)
 
 
-def _answer(turnstile: Turnstile, row: Verification, *, trouble: str = "") -> Answer:
+def _answer(turnstile: Turnstile, row: Verification) -> Answer:
+    """What the device is told. Who was allowed and whose door was not unlocked is told so, and not to walk."""
+    shut = Reason.DOOR_NOT_OPENED.value in row.notes
+    allowed = row.allowed and not shut
+    reasons = (Reason.DOOR_NOT_OPENED.value,) if row.allowed and shut else tuple(row.reasons)
     visit = row.visit
     shows = {"name": "name", "company": "company", "host": "host_email"}
     return Answer(
-        allowed=row.allowed,
-        reasons=tuple(row.reasons),
+        allowed=allowed,
+        reasons=reasons,
         direction=Direction(row.direction),
-        message=message(row.allowed and not trouble, row.reasons),
-        open_ms=turnstile.open_ms if row.allowed else None,
-        shown={key: getattr(visit, shows[key]) for key in turnstile.shows} if visit and row.allowed else {},
+        message=message(allowed, reasons),
+        open_ms=turnstile.open_ms if allowed else None,
+        shown={key: getattr(visit, shows[key]) for key in turnstile.shows} if visit and allowed else {},
         verification=row,
     )
 

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import serializers, status
-from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.exceptions import AuthenticationFailed, ParseError, PermissionDenied
 from rest_framework.parsers import JSONParser
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -34,10 +34,32 @@ def _printable(value: str) -> None:
         raise serializers.ValidationError("Must hold nothing that can't be printed.")
 
 
+class ReadField(serializers.Field[Any, Any, Any, Any]):
+    """What a scanner read, whatever it is: it is brought into form, or found to be no code, later."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            raise serializers.ValidationError("Must be text.")
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class BoundedJSONParser(JSONParser):
+    """JSON that is nested too deeply to be read is no JSON."""
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        try:
+            return super().parse(stream, media_type, parser_context)
+        except RecursionError as error:
+            raise ParseError("The JSON is nested too deeply.") from error
+
+
 class ScanSerializer(serializers.Serializer[Any]):
     """`{"code", "direction"?, "nonce"?, "scanned_at"?}`; an empty or over-long code is an answer, not an error."""
 
-    code = serializers.CharField(allow_blank=True, trim_whitespace=False, max_length=MAX_BYTES)
+    code = ReadField()
     direction = serializers.ChoiceField(choices=["in", "out"], required=False)
     nonce = serializers.CharField(max_length=100, required=False, default="", allow_blank=True, validators=[_printable])
     scanned_at = serializers.DateTimeField(required=False, default=None, allow_null=True)
@@ -54,7 +76,7 @@ class PassageSerializer(serializers.Serializer[Any]):
 class OfflineSerializer(serializers.Serializer[Any]):
     """`{"code", "decision", "at", "direction"?, "nonce"?, "reason"?}`: what a gate decided alone."""
 
-    code = serializers.CharField(allow_blank=True, trim_whitespace=False, max_length=MAX_BYTES)
+    code = ReadField()
     decision = serializers.ChoiceField(choices=["allow", "deny"])
     at = serializers.DateTimeField()
     direction = serializers.ChoiceField(choices=["in", "out"], required=False)
@@ -87,7 +109,7 @@ class TurnstileView(APIView):
     """400 is for what is no request, 401 and 403 for what is no turnstile, 413 for more than 2 KiB."""
 
     permission_classes = [HasTurnstileKey]
-    parser_classes = [JSONParser]
+    parser_classes = [BoundedJSONParser]
     serializer: type[serializers.Serializer[Any]]
 
     def get_authenticate_header(self, request: Request) -> str:

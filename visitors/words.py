@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from visitors.decision import Reason
 
-_FAULTS = {Reason.UPSTREAM_UNAVAILABLE, Reason.UPSTREAM_MISMATCH, Reason.DEVICE_DISABLED}
+_FAULTS = {Reason.UPSTREAM_UNAVAILABLE, Reason.UPSTREAM_MISMATCH, Reason.DEVICE_DISABLED, Reason.DOOR_NOT_OPENED}
 _TRY_LATER = {Reason.THROTTLED}
 _READING = {Reason.MALFORMED, Reason.UNKNOWN_CODE}
 
@@ -15,7 +15,7 @@ def message(allowed: bool, reasons: Sequence[str]) -> str:
     """One short sentence for the visitor, in the language of the request."""
     if allowed:
         return _("Please pass.")
-    leading = Reason(reasons[0]) if reasons else Reason.DEVICE_DISABLED  # let pass, and the door did not open
+    leading = Reason(reasons[0])
     if leading in _FAULTS:
         return _("Out of order. Please see reception.")
     if leading in _READING:

@@ -154,11 +154,14 @@ def receiver(start_place):
 def test_a_webhook_is_signed_and_a_pulse_is_sent_once(receiver):
     door = Door.objects.select_related("controller").get(name="Room door")
     for _ in range(2):
-        assert doors.open_for_a_moment(door, milliseconds=1500, key="pulse-1", actor="ann") == ""
+        assert doors.open_for_a_moment(door, milliseconds=1500, key="pulse-1", actor="ann") is True
     assert [(m["type"], m["data"]) for m in receiver.seen] == [("door.pulse", {"door": 1, "seconds": 2})]
     assert Entry.objects.filter(action="door.pulse", outcome="done").count() == 2
     receiver.status = 403
-    assert "403" in doors.open_for_a_moment(door, milliseconds=1500, key="pulse-2", actor="ann")
+    assert doors.open_for_a_moment(door, milliseconds=1500, key="pulse-2", actor="ann") is False
+    assert "403" in Entry.objects.get(action="door.pulse", outcome="failed").reasons[0]
+    receiver.status = 500
+    assert doors.open_for_a_moment(door, milliseconds=1500, key="pulse-3", actor="ann") is None, "nobody knows"
 
 
 def test_a_relay_holds_doors_unlocked_and_says_that_it_holds_no_cards(receiver):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from portal.logs import redact
 from visitors.dialects import vguang
 from visitors.models import Passage, Reader, Template, Verification
 
@@ -247,6 +248,44 @@ def test_odd_characters_are_refused_or_denied_and_break_nothing(gate, odd):
     assert gate.post("verify", json_body).status_code in (200, 400)
 
 
+def test_a_walk_told_twice_is_nobody_elses(gate):
+    ask = speak(gate, "control_id", reports_passages=True)
+    gate.visit("BEA", visitorName="Bea")
+    control_id(ask, "GOOD1", uuid="a")
+    control_id(ask, "BEA", uuid="b")
+    gave_up = json.dumps({"event": {"type": 9, "name": "GIVE UP", "time": 1, "uuid": "a"}, "device_id": 1})
+    for _ in range(2):
+        ask(gave_up, "notifications/catra_event", "application/json")
+    assert [p.verification.nonce for p in Passage.objects.all()] == ["a"]
+    odd = json.dumps({"event": {"name": "TURN", "uuid": "\x00"}})
+    assert ask(odd, "notifications/catra_event", "application/json").status_code == 400
+
+
+def test_somebody_has_walked_and_the_code_opens_for_nobody_else(gate, later):
+    ask = speak(gate, "control_id", reports_passages=True, anti_passback="hard")
+    control_id(ask, "GOOD1", uuid="")
+    turned = json.dumps({"event": {"type": 7, "name": "TURN LEFT", "time": 1, "uuid": ""}, "device_id": 1})
+    with later(2):
+        ask(turned, "notifications/catra_event", "application/json")
+    with later(3):
+        assert control_id(ask, "GOOD1", uuid="").json()["result"]["event"] == 6
+
+
+def test_numbers_that_are_long_are_told_apart(gate):
+    ask = speak(gate, "control_id")
+    for end in "ab":
+        control_id(ask, "GOOD1", uuid="n" * 120 + end)
+    assert Verification.objects.count() == 2
+
+
+def test_hikvisions_serial_without_a_time_tells_nothing(gate):
+    ask = speak(gate, "hikvision")
+    event = {"AccessControllerEvent": {"cardNo": "GOOD1", "serialNo": 1, "remoteCheck": True, "currentEvent": True}}
+    assert ask(json.dumps(event), "", "application/json").json()["RemoteCheck"]["checkResult"] == "success"
+    event["AccessControllerEvent"]["cardNo"] = "NOSUCH"
+    assert ask(json.dumps(event), "", "application/json").json()["RemoteCheck"]["checkResult"] == "failed"
+
+
 def test_a_device_that_tells_after_all_makes_the_doubtful_certain(gate):
     ask = speak(gate, "control_id")
     control_id(ask, "GOOD1", uuid="u1")
@@ -261,9 +300,8 @@ def test_a_wrong_secret_is_no_device(gate):
         assert gate.client.post(f"/api/visitors/devices/no.such/{path}").status_code == 401
 
 
-def test_the_secret_in_the_path_is_in_no_log():
-    from portal.logs import redact
-
-    assert (
-        redact("POST /api/visitors/devices/abc.def/new_qrcode.fcgi") == "POST /api/visitors/devices/***/new_qrcode.fcgi"
+def test_neither_the_secret_in_the_path_nor_the_code_after_it_is_in_a_log():
+    assert redact("POST /api/visitors/devices/abc.def/new_qrcode.fcgi") == (
+        "POST /api/visitors/devices/***/new_qrcode.fcgi"
     )
+    assert redact("GET /api/visitors/devices/abc.def/?qr=GOOD1&x=1 done") == "GET /api/visitors/devices/***/?*** done"

@@ -48,6 +48,14 @@ def test_a_tablet_is_paired_by_the_code_once(tablet):
     assert said["allowed"]
     assert set(said["messages"]) == {"en", "zh-hant"}
     assert tablet(code).status_code == 403, "it is good for one tablet"
+    key = cookie.value
+    answer = tablet.client.post(
+        "/api/visitors/verify",
+        {"code": "GOOD1"},
+        content_type="application/json",
+        headers={"authorization": f"Api-Key {key}"},
+    )
+    assert answer.status_code == 401, "a tablet's key is of use at its own page only"
     assert [e.action for e in Entry.objects.filter(action__startswith="kiosk").order_by("id")] == [
         "kiosk.pairing",
         "kiosk.paired",

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from accessmap.models import Site
+from portal import clock
 from portal.audit.models import Entry
 from tests.places import NOW
 from visitors import prefetch, telling
@@ -240,3 +241,88 @@ def test_the_days_visits_are_fetched_ahead_and_can_be_trusted(gate):
     assert gate("GOOD1").json()["decision"] == "allow"
     prefetch.prefetch_visits()
     assert Visit.objects.count() == 3
+
+
+# What an attack found --------------------------------------------------
+
+
+def test_a_gates_wrong_clock_does_not_undo_an_arrival(gate):
+    gate.set("in", reports_passages=True)
+    gate("GOOD1", at="out")
+    walk(gate, gate("GOOD1"))
+    passage = Passage.objects.get(direction="in")
+    Passage.objects.filter(pk=passage.pk).delete()
+    body = {"verification_id": str(passage.verification_id), "passed": True, "at": "1970-01-01T00:00:00Z"}
+    assert gate.post("passages", body).status_code == 200
+    assert Passage.objects.get(direction="in").at == NOW
+
+
+def test_a_departure_does_not_overtake_the_arrival_before_it(teller, later):
+    teller.set("out", tells_offision=True)
+    teller("NEW1")
+    teller.place.offision_fault("error")
+    telling.tell_offision()
+    teller.place.offision_fault(None)
+    teller.visit("NEW1", status="checked_in")
+    teller("NEW1", at="out")
+    telling.tell_offision()
+    assert [m.move for m in StatusMove.objects.filter(done_at__isnull=False)] == []
+    with later(3600):
+        telling.tell_offision()
+        telling.tell_offision()
+    assert StatusMove.objects.filter(done_at__isnull=False).count() == 2
+    assert status_at_offision(teller, "NEW1") == "checked_out"
+
+
+def test_an_arrival_decided_offline_is_told_too(teller):
+    prefetch.prefetch_visits()
+    said = {"code": "NEW1", "decision": "allow", "at": NOW.isoformat()}
+    assert teller.post("verifications/offline", said).status_code == 201
+    telling.tell_offision()
+    assert StatusMove.objects.get().done_at
+
+
+def test_what_was_decided_offline_is_kept_though_its_number_was_answered_online(gate):
+    gate("BAD1", nonce="n1")
+    said = {"code": "BAD1", "decision": "allow", "at": NOW.isoformat(), "nonce": "n1"}
+    assert gate.post("verifications/offline", said).status_code == 201
+    assert Verification.objects.get(source="offline").allowed
+    assert gate("BAD1", nonce="n1").json()["decision"] == "deny", "and opens nothing online"
+
+
+def test_a_door_that_surely_stayed_shut_leaves_nobody_inside(gate):
+    from accessmap.models import Controller, Door
+
+    gate.set("in", opens="door", door=Door.objects.get(name="Room door"), anti_passback="hard")
+    Controller.objects.filter(name="box").update(enabled=False)
+    assert gate("GOOD1").json()["reasons"] == ["door_not_opened"]
+    assert who_is_inside() == {}
+    Controller.objects.filter(name="box").update(enabled=True)
+    assert gate("GOOD1").json()["decision"] == "allow"
+
+
+def test_a_list_under_way_does_not_undo_what_was_learned_since(gate, monkeypatch):
+    from portal.offision.client import OffisionClient
+
+    gate("GOOD1")
+    gate.visit("GOOD1", status="blacklisted")
+    real = OffisionClient.visits
+
+    def slow(client, day):
+        gate.visit("GOOD1", status="checked_in")
+        found = real(client, day)
+        gate.visit("GOOD1", status="blacklisted")
+        with clock.stopped_at(NOW + timedelta(seconds=1)):
+            gate("GOOD1")
+        return found
+
+    monkeypatch.setattr(OffisionClient, "visits", slow)
+    prefetch.prefetch_visits()
+    assert Visit.objects.get(name="").status == "blacklisted"
+
+
+def test_who_said_it_was_told_and_nobody_walked_is_in_the_log(teller):
+    answer = teller("NEW1")
+    telling.tell_offision()
+    walk(teller, answer, passed=False)
+    assert Entry.objects.filter(action="visitor.check_in", outcome="failed").count() == 1

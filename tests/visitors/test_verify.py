@@ -110,9 +110,51 @@ def lookup_digest(code):
 
 def test_the_same_nonce_gets_the_first_answer(gate):
     first = gate("GOOD1", nonce="n1").json()
-    assert gate("BAD1", nonce="n1").json() == first
+    gate.visit("GOOD1", status="cancelled")
+    assert gate("GOOD1", nonce="n1").json() == first
     assert Verification.objects.count() == 1
-    assert gate("BAD1", nonce="n1", at="other").json()["decision"] == "deny", "another turnstile's nonce is another"
+    assert gate("GOOD1", nonce="n1", at="other").json()["decision"] == "deny", "another turnstile's nonce is another"
+
+
+def test_a_nonce_opens_for_no_other_code_nor_way_nor_later(gate, later):
+    gate("GOOD1", nonce="n1", at="both", direction="in")
+    assert gate("NOSUCH", nonce="n1", at="both", direction="in").json()["decision"] == "deny"
+    gate.set("both", statuses_out=["expected"])
+    assert gate("GOOD1", nonce="n1", at="both", direction="out").json()["decision"] == "deny"
+    gate.visit("GOOD1", status="blacklisted")
+    with later(61):
+        assert gate("GOOD1", nonce="n1", at="both", direction="in").json()["reasons"] == ["blacklisted"]
+    gate.set("both", enabled=False)
+    assert "device_disabled" in gate("GOOD1", nonce="n1", at="both", direction="in").json()["reasons"]
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"), [(410, "unknown_code"), (400, "unknown_code"), (405, "upstream_mismatch")]
+)
+def test_a_clear_no_of_offisions_is_no_silence(gate, monkeypatch, status, reason):
+    from portal.offision.asker import Asker
+    from portal.offision.errors import Refused
+
+    gate.set("in", trust_minutes=60)
+    gate("GOOD1")
+
+    def refuse(*_args, **_kwargs):
+        raise Refused("Visit GOOD1 is closed", status_code=status)
+
+    monkeypatch.setattr(Asker, "record", refuse)
+    assert gate("GOOD1").json()["reasons"] == [reason]
+    assert Verification.objects.latest("at").upstream == "Visit *** is closed"
+
+
+def test_json_that_is_too_deep_is_no_request(gate):
+    for path in ("verify", "passages", "verifications/offline"):
+        assert gate.post(path, "[" * 1900).status_code == 400
+
+
+def test_a_code_that_is_none_is_an_answer(gate):
+    for code in ("a\x00b", "a\ud800"):
+        assert gate(code).json()["reasons"] == ["malformed"]
+    assert gate("\x00GOOD1\x00").json()["decision"] == "allow"
 
 
 @pytest.mark.parametrize("key", ["", "wrong", "aaaaaaaa.bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"])
@@ -162,13 +204,15 @@ def test_a_door_is_unlocked_once_and_the_visitor_is_told_if_it_was_not(gate):
     told = gate("GOOD1").json()
     gate.place.box("PUT", "faults", {})
     assert "see reception" in told["message"]
+    assert (told["decision"], told["reasons"]) == ("deny", ["door_not_opened"])
+    assert "open_ms" not in told
     assert Entry.objects.filter(action="door.pulse", outcome="failed").count() == 1
 
 
 # Guessing --------------------------------------------------
 
 
-def test_after_many_unknown_codes_only_known_ones_are_looked_up(gate):
+def test_after_many_unknown_codes_only_known_ones_are_looked_up(gate, monkeypatch):
     gate("GOOD1")
     for n in range(throttle.UNKNOWN_PER_DEVICE):
         assert gate(f"GUESS{n}").status_code == 200
@@ -178,6 +222,9 @@ def test_after_many_unknown_codes_only_known_ones_are_looked_up(gate):
     assert answer.json()["reasons"] == ["throttled"]
     assert int(answer.headers["Retry-After"]) > 0
     assert gate("NEW1").status_code == 429, "nor is a real one that was never seen: nobody can tell"
+    monkeypatch.setattr(throttle, "_next_try", {})
+    assert gate("NEW1").status_code == 200, "but one in a while is looked up"
+    asked += 1
     assert gate.offision()["visit_requests"] == asked
     assert gate("GOOD1").json()["decision"] == "allow"
     assert gate("GUESS-ELSEWHERE", at="other").status_code == 200, "other turnstiles go on"

@@ -6,6 +6,7 @@ A device that understands only its own yes and no gets HTTP 200 with its own no,
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import sha256
 
 from django.http import HttpRequest, HttpResponse
 
@@ -13,6 +14,7 @@ from visitors.models import Turnstile
 from visitors.verify import Answer, Scan
 
 MAX_BYTES = 2048
+MAX_NONCE = 100
 # Devices that number their scans by nothing send one again when they hear no answer, or see the code a little longer.
 SAME_SCAN = timedelta(seconds=5)
 
@@ -27,6 +29,11 @@ class Walked:
 
     passed: bool
     nonce: str = ""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a nonce that can be none."""
+        if not self.nonce.isprintable():
+            raise NoQuestionError("The scan's number holds characters that can't be printed.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,12 @@ class Speaker(ABC):
     def thanks(self, question: Question) -> HttpResponse:
         """The answer to what is no scan."""
         return HttpResponse(status=200)
+
+
+def number_of(value: object) -> str:
+    """A scan's number as it is kept: as it came, or a digest of one that is too long to keep; "" for none."""
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return text if len(text) <= MAX_NONCE else sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def text_of(body: bytes) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 
 from visitors.decision import Direction
-from visitors.dialects.base import SAME_SCAN, Alive, NoQuestionError, Question, Speaker, Walked
+from visitors.dialects.base import SAME_SCAN, Alive, NoQuestionError, Question, Speaker, Walked, number_of
 from visitors.verify import Answer, Scan
 
 # Access API, "Events": 7 is access granted, 6 access denied.
@@ -27,14 +27,15 @@ class ControlId(Speaker):
             if not isinstance(event, dict):
                 raise NoQuestionError("event is missing.")
             # "TURN LEFT", "TURN RIGHT" or "GIVE UP".
-            return Walked(passed=str(event.get("name", "")).upper().startswith("TURN"), nonce=_text(event, "uuid"))
+            return Walked(
+                passed=str(event.get("name", "")).upper().startswith("TURN"), nonce=number_of(event.get("uuid", ""))
+            )
         if not rest.endswith("new_qrcode.fcgi"):
             return Alive()  # its other notifications; whoever gets no 200 tries them again
-        nonce = _text(said, "uuid")
         return Scan(
             read=str(said.get("qrcode_value", "")),
             reader=_text(said, "portal_id")[:50],
-            nonce=nonce,
+            nonce=number_of(said.get("uuid", "")),
             same_within=SAME_SCAN,
         )
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
 from django.utils.datastructures import MultiValueDict
 
-from visitors.dialects.base import Alive, NoQuestionError, Question, Speaker
+from visitors.dialects.base import SAME_SCAN, Alive, NoQuestionError, Question, Speaker, number_of
 from visitors.verify import Answer, Scan
 
 _PART = "AccessControllerEvent"
@@ -18,6 +18,7 @@ _PART = "AccessControllerEvent"
 
 class Hikvision(Speaker):
     max_bytes = 64 * 1024  # its events carry a great deal beside the code
+    _serial: int | str = 0
 
     def understand(self, request: HttpRequest, body: bytes, rest: str) -> Question:
         event = _event(request, body)
@@ -30,19 +31,20 @@ class Hikvision(Speaker):
         serial = about.get("serialNo")
         if isinstance(serial, bool) or not isinstance(serial, int | str):
             raise NoQuestionError("serialNo is missing.")
+        self._serial = serial
         read = about.get("cardNo") or about.get("QRCodeInfo") or ""
         reader = about.get("cardReaderNo", "")
         return Scan(
             read=read if isinstance(read, str) else "",
             reader=str(reader)[:50] if isinstance(reader, int | str) else "",
-            # A serial number begins anew when the device's memory is cleared.
-            nonce=f"{serial}@{str(event.get('dateTime', ''))[:40]}"[:100],
+            # A serial number begins anew when the device's memory is cleared; without the time it tells nothing.
+            nonce=number_of(f"{serial}@{event['dateTime']}") if event.get("dateTime") else "",
+            same_within=SAME_SCAN,
         )
 
     def answer(self, question: Scan, answer: Answer) -> HttpResponse:
-        serial = question.nonce.partition("@")[0]
         check = {
-            "serialNo": int(serial) if serial.isascii() and serial.isdigit() else serial,
+            "serialNo": self._serial,
             "checkResult": "success" if answer.allowed else "failed",
         }
         return JsonResponse({"RemoteCheck": check})

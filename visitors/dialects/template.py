@@ -7,7 +7,7 @@ import jmespath
 from django.http import HttpRequest, HttpResponse, QueryDict
 
 from visitors.decision import Direction
-from visitors.dialects.base import SAME_SCAN, NoQuestionError, Question, Speaker, text_of
+from visitors.dialects.base import SAME_SCAN, NoQuestionError, Question, Speaker, number_of, text_of
 from visitors.models import Template, Turnstile
 from visitors.verify import Answer, Scan
 
@@ -37,7 +37,7 @@ class TemplateSpeaker(Speaker):
             read=code,
             reader=(_at(said, template.reader_at) or "")[:50],
             direction=direction,
-            nonce=(_at(said, template.nonce_at) or "")[:100],
+            nonce=number_of(_at(said, template.nonce_at) or ""),
             same_within=SAME_SCAN,
         )
 
@@ -49,7 +49,7 @@ class TemplateSpeaker(Speaker):
 
 def _said(template: Template, request: HttpRequest, body: bytes) -> Any:
     if template.body == Body.QUERY:
-        return request.GET.dict()
+        return QueryDict(request.META.get("QUERY_STRING", ""), encoding="utf-8").dict()
     try:
         if template.body == Body.FORM:
             return QueryDict(body, encoding="utf-8").dict()
