@@ -5,6 +5,7 @@ map's revision (a database trigger, so bulk updates and raw SQL count too) and i
 """
 
 import json
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import available_timezones
@@ -236,6 +237,11 @@ class Controller(models.Model):
     def all_options(self) -> dict[str, Any]:
         """What its driver needs to know, the secrets too."""
         return {**self.options, **json.loads(self.secrets or "{}")}
+
+    def set_options(self, options: Mapping[str, Any], *, secret: Collection[str] = ()) -> None:
+        """Give it these options. Those named as secret are kept encrypted."""
+        self.options = {name: value for name, value in options.items() if name not in secret}
+        self.secrets = json.dumps({name: options[name] for name in secret if name in options})
 
     def clean(self) -> None:
         if self.driver not in settings.DRIVERS:

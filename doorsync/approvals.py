@@ -4,11 +4,12 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from accessmap.models import Controller
+from accessmap.models import Controller, masked
 from doorsync import asking
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import BadOptions
 from doorsync.models import ControllerCard, ControllerHold, ControllerSync, ResourceSync, UnmanagedCard
+from portal import clock
 from portal.audit.models import record
 
 
@@ -34,6 +35,36 @@ def approve(rows: QuerySet[ControllerSync], *, actor: str) -> int:
         record(actor=actor, action="plan.approve", on=row.controller, reasons=[row.trouble])
     asking.ask_at_once(ControllerSync.objects.filter(pk__in=[row.pk for row in held]))
     return len(held)
+
+
+@transaction.atomic
+def adopt(rows: QuerySet[UnmanagedCard], *, actor: str) -> int:
+    """Take these entries, which the portal did not write, for its own from now on. How many.
+
+    They then follow the bookings: a card that none admits is taken out of the controller.
+    """
+    chosen = list(rows.select_for_update(of=("self",)).select_related("controller"))
+    now = clock.now()
+    ControllerCard.objects.bulk_create(
+        (
+            ControllerCard(
+                controller=row.controller, number=row.number, state=ControllerCard.State.PENDING, changed_at=now
+            )
+            for row in chosen
+        ),
+        ignore_conflicts=True,
+    )
+    for row in chosen:
+        record(
+            actor=actor,
+            action="card.adopt",
+            on=row.controller,
+            label=f"{row.controller.name}: {masked(row.number)}",
+            detail={"held": row.held},
+        )
+    UnmanagedCard.objects.filter(pk__in=[row.pk for row in chosen]).delete()
+    asking.ask_at_once(ControllerSync.objects.filter(controller__in={row.controller_id for row in chosen}))
+    return len(chosen)
 
 
 @transaction.atomic
@@ -76,10 +107,10 @@ def look(rows: QuerySet[ResourceSync] | QuerySet[ControllerSync], *, actor: str)
 def revocation_in_words(controller: Controller) -> str:
     """Whether cards lapse by themselves at this controller, or the portal must be there to take them away."""
     try:
-        driver = driver_for(controller)
+        driver = driver_for(controller, clock.now())
     except BadOptions as error:
         return str(error)
     driver.close()
-    if driver.capabilities.acts_at_edges:
-        return _("depends on the portal being up")
-    return _("by the controller itself, when the time is over")
+    if driver.capabilities.ends_by_itself:
+        return _("by the controller itself, when the time is over")
+    return _("depends on the portal being up")

@@ -9,7 +9,7 @@ from doorsync import ledger
 from doorsync.desired import desired_for
 from doorsync.diff import Diff, diff
 from doorsync.drivers import driver_for
-from doorsync.drivers.base import Actual, DeviceInfo, Driver, Record
+from doorsync.drivers.base import Actual, DeviceInfo, Driver, Encoded, Record
 from doorsync.planning import Desired, windows
 
 
@@ -30,28 +30,24 @@ class Comparison:
 def compare(controller: Controller, now: datetime) -> Comparison:
     """Read a controller and compare it with what is wanted at `now` (aware). Raises DriverError."""
     rows = ledger.load(controller)
-    driver = driver_for(controller)
+    driver = driver_for(controller, now)
     try:
         info = driver.info()
         actual = driver.read() if driver.capabilities.lists_cards else ledger.as_written(controller, rows)
-        cards, holds = wanted(driver, desired_for(controller, now), now)
+        cards, holds = wanted(driver, desired_for(controller, now))
     finally:
         driver.close()
     return Comparison(
         info=info,
-        cards=diff(cards, actual.cards, rows.keys(), now=now),
+        cards=diff(cards.records, actual.cards, rows.keys(), now=now),
         holds=diff_of_holds(holds, actual, ledger.owned_holds(controller).keys(), now=now),
     )
 
 
-def wanted(driver: Driver, desired: Desired, now: datetime) -> tuple[dict[str, Record], Record]:
-    """What the controller should hold at `now`, as its driver says it: each card's record, and the doors held."""
-    cards = {
-        card: record
-        for card, doors in desired.cards.items()
-        if (record := driver.encode({d: windows(found) for d, found in doors.items()}, now))
-    }
-    return cards, driver.encode_hold({d: windows(f) for d, f in desired.unlocked.items()}, now)
+def wanted(driver: Driver, desired: Desired) -> tuple[Encoded, Record]:
+    """What the controller should hold now, as its driver says it: the cards' records, and the doors held."""
+    cards = {card: {d: windows(found) for d, found in doors.items()} for card, doors in desired.cards.items()}
+    return driver.encode_all(cards), driver.encode_hold({d: windows(f) for d, f in desired.unlocked.items()})
 
 
 def diff_of_holds(holds: Record, actual: Actual, owned: Set[int], *, now: datetime) -> Diff[int]:

@@ -1,6 +1,5 @@
 """Controllers in the admin: a form with named fields for each driver's options, and a test of the connection."""
 
-import json
 from typing import Any, Literal, get_args, get_origin
 
 from django import forms
@@ -16,7 +15,7 @@ from pydantic.fields import FieldInfo
 
 from accessmap.models import Controller, Door
 from doorsync.drivers import driver_class, driver_for
-from doorsync.drivers.base import BadOptions, Capabilities, Driver, DriverError, Events, Granularity, validated
+from doorsync.drivers.base import BadOptions, Capabilities, Driver, DriverError, Granularity, Hold, validated
 from portal import clock
 from portal.audit.models import record
 
@@ -60,12 +59,20 @@ def capabilities_in_words(found: Capabilities) -> list[str]:
     if found.holds_cards and not found.lists_cards:
         said.append(_("Can't be asked what it holds: lost memory is not noticed."))
     said.append(_("Unlocks a door for a moment.") if found.pulse else _("Can't unlock a door for a moment."))
-    said.append(_("Holds doors unlocked.") if found.hold_open else _("Can't hold a door unlocked."))
     said.append(
-        _("Tells what happens at its doors.")
-        if found.events is not Events.NONE
-        else _("Doesn't tell what happens at its doors.")
+        {
+            Hold.WINDOWS: _("Holds doors unlocked for the time of a booking by itself."),
+            Hold.NOW: _("Holds doors unlocked: locking them again depends on the portal being up."),
+            Hold.NO: _("Can't hold a door unlocked."),
+        }[found.hold]
     )
+    said.append(_("Tells what happens at its doors.") if found.events else _("Doesn't tell what happens at its doors."))
+    if found.resolution_seconds >= 60:
+        said.append(
+            _("Counts in whole minutes: access begins and ends within its minute, never outside the booking's.")
+        )
+    if found.naive_clock:
+        said.append(_("Its clock knows no time zone: the portal must be up when the clocks change."))
     return said
 
 
@@ -102,9 +109,7 @@ class ControllerForm(forms.ModelForm):
         except BadOptions as error:
             raise ValidationError(str(error)) from error
         fields = self._driver.Options.model_fields
-        secret = {name: value for name, value in options.items() if name in fields and _is_secret(fields[name])}
-        self.instance.options = {name: value for name, value in options.items() if name not in secret}
-        self.instance.secrets = json.dumps(secret)
+        self.instance.set_options(options, secret=[name for name, info in fields.items() if _is_secret(info)])
         return cleaned
 
     def _options(self, cleaned: dict[str, Any]) -> dict[str, Any]:
@@ -172,7 +177,7 @@ class ControllerAdmin(admin.ModelAdmin):
     @admin.display(description=gettext_lazy("what it can do"))
     def can(self, controller: Controller) -> str:
         try:
-            driver = driver_for(controller)
+            driver = driver_for(controller, clock.now())
         except BadOptions as error:
             return str(error)
         driver.close()
@@ -217,7 +222,7 @@ class ControllerAdmin(admin.ModelAdmin):
 
 def tested(controller: Controller) -> str:
     """What a controller says of itself, in a sentence. Raises DriverError."""
-    driver = driver_for(controller)
+    driver = driver_for(controller, clock.now())
     try:
         info = driver.info()
         cards = len(driver.read().cards) if driver.capabilities.lists_cards else None
@@ -234,4 +239,6 @@ def tested(controller: Controller) -> str:
         said.append(ngettext("%(n)d card in it", "%(n)d cards in it", cards) % {"n": cards})
     if info.capacity is not None:
         said.append(_("room for %(n)d") % {"n": info.capacity})
+    if info.found:
+        said.append(info.found)
     return ", ".join(said) + "."

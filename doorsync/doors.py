@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from accessmap.models import Door
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import DriverError, Unknown
+from portal import clock
 from portal.audit.models import Outcome, record
 
 
@@ -22,7 +23,7 @@ def open_for_a_moment(door: Door, *, milliseconds: int, key: str, actor: str) ->
         trouble = _("Controller %(name)s is disabled.") % {"name": door.controller}
     else:
         try:
-            driver = driver_for(door.controller)
+            driver = driver_for(door.controller, clock.now())
             try:
                 if driver.capabilities.pulse:
                     driver.pulse(door.number, seconds=max(1, math.ceil(milliseconds / 1000)), key=key)

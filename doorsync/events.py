@@ -10,7 +10,7 @@ from django.db import transaction
 
 from accessmap.models import Card, Controller, Door, masked
 from doorsync.drivers import driver_for
-from doorsync.drivers.base import BadOptions, DoorEvent, DriverError, Events
+from doorsync.drivers.base import BadOptions, DoorEvent, DriverError
 from doorsync.models import EventCursor
 from portal import clock
 from portal.audit.models import Entry, Outcome
@@ -23,11 +23,11 @@ def drain_events(controller_id: int) -> int:
     controller = Controller.objects.get(pk=controller_id)
     cursor, _made = EventCursor.objects.get_or_create(controller=controller)
     try:
-        driver = driver_for(controller)
+        driver = driver_for(controller, clock.now())
     except BadOptions:
         return 0  # reconciliation says so
     try:
-        if driver.capabilities.events is not Events.PULL:
+        if not driver.capabilities.events:
             return 0
         found = driver.events(after=cursor.index)
     except DriverError as error:

@@ -21,7 +21,9 @@ from doorsync.drivers.base import (
     DeviceInfo,
     Driver,
     DriverError,
+    Encoded,
     Full,
+    Hold,
     Record,
     Refused,
     Unknown,
@@ -30,6 +32,7 @@ from doorsync.drivers.base import (
 from doorsync.models import ControllerCard, ControllerSync
 from doorsync.planning import Desired, Permission, keeping, next_edge
 from doorsync.rounds import SUSPEND_AFTER, Round, door_name
+from doorsync.wallclock import next_change
 from portal import clock
 
 log = structlog.get_logger(__name__)
@@ -39,6 +42,8 @@ BUDGET_SECONDS = 45
 # So many writes in a row without an answer, and the round is over: the controller has gone.
 GIVE_UP_AFTER = 3
 REFUSED_AGAIN_AFTER = timedelta(seconds=15)
+# So many bookings are named in a sentence.
+NAMED_AT_MOST = 10
 CLOCK_TOLERANCE = timedelta(minutes=1)
 # A box that is back is noticed within so long; asking a dead one costs a time-out and nothing else.
 LONGEST_SUSPENSION = timedelta(minutes=1)
@@ -57,13 +62,13 @@ def reconcile_controller(controller_id: int) -> Round | None:
     """Reconcile one controller (primary key). None where nobody asked for it, or somebody does it already."""
     now = clock.now()
     rows = ControllerSync.objects.filter(controller=controller_id, controller__enabled=True)
-    sync = asking.claim(rows.select_related("controller"), now)
+    sync = asking.claim(rows.select_related("controller__site"), now)
     if sync is None:
         return None
     with asking.given_back(sync):
         outcome = Round(started_at=now, desired=desired_for(sync.controller, now))
         try:
-            driver = driver_for(sync.controller)
+            driver = driver_for(sync.controller, now)
         except BadOptions as error:
             outcome.trouble = str(error)
             return _finish(sync, outcome)
@@ -90,14 +95,15 @@ def _work(driver: Driver, sync: ControllerSync, outcome: Round) -> None:
     outcome.read, outcome.present = True, frozenset(actual.cards)
     _hold_back(sync, rows, actual, outcome)
     desired = outcome.desired
-    wanted, wanted_holds = compare.wanted(driver, desired, now)
+    encoded, wanted_holds = compare.wanted(driver, desired)
+    wanted = encoded.records
     if desired.cards and not driver.capabilities.holds_cards:
         outcome.warnings.append(
             _("%(n)d cards may pass its doors, and this controller holds no cards.") % {"n": len(desired.cards)}
         )
         wanted, desired = {}, Desired(unlocked=desired.unlocked)
         outcome.desired = desired
-    if wanted_holds and not driver.capabilities.hold_open:
+    if wanted_holds and driver.capabilities.hold is Hold.NO:
         outcome.warnings.append(_("A booking admits anyone, and this controller can't hold a door unlocked."))
         wanted_holds = {}
     cards = diff(wanted, actual.cards, rows.keys(), now=now)
@@ -116,8 +122,9 @@ def _work(driver: Driver, sync: ControllerSync, outcome: Round) -> None:
     for door in holds.unchanged:
         if owned_holds[door] != ControllerCard.State.IN_STEP:
             outcome.holds_done[door] = {door: wanted_holds[door]}
-    if driver.capabilities.acts_at_edges:
-        outcome.next_edge_at = next_edge(desired, now, written=wanted.values())
+    outcome.next_edge_at = _next_edge(driver, desired, encoded)
+    if encoded.at_edges:
+        outcome.warnings.append(_at_edges_in_words(encoded.at_edges, desired))
     doubted = ledger.in_doubt(sync.controller, rows)
     ledger.write_intents(sync.controller, rows, outcome, cards, holds)
     changes = _in_order(_changes(driver, cards, holds), doubted)
@@ -125,6 +132,31 @@ def _work(driver: Driver, sync: ControllerSync, outcome: Round) -> None:
     _apply(changes, outcome, deadline=deadline, may_go_on=lambda: asking.still_ours(sync))
     if outcome.unconfirmed and driver.capabilities.lists_cards:
         _read_back(driver, changes, outcome)
+
+
+def _next_edge(driver: Driver, desired: Desired, encoded: Encoded) -> datetime | None:
+    """When the portal must come back: at the edges of what this controller can't be told ahead of time, and, where its
+    clock knows no zone, when the clocks change."""
+    able = driver.capabilities
+    if able.acts_at_edges or encoded.at_edges:
+        edge = next_edge(desired, driver.now, written=encoded.records.values())
+    elif able.hold is Hold.NOW:
+        edge = next_edge(Desired(unlocked=desired.unlocked), driver.now)
+    else:
+        edge = None
+    change = next_change(driver.zone, driver.now) if able.naive_clock else None
+    return min(filter(None, (edge, change)), default=None)
+
+
+def _at_edges_in_words(at_edges: Set[tuple[str, int]], desired: Desired) -> str:
+    """Which bookings a controller without room for their time windows does not cover by itself."""
+    causes = {c for card, door in at_edges for p in desired.cards[card].get(door, ()) for c in p.causes}
+    bookings = sorted(cause.partition(":")[2] for cause in causes)
+    shown = ", ".join(bookings[:NAMED_AT_MOST]) + (", …" if len(bookings) > NAMED_AT_MOST else "")
+    return _(
+        "The controller has no room for more time windows: for %(n)d cards the portal opens and ends access itself, as "
+        "long as it is up. Bookings: %(bookings)s."
+    ) % {"n": len({card for card, _door in at_edges}), "bookings": shown}
 
 
 def _is_the_box(sync: ControllerSync, info: DeviceInfo, outcome: Round) -> bool:

@@ -1,5 +1,8 @@
 """One module a controller family, behind one small interface (base.py). settings.DRIVERS names them."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 from django.conf import settings
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
@@ -8,12 +11,13 @@ from accessmap.models import Controller
 from doorsync.drivers.base import BadOptions, Driver
 
 
-def driver_for(controller: Controller) -> Driver:
-    """The driver that speaks to a controller, with the controller's options.
+def driver_for(controller: Controller, now: datetime) -> Driver:
+    """The driver that speaks to a controller, with the controller's options, for a piece of work at `now` (aware).
 
     Raises BadOptions where there is no such driver or it cannot work with these options.
     """
-    return driver_class(controller.driver)(controller.all_options)
+    zone = ZoneInfo(controller.site.time_zone)
+    return driver_class(controller.driver)(controller.all_options, zone=zone, now=now)
 
 
 def driver_class(name: str) -> type[Driver]:

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
+from zoneinfo import ZoneInfo
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from pydantic import BaseModel, ValidationError
 
 from doorsync.planning import ALWAYS, Window
+from doorsync.wallclock import sayable
 
 Windows = tuple[Window, ...]
 Record = Mapping[int, Windows]
@@ -38,12 +40,12 @@ class Granularity(StrEnum):
     NONE = "none"
 
 
-class Events(StrEnum):
-    """How door events come."""
+class Hold(StrEnum):
+    """Whether a controller can hold a door unlocked: in time windows by itself, from now until told to stop, or not."""
 
-    PUSH = "push"
-    PULL = "pull"
-    NONE = "none"
+    WINDOWS = "windows"
+    NOW = "now"
+    NO = "no"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +57,42 @@ class Capabilities:
     holds_cards: bool  # False: a mere relay, that unlocks and holds unlocked
     lists_cards: bool
     pulse: bool
-    hold_open: bool
-    events: Events
+    hold: Hold
+    events: bool  # whether it can be asked what happened at its doors
     sets_clock: bool
+    naive_clock: bool = False  # its clock shows the site's local time, and knows no zone
 
     @property
     def acts_at_edges(self) -> bool:
-        """Whether revocation depends on the portal being up."""
+        """Whether the portal must be up for access to begin in time."""
         return self.windows is not Granularity.CARD_AND_DOOR
+
+    @property
+    def ends_by_itself(self) -> bool:
+        """Whether access that has begun lapses in time while the portal is down."""
+        return self.windows is not Granularity.NONE
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:
-    """What a controller says of itself. `time` is aware; `capacity` counts cards, None where unknown."""
+    """What a controller says of itself. `time` is aware; `capacity` counts cards, None where unknown; `found` is for
+    staff who set it up: what else answers there, such as its doors by name."""
 
     model: str
     firmware: str
     serial: str  # tells this device from every other; "" where it has none to tell
     time: datetime | None
     capacity: int | None
+    found: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What a controller should hold: each card's record. `at_edges`: (card, door) that it can't be told ahead of time
+    this once, so that the portal must come back at their edges."""
+
+    records: Mapping[str, Record]
+    at_edges: frozenset[tuple[str, int]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +187,7 @@ def one_stretch(wanted: Record, now: datetime) -> Record:
 class Driver(ABC):
     """Speaks to one controller. Made anew for each piece of work, and closed after it.
 
-    Every method but `encode` and `encode_hold` may raise DriverError. All times are aware.
+    Every method but `encode_all`, `encode` and `encode_hold` may raise DriverError. All times are aware.
     """
 
     capabilities: Capabilities
@@ -177,9 +196,16 @@ class Driver(ABC):
     # A sentence for staff: against what it was tested.
     verified: ClassVar[Promise]
 
+    zone: ZoneInfo
+    now: datetime
+
     @abstractmethod
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        """`options` as the controller has them, secrets included. Raises BadOptions."""
+    def __init__(self, options: Mapping[str, Any], *, zone: ZoneInfo, now: datetime) -> None:
+        """`options` as the controller has them, secrets included. Raises BadOptions.
+
+        `zone`: the site's, for clocks that know none. `now`: the moment (aware) of the piece of work; what is encoded,
+        written and read is meant for it.
+        """
 
     @abstractmethod
     def info(self) -> DeviceInfo: ...
@@ -206,7 +232,10 @@ class Driver(ABC):
 
     @abstractmethod
     def events(self, *, after: int) -> Sequence[DoorEvent]:
-        """Events with an index above `after`, oldest first."""
+        """Events with an index above `after`, oldest first; some hundreds at the most, more when asked again.
+
+        Where the controller has begun to count anew, those from its new beginning.
+        """
 
     @abstractmethod
     def set_clock(self, moment: datetime) -> None: ...
@@ -214,22 +243,30 @@ class Driver(ABC):
     @abstractmethod
     def close(self) -> None: ...
 
-    def encode(self, wanted: Record, now: datetime) -> Record:
-        """The record that the controller should hold at `now` for a card wanted like this; empty: no record."""
-        return self._encoded(wanted, now)
+    def encode_all(self, wanted: Mapping[str, Record]) -> Encoded:
+        """What the controller should hold now for cards wanted like this. The same for the same moment, always."""
+        records = {card: record for card, some in wanted.items() if (record := self.encode(some))}
+        return Encoded(records)
 
-    def encode_hold(self, wanted: Record, now: datetime) -> Record:
-        """Likewise for the doors held unlocked."""
-        if self.capabilities.windows is Granularity.CARD_AND_DOOR:
-            return self._encoded(wanted, now)
-        return {door: (ALWAYS,) for door, found in wanted.items() if any(w.covers(now) for w in found)}
-
-    def _encoded(self, wanted: Record, now: datetime) -> Record:
+    def encode(self, wanted: Record) -> Record:
+        """The record that the controller should hold now for a card wanted like this; empty: no record."""
         if self.capabilities.windows is Granularity.NONE:
-            return {door: (ALWAYS,) for door, found in wanted.items() if any(w.covers(now) for w in found)}
+            return self.open_now(wanted)
+        said = self.said(wanted)
+        return said if self.capabilities.windows is Granularity.CARD_AND_DOOR else one_stretch(said, self.now)
+
+    def encode_hold(self, wanted: Record) -> Record:
+        """Likewise for the doors held unlocked."""
+        return self.said(wanted) if self.capabilities.hold is Hold.WINDOWS else self.open_now(wanted)
+
+    def open_now(self, wanted: Record) -> Record:
+        """The doors that are open right now, for a controller that is told nothing of time."""
+        return {door: (ALWAYS,) for door, found in wanted.items() if any(w.covers(self.now) for w in found)}
+
+    def said(self, wanted: Record) -> Record:
+        """The windows as far as this family can say them: in its resolution, and by its clock."""
         step = self.capabilities.resolution_seconds
-        sayable = {door: rounded_inwards(found, step) for door, found in wanted.items()}
-        sayable = {door: found for door, found in sayable.items() if found}
-        if self.capabilities.windows is Granularity.CARD_AND_DOOR:
-            return sayable
-        return one_stretch(sayable, now)
+        found = {door: rounded_inwards(some, step) for door, some in wanted.items()}
+        if self.capabilities.naive_clock:
+            found = {door: sayable(some, self.zone, self.now) for door, some in found.items()}
+        return {door: some for door, some in found.items() if some}

@@ -11,6 +11,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Literal
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import requests
 from django.utils.translation import gettext as _
@@ -24,9 +25,9 @@ from doorsync.drivers.base import (
     DeviceInfo,
     DoorEvent,
     Driver,
-    Events,
     Full,
     Granularity,
+    Hold,
     Record,
     Refused,
     Unknown,
@@ -64,7 +65,8 @@ class SimulatedDriver(Driver):
     Options = Options
     verified = gettext_lazy("Not a real device: the sandbox's pretend controller, for demos and tests.")
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
+    def __init__(self, options: Mapping[str, Any], *, zone: ZoneInfo, now: datetime) -> None:
+        self.zone, self.now = zone, now
         self._options = validated(Options, options)
         self._with_windows = self._options.windows != "none"
         self.capabilities = Capabilities(
@@ -73,8 +75,8 @@ class SimulatedDriver(Driver):
             holds_cards=True,
             lists_cards=self._options.lists_cards,
             pulse=True,
-            hold_open=True,
-            events=Events.PULL,
+            hold=Hold.WINDOWS if self._with_windows else Hold.NOW,
+            events=True,
             sets_clock=True,
         )
         self._session = requests.Session()

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import requests
 from django.utils.translation import gettext as _
@@ -26,8 +27,8 @@ from doorsync.drivers.base import (
     DeviceInfo,
     DoorEvent,
     Driver,
-    Events,
     Granularity,
+    Hold,
     Record,
     Refused,
     Unknown,
@@ -69,7 +70,8 @@ class WebhookDriver(Driver):
     Options = Options
     verified = gettext_lazy("Not verified against a real device: tested against a receiver of our own.")
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
+    def __init__(self, options: Mapping[str, Any], *, zone: ZoneInfo, now: datetime) -> None:
+        self.zone, self.now = zone, now
         self._options = validated(Options, options)
         self.capabilities = Capabilities(
             windows=Granularity.NONE,
@@ -77,8 +79,8 @@ class WebhookDriver(Driver):
             holds_cards=False,
             lists_cards=False,
             pulse=True,
-            hold_open=True,
-            events=Events.NONE,
+            hold=Hold.NOW,
+            events=False,
             sets_clock=False,
         )
         self._session = requests.Session()

@@ -181,7 +181,7 @@ def test_a_relay_holds_doors_unlocked_and_says_that_it_holds_no_cards(receiver):
 @pytest.mark.parametrize(("status", "error"), [(404, Refused), (500, Unknown), (302, Unknown)])
 def test_what_a_receiver_says_is_told_apart(receiver, status, error):
     receiver.status = status
-    driver = driver_for(receiver.box)
+    driver = driver_for(receiver.box, NOW)
     with pytest.raises(error):
         driver.hold(1, (ALWAYS,))
     driver.close()
@@ -189,13 +189,13 @@ def test_what_a_receiver_says_is_told_apart(receiver, status, error):
 
 def test_nobody_there_is_unreachable_and_a_bad_secret_is_never_shown(receiver):
     receiver.box.options["url"] = "http://127.0.0.1:9/"
-    driver = driver_for(receiver.box)
+    driver = driver_for(receiver.box, NOW)
     with pytest.raises(Unreachable):
         driver.info()
     driver.close()
     receiver.box.secrets = '{"secret": "whsec_c2hvcnQ="}'
     with pytest.raises(BadOptions) as caught:
-        driver_for(receiver.box)
+        driver_for(receiver.box, NOW)
     assert "c2hvcnQ" not in str(caught.value)
 
 

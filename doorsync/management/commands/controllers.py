@@ -100,7 +100,7 @@ class Command(BaseCommand):
         """Show them; the log gets them from the worker, this changes nothing."""
         after = 0
         while True:
-            driver = driver_for(controller)
+            driver = driver_for(controller, clock.now())
             try:
                 found = driver.events(after=after)
             except DriverError as error:

@@ -1,0 +1,44 @@
+"""Every peer in a house of its own."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from portal import clock
+from tests.drivers.house import House
+from tests.drivers.peer import Peer
+from tests.drivers.peers.simulated import Simulated, SimulatedWithoutWindows
+
+PEERS: list[type[Peer]] = [Simulated, SimulatedWithoutWindows]
+
+# Nine in the morning in London.
+NOW = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
+
+
+def those(**traits: object) -> list[type[Peer]]:
+    """The peers that have these traits."""
+    return [peer for peer in PEERS if all(getattr(peer, name) == value for name, value in traits.items())]
+
+
+@pytest.fixture
+def move_in(db, doorbells):
+    """Start a peer with the portal's map around it, at a moment; the clock stands still there."""
+    started = []
+
+    def start(kind: type[Peer], now: datetime = NOW) -> House:
+        clock_stopped = clock.stopped_at(now)
+        clock_stopped.__enter__()
+        peer = kind()
+        started.append((peer, clock_stopped))
+        return House(peer, "Europe/London")
+
+    yield start
+    for peer, clock_stopped in started:
+        peer.stop()
+        clock_stopped.__exit__(None, None, None)
+
+
+@pytest.fixture
+def house(request, move_in):
+    """A house with the peer that the test is parametrised with."""
+    return move_in(request.param)
