@@ -15,7 +15,7 @@ from doorsync.models import EventCursor
 from portal import clock
 from portal.audit.models import Entry, Outcome
 
-_OUTCOMES = {"opened": Outcome.DONE, "denied": Outcome.REFUSED}
+_OUTCOMES = {"opened": Outcome.DONE, "unlocked": Outcome.DONE, "denied": Outcome.REFUSED}
 
 
 def drain_events(controller_id: int) -> int:
@@ -45,7 +45,7 @@ def _write(controller: Controller, after: int, found: Sequence[DoorEvent]) -> in
         cursor = EventCursor.objects.select_for_update().get(controller=controller)
         if cursor.index != after:
             return 0
-        Entry.objects.bulk_create(entries(controller, found, now))
+        Entry.objects.bulk_create(entries(controller, [event for event in found if event.kind], now))
         cursor.index = max((event.index for event in found), default=after)
         cursor.read_at, cursor.trouble = now, ""
         cursor.save()

@@ -30,7 +30,9 @@ def tick() -> None:
 def drain_events(controller_id: int) -> None:
     from doorsync import events
 
-    events.drain_events(controller_id)
+    # A controller tells some hundreds at once: after an outage it is asked until it has told all.
+    while events.drain_events(controller_id):
+        pass
 
 
 @shared_task

@@ -128,3 +128,13 @@ class _Wall:
 
     def _naive(self, moment: datetime) -> datetime:
         return moment.astimezone(UTC).replace(tzinfo=None) + self._offset
+
+
+def shown_at(moment: datetime, zone: ZoneInfo) -> datetime:
+    """What a naive clock that is right shows at a moment (aware)."""
+    return moment.astimezone(zone).replace(tzinfo=None, fold=0)
+
+
+def meant_by(shown: datetime, zone: ZoneInfo, now: datetime) -> datetime:
+    """Which moment a naive clock takes for the present that shows this at `now` (aware)."""
+    return shown.replace(tzinfo=UTC) - offset_at(zone, now)

@@ -105,13 +105,17 @@ class Actual:
 
 @dataclass(frozen=True, slots=True)
 class DoorEvent:
-    """Something that happened at a door. `index` rises with each event of a controller."""
+    """Something that happened at a door. `index` rises with each event of a controller.
+
+    `kind`: opened and denied (by card), unlocked (by a button or from afar), forced, held_open, alarm; "" for what is
+    not worth an entry in the log, and only counted as read.
+    """
 
     index: int
     at: datetime
     door: int
     card: str
-    kind: str  # opened, denied, forced, held_open
+    kind: str
 
 
 class DriverError(Exception):

@@ -8,8 +8,9 @@ from portal import clock
 from tests.drivers.house import House
 from tests.drivers.peer import Peer
 from tests.drivers.peers.simulated import Simulated, SimulatedWithoutWindows
+from tests.drivers.peers.uhppote import Uhppote
 
-PEERS: list[type[Peer]] = [Simulated, SimulatedWithoutWindows]
+PEERS: list[type[Peer]] = [Simulated, SimulatedWithoutWindows, Uhppote]
 
 # Nine in the morning in London.
 NOW = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)

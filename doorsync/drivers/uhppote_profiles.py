@@ -1,0 +1,137 @@
+"""Time profiles of the UHPPOTE boards (UT0311): windows into profiles, and back. Pure.
+
+A profile says from which to which date, on which weekdays, in three segments of the day, and which profile is to be
+looked at as well. Facts from the uhppoted project's documentation and simulator, github.com/uhppoted:
+
+- a segment goes to the end of its last minute: 10:00 until just before 11:00 is 10:00-10:59;
+- a segment that is not used would be 00:00-00:00, and admit during that minute: it repeats another one instead;
+- whoever is named a profile that does not exist is admitted, so the last of a chain is written first.
+
+All times here are what the board's clock shows: the site's local time.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from doorsync.wallclock import WallWindow
+
+SEGMENTS = 3
+# Dates that stand for "without bound".
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
+MIDNIGHT, LAST_MINUTE = time(0, 0), time(23, 59)
+_MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
+# A profile of somebody else's may go on for years: it is read this far only.
+_LONGEST = 400
+
+Segment = tuple[time, time]  # the last minute belongs to it
+Schedule = tuple["Page", ...]  # a chain of profiles
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one profile says: the first and last date, the weekdays (Monday first) and one to three segments."""
+
+    first: date
+    last: date
+    segments: tuple[Segment, ...]
+    weekdays: tuple[bool, ...] = (True,) * 7
+
+
+def schedule(windows: Iterable[WallWindow]) -> Schedule:
+    """The pages that admit during these windows (in whole minutes, in order and apart) and at no other time."""
+    days: dict[date, list[Segment]] = defaultdict(list)
+    whole: list[Page] = []
+    for window in windows:
+        for first, last, segment in _by_days(window):
+            if first == last:
+                days[first].append(segment)
+            else:
+                whole.append(Page(first, last, (segment,)))
+    single = [Page(day, day, tuple(some)) for day, found in sorted(days.items()) for some in _in_threes(found)]
+    return tuple(sorted([*whole, *_joined(single)], key=lambda page: (page.first, page.segments)))
+
+
+def windows(pages: Iterable[Page]) -> tuple[WallWindow, ...]:
+    """When these pages admit, merged and in order."""
+    spans = sorted(span for page in pages for span in _spans(page))
+    merged: list[tuple[datetime, datetime]] = []
+    for start, end in spans:
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return tuple(WallWindow(_bound(start, FIRST_DAY), _bound(end, LAST_DAY + _DAY)) for start, end in merged)
+
+
+def needed(schedules: Iterable[Schedule]) -> set[Schedule]:
+    """Every chain that must exist for these schedules; equal ends of chains are shared."""
+    return {found[number:] for found in schedules for number in range(len(found))}
+
+
+def that_fit(wanted: Mapping[Schedule, datetime], room: int) -> set[Schedule]:
+    """The schedules that find room in so many profiles, those that begin first (`wanted`: when) before the others."""
+    chosen: set[Schedule] = set()
+    taken: set[Schedule] = set()
+    for found in sorted(wanted, key=lambda s: (wanted[s], [(p.first, p.last, p.segments) for p in s])):
+        more = needed([found]) - taken
+        if len(taken) + len(more) <= room:
+            chosen.add(found)
+            taken |= more
+    return chosen
+
+
+def _by_days(window: WallWindow) -> Iterator[tuple[date, date, Segment]]:
+    """The window as stretches of days that each have the same segment."""
+    start = window.start or _midnight(FIRST_DAY)
+    last = (window.end or _midnight(LAST_DAY + _DAY)) - _MINUTE
+    if start.date() == last.date():
+        yield start.date(), start.date(), (start.time(), last.time())
+        return
+    first_whole = start.date() if start.time() == MIDNIGHT else start.date() + _DAY
+    last_whole = last.date() if last.time() == LAST_MINUTE else last.date() - _DAY
+    if start.date() < first_whole:
+        yield start.date(), start.date(), (start.time(), LAST_MINUTE)
+    if first_whole <= last_whole:
+        yield first_whole, last_whole, (MIDNIGHT, LAST_MINUTE)
+    if last_whole < last.date():
+        yield last.date(), last.date(), (MIDNIGHT, last.time())
+
+
+def _in_threes(found: list[Segment]) -> Iterator[tuple[Segment, ...]]:
+    ordered = sorted(found)
+    for number in range(0, len(ordered), SEGMENTS):
+        yield tuple(ordered[number : number + SEGMENTS])
+
+
+def _joined(pages: list[Page]) -> list[Page]:
+    """Days that follow one another with the same segments, as one page."""
+    by_segments: dict[tuple[Segment, ...], list[Page]] = defaultdict(list)
+    for page in pages:
+        some = by_segments[page.segments]
+        if some and some[-1].last + _DAY == page.first:
+            some[-1] = Page(some[-1].first, page.last, page.segments)
+        else:
+            some.append(page)
+    return [page for some in by_segments.values() for page in some]
+
+
+def _spans(page: Page) -> Iterator[tuple[datetime, datetime]]:
+    if all(page.weekdays) and (MIDNIGHT, LAST_MINUTE) in page.segments:
+        yield _midnight(page.first), _midnight(page.last + _DAY)
+        return
+    for number in range(min((page.last - page.first).days + 1, _LONGEST)):
+        day = page.first + number * _DAY
+        if page.weekdays[day.weekday()]:
+            for start, last in page.segments:
+                if start <= last:
+                    yield datetime.combine(day, start), datetime.combine(day, last) + _MINUTE
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, MIDNIGHT)
+
+
+def _bound(moment: datetime, unbounded: date) -> datetime | None:
+    return None if moment == _midnight(unbounded) else moment
