@@ -250,17 +250,34 @@ class ControllerCardAdmin(ReadOnlyAdmin):
 
 
 @admin.register(UnmanagedCard)
-class UnmanagedCardAdmin(ReadOnlyAdmin):
+class UnmanagedCardAdmin(StateAdmin):
     list_display = ["masked_number", "controller", "wanted", "first_seen_at"]
     list_filter = ["controller", "wanted"]
     list_select_related = ["controller"]
     search_fields = ["=number"]
     exclude = ["number"]
     readonly_fields = ["masked_number"]
+    actions = ["adopt"]
 
     @admin.display(description=gettext_lazy("card"))
     def masked_number(self, row: UnmanagedCard) -> str:
         return masked(row.number)
+
+    @admin.action(
+        description=gettext_lazy("Adopt: have these cards follow the bookings from now on"), permissions=["approve"]
+    )
+    def adopt(self, request: HttpRequest, queryset: QuerySet[UnmanagedCard]) -> None:
+        count = approvals.adopt(queryset, actor=request.user.get_username())
+        self.message_user(
+            request,
+            ngettext(
+                "%d card is the portal's from now on. If nothing admits it, it is taken out.",
+                "%d cards are the portal's from now on. Those that nothing admits are taken out.",
+                count,
+            )
+            % count,
+            messages.SUCCESS,
+        )
 
 
 @admin.register(Report)

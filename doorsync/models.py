@@ -373,7 +373,7 @@ class ControllerHold(models.Model):
 
 
 class UnmanagedCard(models.Model):
-    """An entry that a controller holds and the portal did not write. It is never touched."""
+    """An entry that a controller holds and the portal did not write. It is not touched unless staff adopt it."""
 
     controller = models.ForeignKey(
         Controller, on_delete=models.CASCADE, related_name="unmanaged", verbose_name=_("controller")
@@ -389,6 +389,7 @@ class UnmanagedCard(models.Model):
     class Meta:
         verbose_name = _("unmanaged card")
         verbose_name_plural = _("unmanaged cards")
+        permissions = [("approve_unmanagedcard", _("Can take an entry that the portal did not write for its own"))]
         ordering = ["controller__name", "number"]
         constraints = [models.UniqueConstraint(fields=["controller", "number"], name="one_unmanaged_a_card")]
 

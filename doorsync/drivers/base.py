@@ -151,6 +151,8 @@ def validated(model: type[OptionsT], options: Mapping[str, Any]) -> OptionsT:
         return model.model_validate(dict(options))
     except ValidationError as error:
         first = error.errors(include_input=False)[0]  # the input may be a secret
+        if not first["loc"]:
+            raise BadOptions(_("The controller's options do not fit: %(why)s.") % {"why": first["msg"]}) from None
         raise BadOptions(
             _("The controller's option %(option)s does not fit: %(why)s.")
             % {"option": ".".join(map(str, first["loc"])), "why": first["msg"]}

@@ -9,6 +9,7 @@ What else a board can't do, and the facts about profiles, stands in uhppote_prof
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from ipaddress import IPv4Address
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -80,6 +81,17 @@ class Options(BaseModel):
     )
     last_profile: int = Field(
         default=HIGHEST_PROFILE, ge=2, le=HIGHEST_PROFILE, title=str(gettext_lazy("last time profile of the portal's"))
+    )
+    listener: str = Field(
+        default="",
+        pattern=r"^(\d{1,3}(\.\d{1,3}){3}:\d{1,5})?$",
+        title=str(gettext_lazy("the portal's listener")),
+        description=str(
+            gettext_lazy(
+                'Where "manage.py controllers listen" runs, such as 192.168.1.10:60001. The board then tells at once '
+                "that something happened; without it, it is asked every ten seconds."
+            )
+        ),
     )
 
     @model_validator(mode="after")
@@ -180,6 +192,8 @@ class UhppoteDriver(Driver):
             raise Refused(_("The board did not open door %(door)d.") % {"door": door})
 
     def events(self, *, after: int) -> Sequence[DoorEvent]:
+        if self._options.listener:
+            self._be_told()
         newest = self._ask(self._board.get_status).event_index
         if newest < after:
             after = 0  # it counts anew
@@ -337,7 +351,14 @@ class UhppoteDriver(Driver):
             self._profiles.pop(number, None)
             raise Refused(_("The board did not store time profile %(number)d.") % {"number": number})
 
-    # Events and doors -----------------------------------------------------------------------------------------
+    # Events -----------------------------------------------------------------------------------------
+
+    def _be_told(self) -> None:
+        """Have the board tell the portal's listener of its events, if it does not yet."""
+        host, _colon, port = self._options.listener.partition(":")
+        there = self._ask(self._board.get_listener)
+        if (str(there.address), there.port) != (host, int(port)):
+            self._ask(self._board.set_listener, IPv4Address(host), int(port))
 
     def _event(self, event: EventRecord) -> DoorEvent:
         if event.kind == _SWIPE:

@@ -103,8 +103,12 @@ def test_compare_writes_nothing_and_says_what_would_be_done(place):
     assert code == 1
     (found,) = json.loads(text)
     assert len(found["add"]) == 3
-    assert found["unmanaged"] == ["••••"]
+    assert [row["what"] for row in found["unmanaged"]] == ["••••"]
+    assert found["add"][0]["doors"] == {"Room door": [["2026-03-10T01:45:00+00:00", "2026-03-10T03:10:00+00:00"]]}
     assert set(place.cards()) == {"9999"}
+    lines = run("compare", "box")[1].splitlines()
+    assert lines[1] == "  add        ••••  Room door  2026-03-10 09:45:00 – 2026-03-10 11:10:00"
+    assert lines[-1] == "  unmanaged  ••••  Side door  always"
     place.reconcile()
     code, text = run("compare", "box")
     assert (code, text.splitlines()[0]) == (0, "box: in step")

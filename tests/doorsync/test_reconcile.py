@@ -3,13 +3,15 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import Group, User
 from django.db.models import ProtectedError
+from django.urls import reverse
 
 from accessmap.models import Card, Controller
 from doorsync import approvals, ledger, passes, reconcile
 from doorsync.models import ControllerCard, ControllerHold, ControllerSync, Report, UnmanagedCard
 from doorsync.rounds import SUSPEND_AFTER
-from portal import clock
+from portal import clock, roles
 from portal.audit.models import Entry
 from tests.places import NOW, booking, building
 
@@ -295,3 +297,22 @@ def test_a_door_that_could_not_be_held_unlocked_says_so(start_place):
     place.box("PUT", "faults", {"refuse": True})
     assert set(place.reconcile().failed) == {"door 1"}
     assert ControllerHold.objects.get().state == State.FAILED
+
+
+def test_staff_adopt_what_others_wrote_and_integrators_may_not(place, client):
+    place.box("PUT", "cards/9999", {"doors": {"2": [[None, None]]}})
+    place.refresh()
+    place.reconcile()
+    page = reverse("admin:doorsync_unmanagedcard_changelist")
+    adopt = {"action": "adopt", "_selected_action": [UnmanagedCard.objects.get().pk]}
+    for role, allowed in ((roles.INTEGRATOR, False), (roles.FACILITY_STAFF, True)):
+        user = User.objects.create_user(role, password="x", is_staff=True)
+        user.groups.add(Group.objects.get(name=role))
+        client.force_login(user)
+        client.post(page, adopt)
+        assert UnmanagedCard.objects.exists() != allowed
+    entry = Entry.objects.get(action="card.adopt")
+    assert entry.actor == roles.FACILITY_STAFF
+    assert "9999" not in f"{entry.object_label} {entry.detail}"
+    reconcile.reconcile_controller(place.sync().controller_id)
+    assert "9999" not in place.cards()

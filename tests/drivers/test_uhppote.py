@@ -1,5 +1,6 @@
 """What is special to UHPPOTE boards: time profiles, their traps, tombstones, and what a board says of itself."""
 
+import socket
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from accessmap.models import Controller
 from doorsync import events
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import BadOptions, Refused, Unknown, Unreachable
+from doorsync.listening import listen
 from doorsync.models import ControllerCard, EventCursor
 from doorsync.planning import ALWAYS, Window
 from portal import clock
@@ -207,6 +209,31 @@ def test_a_board_that_counts_anew_is_read_from_its_new_beginning(house):
     assert drained(house) == ["door.denied"]
     assert EventCursor.objects.get().index == 1
     assert drained(house) == ["door.denied"], "each once"
+
+
+def test_a_board_that_tells_at_once_is_rung_for_and_nobody_else_is(house):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
+        ear.bind(("127.0.0.1", 0))
+        port = ear.getsockname()[1]
+        house.controller.options["listener"] = f"127.0.0.1:{port}"
+        house.controller.save()
+        drained(house)
+        house.peer.present(house.ann, 1)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            stranger.sendto(b"hello", ("127.0.0.1", port))
+            stranger.sendto(b"\x17\x20\0\0\1\2\3\4" + bytes(56), ("127.0.0.1", port))
+        house.peer.tell()
+        house.peer.tell()
+        rung = []
+
+        def ring(controller_id):
+            rung.append(controller_id)
+            raise EOFError  # enough
+
+        with pytest.raises(EOFError):
+            listen(ear, ring)
+    assert rung == [house.controller.pk]
+    assert drained(house) == ["door.denied"]
 
 
 # Trouble ------------------------------------------------------------------------------------------------------

@@ -5,8 +5,12 @@ no such controller.
 """
 
 import json
+import socket
 import time
 from argparse import ArgumentParser
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -14,13 +18,15 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accessmap.models import Controller, masked
-from doorsync import approvals, asking, reconcile
+from doorsync import approvals, asking, reconcile, tasks
 from doorsync.compare import Comparison, compare
 from doorsync.drivers import driver_for
-from doorsync.drivers.base import DriverError
+from doorsync.drivers.base import DriverError, Record
 from doorsync.events import entries
+from doorsync.listening import listen
 from doorsync.models import ControllerSync
 from portal import clock
+from portal.clock import local
 
 DIFFERS, UNREADABLE = 1, 2
 
@@ -40,8 +46,15 @@ class Command(BaseCommand):
         events = actions.add_parser("events", help=_("what the controller says happened at its doors"))
         events.add_argument("name")
         events.add_argument("--follow", action="store_true", help=_("go on until Ctrl-C"))
+        listening = actions.add_parser(
+            "listen", help=_("hear at once of events at boards that tell (UHPPOTE), until Ctrl-C")
+        )
+        listening.add_argument("--port", type=int, default=60001, help=_("UDP port; 60001 if left out"))
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        if options["action"] == "listen":
+            self._listen(options["port"])
+            return
         chosen = _chosen(options["name"])
         if options["action"] == "events":
             self._events(chosen.get(), follow=options["follow"])
@@ -58,12 +71,31 @@ class Command(BaseCommand):
         if not all(one["in_step"] for one in told):
             raise CommandError(_("Not every controller is in step."), returncode=DIFFERS)
 
+    def _listen(self, port: int) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as heard_at:
+            try:
+                heard_at.bind(("0.0.0.0", port))  # noqa: S104 (boards are elsewhere, and what they say is not believed)
+            except OSError as error:
+                raise CommandError(
+                    _("UDP port %(port)d can't be listened on: %(why)s.") % {"port": port, "why": error.strerror},
+                    returncode=UNREADABLE,
+                ) from error
+            self.stdout.write(_("Listening on UDP port %(port)d – Ctrl-C ends it.") % {"port": port})
+            with suppress(KeyboardInterrupt):
+                listen(heard_at, tasks.drain_events.delay)
+
     def _compared(self, controller: Controller) -> dict[str, Any]:
         try:
             found = compare(controller, clock.now())
         except DriverError as error:
             return {"controller": controller.name, "read": False, "in_step": False, "trouble": str(error)}
-        return {"controller": controller.name, "read": True, "in_step": found.in_step, "trouble": "", **_as_json(found)}
+        return {
+            "controller": controller.name,
+            "read": True,
+            "in_step": found.in_step,
+            "trouble": "",
+            **_as_json(controller, found),
+        }
 
     def _synced(self, controller: Controller) -> dict[str, Any]:
         rows = ControllerSync.objects.filter(controller=controller)
@@ -89,9 +121,8 @@ class Command(BaseCommand):
     def _tell(self, one: dict[str, Any]) -> None:
         head = _("in step") if one["in_step"] else one["trouble"] or _("differs")
         self.stdout.write(f"{one['controller']}: {head}")
-        for kind in ("add", "update", "remove", "contested", "unmanaged"):
-            for card in one.get(kind, []):
-                self.stdout.write(f"  {kind:<10} {card}")
+        for line in _table(one):
+            self.stdout.write(line)
         if "added" in one:
             counts = ", ".join(f"{kind} {one[kind]}" for kind in ("added", "updated", "removed", "unchanged"))
             self.stdout.write(f"  {counts}")
@@ -133,15 +164,53 @@ def _chosen(name: str | None) -> QuerySet[Controller]:
     return found
 
 
-def _as_json(found: Comparison) -> dict[str, Any]:
-    cards = found.cards
-    doors = found.holds
+def _as_json(controller: Controller, found: Comparison) -> dict[str, Any]:
+    """What would be done, by kind: a row for each card and for each door held unlocked, with its windows by door."""
+    names = dict(controller.doors.values_list("number", "name"))
+
+    def rows(some: Mapping[Any, Record]) -> list[dict[str, Any]]:
+        return [
+            {
+                "what": masked(key) if isinstance(key, str) else _("held unlocked"),
+                "doors": {
+                    names.get(door, str(door)): [[_iso(w.start), _iso(w.end)] for w in windows]
+                    for door, windows in sorted(record.items())
+                },
+            }
+            for key, record in sorted(some.items())
+        ]
+
+    cards, holds = found.cards, found.holds
     return {
         "firmware": found.info.firmware,
-        "add": [*map(masked, sorted(cards.add)), *(f"door {d}" for d in sorted(doors.add))],
-        "update": [*map(masked, sorted(cards.update)), *(f"door {d}" for d in sorted(doors.update))],
-        "remove": [*map(masked, sorted(cards.remove)), *(f"door {d}" for d in sorted(doors.remove))],
-        "contested": [*map(masked, sorted(cards.contested)), *(f"door {d}" for d in sorted(doors.contested))],
-        "unmanaged": [*map(masked, sorted(cards.unmanaged)), *(f"door {d}" for d in sorted(doors.unmanaged))],
+        "add": rows(cards.add) + rows(holds.add),
+        "update": rows(cards.update) + rows(holds.update),
+        "remove": rows({key: {} for key in cards.remove}) + rows({door: {door: ()} for door in holds.remove}),
+        "contested": rows({card: cards.unmanaged[card] for card in cards.contested}),
+        "unmanaged": rows(cards.unmanaged) + rows(holds.unmanaged),
         "unchanged": len(cards.unchanged),
     }
+
+
+def _table(one: Mapping[str, Any]) -> Iterator[str]:
+    """The rows of a comparison as lines with columns, times in the site's zone."""
+    lines = [
+        (kind, row["what"], door, "; ".join(map(_span, windows)) or "–")
+        for kind in ("add", "update", "remove", "contested", "unmanaged")
+        for row in one.get(kind, [])
+        for door, windows in (row["doors"] or {"–": []}).items()
+    ]
+    widths = [max((len(line[column]) for line in lines), default=0) for column in range(3)]
+    for line in lines:
+        yield "  ".join(["", *(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[3]])
+
+
+def _span(window: Sequence[str | None]) -> str:
+    start, end = (None if edge is None else local(datetime.fromisoformat(edge)) for edge in window)
+    if start is None and end is None:
+        return _("always")
+    return f"{start or '…'} – {end or '…'}"
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()

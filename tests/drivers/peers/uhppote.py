@@ -63,6 +63,7 @@ class Board:
     overwritten: int = 0  # so many events are gone
     room: int = 20_000
     opened: list[int] = field(default_factory=list)
+    listener: tuple[str, int] = ("0.0.0.0", 0)  # noqa: S104 (a board's way of saying none)
 
 
 def bcd(text: str) -> bytes:
@@ -223,6 +224,8 @@ class Uhppote(Peer):
             0x80: self._set_door,
             0x82: self._door,
             0x88: self._set_profile,
+            0x90: self._set_listener,
+            0x92: self._listener,
             0x94: self._who,
             0x98: self._profile,
             0xB0: self._event,
@@ -282,6 +285,18 @@ class Uhppote(Peer):
         if index < oldest:
             return {8: struct.pack("<L", index), 12: b"\xff"}
         return self._event_fields(index)
+
+    def _listener(self, _packet: bytes) -> dict[int, bytes]:
+        return {8: socket.inet_aton(self.board.listener[0]), 12: struct.pack("<H", self.board.listener[1])}
+
+    def _set_listener(self, packet: bytes) -> dict[int, bytes]:
+        self.board.listener = socket.inet_ntoa(packet[8:12]), struct.unpack_from("<H", packet, 12)[0]
+        return {8: b"\1"}
+
+    def tell(self) -> None:
+        """Tell the listener of the newest event, as a board does when it happens."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as teller:
+            teller.sendto(self._packed(0x20, self._event_fields(len(self.board.events))), self.board.listener)
 
     def _find(self, number: int) -> Slot | None:
         return next((slot for slot in self.board.slots if slot.number == number), None)
