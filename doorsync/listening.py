@@ -6,10 +6,9 @@ events themselves are read from the board, by their index, as they are every ten
 
 import select
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import structlog
-from django.db import close_old_connections
 from uhppoted import decode
 
 from accessmap.models import Controller
@@ -21,14 +20,12 @@ GATHER_SECONDS = 0.2
 _LONGEST = 1024
 
 
-def listen(heard_at: socket.socket, ring: Callable[[int], object]) -> None:
-    """Ring for each controller (primary key) that says here that it has an event. Ends when the socket is closed."""
+def listen(heard_at: socket.socket) -> Iterator[int]:
+    """The controllers (primary keys) that say here that they have an event, as they say it, without end."""
     while select.select([heard_at], [], [])[0]:
         serials = set(_gathered(heard_at))
         boards = Controller.objects.filter(driver="uhppote", enabled=True, options__serial__in=serials)
-        close_old_connections()  # days may have passed
-        for controller_id in boards.values_list("pk", flat=True):
-            ring(controller_id)
+        yield from boards.values_list("pk", flat=True)
 
 
 def _gathered(heard_at: socket.socket) -> Iterator[int]:

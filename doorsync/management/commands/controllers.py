@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import close_old_connections
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
@@ -82,7 +83,9 @@ class Command(BaseCommand):
                 ) from error
             self.stdout.write(_("Listening on UDP port %(port)d – Ctrl-C ends it.") % {"port": port})
             with suppress(KeyboardInterrupt):
-                listen(heard_at, tasks.drain_events.delay)
+                for controller_id in listen(heard_at):
+                    tasks.drain_events.delay(controller_id)
+                    close_old_connections()  # it may be days until the next
 
     def _compared(self, controller: Controller) -> dict[str, Any]:
         try:
