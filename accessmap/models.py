@@ -264,6 +264,9 @@ class Door(models.Model):
         _("number"), validators=[MinValueValidator(1)], help_text=_("Its number at the controller.")
     )
     name = models.CharField(_("name"), max_length=200)
+    floor = models.CharField(
+        _("floor"), max_length=50, blank=True, help_text=_("Such as 12/F; the door board can be filtered by it.")
+    )
 
     class Meta:
         verbose_name = _("door")

@@ -37,17 +37,22 @@ def desired_for(controller: Controller, now: datetime) -> planning.Desired:
     )
 
 
-def unmapped_emails(now: datetime) -> set[str]:
-    """Emails that admitting bookings name and that lead to no active card, normalised; "" for a blank one."""
+def without_card(now: datetime) -> list[tuple[str, planning.PlannedBooking]]:
+    """Whom admitting bookings name and who has no active card: emails, normalised ("" for a blank one), and where."""
     policies = _policies(Resource.objects.filter(doors__isnull=False).distinct())
     bookings = _bookings(policies, now)
     people = _people(policies, bookings)
-    return {
-        email
+    return [
+        (email, booking)
         for booking in bookings
         for email in planning.admitted_emails(booking, policies[int(booking.resource_id)])
         if not people.by_email.get(email)
-    }
+    ]
+
+
+def unmapped_emails(now: datetime) -> set[str]:
+    """Emails that admitting bookings name and that lead to no active card, normalised; "" for a blank one."""
+    return {email for email, _booking in without_card(now)}
 
 
 def unmapped_resources() -> set[str]:

@@ -394,7 +394,11 @@ class UnmanagedCard(models.Model):
         constraints = [models.UniqueConstraint(fields=["controller", "number"], name="one_unmanaged_a_card")]
 
     def __str__(self) -> str:
-        return f"{masked(self.number)} @ {self.controller}"
+        return f"{self.masked_number} @ {self.controller}"
+
+    @property
+    def masked_number(self) -> str:
+        return masked(self.number)
 
 
 class EventCursor(models.Model):

@@ -13,6 +13,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/inside/", inside_somewhere, name="inside-somewhere"),
     path("admin/inside/<int:site_id>/", who_is_inside, name="inside"),
+    path("admin/", include("doorsync.pages_urls")),
     path("admin/", admin.site.urls),
     path("kiosk/<int:turnstile_id>/", include("visitors.kiosk_urls")),
     path("language/", set_language, name="set_language"),

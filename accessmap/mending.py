@@ -1,0 +1,48 @@
+"""Mend the map in one step: a card for somebody whom bookings name, a door for a resource that is booked."""
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accessmap.models import AccessPolicy, Card, Cardholder, Door, Resource, ResourceDoor, masked, normal_email
+from portal.audit.models import record
+
+
+@transaction.atomic
+def give_card(*, email: str, name: str, number: str, actor: str) -> Cardholder:
+    """Give the cardholder with this email a card, and make one of this name if there is none.
+
+    Raises django.core.exceptions.ValidationError with sentences for staff; nothing is changed then.
+    """
+    holder = Cardholder.objects.filter(email__iexact=normal_email(email)).select_for_update().first()
+    if holder is None:
+        holder = Cardholder(email=email, name=name or email)
+        holder.full_clean()
+        holder.save()
+    elif taken := Card.objects.filter(number=number).exclude(cardholder=holder).first():
+        raise ValidationError(_("Card %(number)s is %(who)s's.") % {"number": masked(number), "who": taken.cardholder})
+    card = Card(cardholder=holder, number=number)
+    card.full_clean()
+    card.save()
+    record(actor=actor, action="card.given", on=holder, label=f"{holder.name}: {masked(number)}")
+    return holder
+
+
+@transaction.atomic
+def give_door(external_id: str, name: str, door: Door | None, policy: AccessPolicy | None, *, actor: str) -> Resource:
+    """Have a door lead to the resource with this id in Offision; made, with this policy, if there is none.
+
+    Raises django.core.exceptions.ValidationError with sentences for staff; nothing is changed then.
+    """
+    if door is None:
+        raise ValidationError(_("Choose a door."))
+    resource = Resource.objects.filter(external_id=external_id).first()
+    if resource is None:
+        if policy is None:
+            raise ValidationError(_("Choose an access policy."))
+        resource = Resource(site=door.controller.site, external_id=external_id, name=name or external_id, policy=policy)
+        resource.full_clean()
+        resource.save()
+    ResourceDoor.objects.get_or_create(resource=resource, door=door)
+    record(actor=actor, action="door.given", on=resource, detail={"door": f"{door.controller}: {door}"})
+    return resource

@@ -1,0 +1,125 @@
+"""Is all well? What is wrong just now, each with the one place where it is mended. Shown on the home page."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from doorsync import drift, unmapped
+from doorsync.models import Callback, ControllerSync, PassState, ResourceSync, UnmanagedCard
+
+# A worker that has not ticked for so long is not there.
+SILENT_AFTER = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that is not as it should be: a sentence, and where to mend it."""
+
+    sentence: str
+    mend: str  # what the link says
+    url: str
+    urgent: bool = False  # somebody stands before a door
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """When things were last seen to work; None for never."""
+
+    last_callback: datetime | None
+    last_full_pass: datetime | None
+    subscription: datetime | None
+
+
+def facts() -> Facts:
+    """When Offision last called, when everything was last looked at, and when the subscription was last in order."""
+    state = PassState.objects.filter(pk=1).first()
+    last = Callback.objects.order_by("-id").values_list("received_at", flat=True).first()
+    return Facts(last, state.full_pass_at if state else None, state.subscribed_at if state else None)
+
+
+def notices(now: datetime) -> list[Notice]:
+    """All that staff should see to at `now` (aware), the urgent first; nothing where all is well."""
+    found = [*_of_the_portal(now), *_of_doors(now), *_of_people_to_decide(), *_of_the_map(now)]
+    return sorted(found, key=lambda notice: not notice.urgent)
+
+
+def _of_the_portal(now: datetime) -> Iterator[Notice]:
+    state = PassState.objects.filter(pk=1).first()
+    page = reverse("admin:doorsync_passstate_changelist")
+    if state is None or state.ticked_at is None or now - state.ticked_at > SILENT_AFTER:
+        yield Notice(
+            _("The worker is silent: no booking reaches a door."), _("See when it last ticked"), page, urgent=True
+        )
+        return
+    if state.late_since is not None:
+        sentence = _("Some doors were last in order more than two full passes ago.")
+        yield Notice(sentence, _("See which"), _list("controllersync", "?state=trouble"), urgent=True)
+    if state.offision_trouble:
+        sentence = _("Offision: %(why)s Bookings stay as they were.") % {"why": state.offision_trouble}
+        yield Notice(sentence, _("See the fetches"), _list("refresh", "?outcome__exact=failed"), urgent=True)
+    if state.subscription_trouble:
+        sentence = _("The subscription is not in order: %(why)s") % {"why": state.subscription_trouble}
+        yield Notice(sentence, _("See its state"), page)
+
+
+def _of_doors(now: datetime) -> Iterator[Notice]:
+    for sync in drift.controllers_out_of_reach().select_related("controller")[:10]:
+        sentence = _("%(controller)s does not answer: %(why)s") % {
+            "controller": sync.controller,
+            "why": sync.trouble,
+        }
+        url = reverse("admin:doorsync_controllersync_change", args=[sync.pk])
+        yield Notice(sentence, _("Look at it"), url, urgent=True)
+    if doors := len(drift.doors_in_drift(now)):
+        sentence = ngettext("%(n)d door is not as it should be.", "%(n)d doors are not as they should be.", doors) % {
+            "n": doors
+        }
+        yield Notice(sentence, _("See the doors"), reverse("boards") + "?state=drift", urgent=True)
+
+
+def _of_people_to_decide() -> Iterator[Notice]:
+    if lists := ResourceSync.objects.exclude(held_reason="").count():
+        sentence = ngettext(
+            "%(n)d list of bookings waits for somebody to say that it is right.",
+            "%(n)d lists of bookings wait for somebody to say that they are right.",
+            lists,
+        ) % {"n": lists}
+        yield Notice(sentence, _("Decide"), _list("resourcesync", "?state=held"), urgent=True)
+    if plans := ControllerSync.objects.filter(held_plan__isnull=False).count():
+        sentence = ngettext(
+            "%(n)d plan that takes much away waits for approval.",
+            "%(n)d plans that take much away wait for approval.",
+            plans,
+        ) % {"n": plans}
+        yield Notice(sentence, _("Decide"), _list("controllersync", "?state=held"), urgent=True)
+
+
+def _of_the_map(now: datetime) -> Iterator[Notice]:
+    page = reverse("unmapped")
+    if people := len(unmapped.people(now)):
+        sentence = ngettext(
+            "%(n)d person with a booking in the next two days has no card.",
+            "%(n)d people with bookings in the next two days have no card.",
+            people,
+        ) % {"n": people}
+        yield Notice(sentence, _("Give them cards"), f"{page}#people")
+    if rooms := sum(1 for room in unmapped.rooms(now) if room.first_at is not None):
+        sentence = ngettext(
+            "%(n)d resource is booked and has no door.", "%(n)d resources are booked and have no door.", rooms
+        ) % {"n": rooms}
+        yield Notice(sentence, _("Give them doors"), f"{page}#rooms")
+    if wanted := UnmanagedCard.objects.filter(wanted=True).count():
+        sentence = ngettext(
+            "%(n)d card that bookings admit was written into a controller by somebody else, and is left so.",
+            "%(n)d cards that bookings admit were written into controllers by somebody else, and are left so.",
+            wanted,
+        ) % {"n": wanted}
+        yield Notice(sentence, _("Adopt or leave them"), f"{page}#cards")
+
+
+def _list(model: str, query: str) -> str:
+    return reverse(f"admin:doorsync_{model}_changelist") + query
