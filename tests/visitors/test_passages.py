@@ -326,3 +326,35 @@ def test_who_said_it_was_told_and_nobody_walked_is_in_the_log(teller):
     telling.tell_offision()
     walk(teller, answer, passed=False)
     assert Entry.objects.filter(action="visitor.check_in", outcome="failed").count() == 1
+
+
+def test_whom_a_gate_let_in_alone_is_inside_though_nobody_knows_who(gate, later):
+    said = {"code": "NEVER-SEEN", "decision": "allow", "at": (NOW - timedelta(hours=1)).isoformat()}
+    assert gate.post("verifications/offline", said).status_code == 201
+    assert who_is_inside() == {"": ("assumed", "nameless")}
+    gate.visit("NEVER-SEEN", visitorName="Dee")
+    with later(1):
+        gate("NEVER-SEEN", at="both", direction="out")
+    assert who_is_inside() == {}
+    denied = {"code": "ANOTHER", "decision": "deny", "at": NOW.isoformat()}
+    assert gate.post("verifications/offline", denied).status_code == 201
+    assert Visit.objects.count() == 1
+
+
+def test_an_arrival_that_is_told_late_is_doubtful(gate, later):
+    gate.set("in", reports_passages=True, passage_seconds=30)
+    answer = gate("GOOD1")
+    with later(30):
+        walk(gate, answer)
+    assert who_is_inside() == {"Ana": ("late",)}
+    assert Entry.objects.get(action="visitor.passage").reasons
+
+
+def test_an_arrival_decided_offline_is_not_told_after_the_visitor_has_left(teller, later):
+    prefetch.prefetch_visits()
+    teller.set("out", statuses_out=["expected", "checked_in"], tells_offision=True)
+    with later(60):
+        teller("NEW1", at="out")
+        said = {"code": "NEW1", "decision": "allow", "at": NOW.isoformat()}
+        assert teller.post("verifications/offline", said).status_code == 201
+    assert [move.move for move in StatusMove.objects.all()] == ["check_out"]
