@@ -360,9 +360,9 @@ class Verification(models.Model):
                 name="one_answer_a_nonce",
             ),
             models.UniqueConstraint(
-                fields=["turnstile", "nonce"],
-                condition=~models.Q(nonce="") & models.Q(source="offline"),
-                name="one_offline_a_nonce",
+                fields=["turnstile", "nonce", "code_digest", "direction", "scanned_at"],
+                condition=models.Q(source="offline"),
+                name="each_offline_once",
             ),
         ]
         indexes = [

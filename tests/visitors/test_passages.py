@@ -358,3 +358,11 @@ def test_an_arrival_decided_offline_is_not_told_after_the_visitor_has_left(telle
         said = {"code": "NEW1", "decision": "allow", "at": NOW.isoformat()}
         assert teller.post("verifications/offline", said).status_code == 201
     assert [move.move for move in StatusMove.objects.all()] == ["check_out"]
+
+
+def test_a_gate_that_counts_from_one_again_loses_no_decision(gate):
+    said = {"code": "GOOD1", "decision": "allow", "at": NOW.isoformat(), "nonce": "1"}
+    others = [{**said, "code": "NEW1"}, {**said, "at": (NOW - timedelta(hours=1)).isoformat()}, {**said, "nonce": ""}]
+    for one in (said, *others, said, *others):
+        assert gate.post("verifications/offline", one).status_code == 201
+    assert Verification.objects.count() == 4, "each once"
