@@ -366,3 +366,18 @@ def test_a_gate_that_counts_from_one_again_loses_no_decision(gate):
     for one in (said, *others, said, *others):
         assert gate.post("verifications/offline", one).status_code == 201
     assert Verification.objects.count() == 4, "each once"
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hant"])
+def test_the_page_of_who_is_inside_marks_the_doubtful_in_both_languages(gate, admin_client, language):
+    said = {"code": "NEVER-SEEN", "decision": "allow", "at": NOW.isoformat()}
+    gate.post("verifications/offline", said)
+    gate("GOOD1")
+    page = admin_client.get(f"/admin/inside/{Site.objects.get().pk}/", headers={"accept-language": language})
+    text = page.content.decode()
+    assert "Ana" in text
+    assert "Acme" in text
+    assert text.count('class="doubtful"') == 2
+    in_english = ["nobody saw the passage", "Offision has told of no such visit", "Accounted for", "2 visitors inside"]
+    for words in in_english:
+        assert (words in text) == (language == "en")
