@@ -9,6 +9,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from rest_framework_api_key.models import APIKey
@@ -40,8 +41,18 @@ def _checkboxes(field: str, choices: Any) -> forms.MultipleChoiceField:
         choices=choices,
         widget=forms.CheckboxSelectMultiple,
         required=False,
-        label=model_field.verbose_name,
+        label=capfirst(model_field.verbose_name),
         initial=model_field.get_default(),
+    )
+
+
+def _literal(field: str) -> forms.CharField:
+    model_field: Any = Template._meta.get_field(field)
+    return forms.CharField(
+        label=capfirst(model_field.verbose_name),
+        max_length=model_field.max_length,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
     )
 
 
@@ -76,8 +87,20 @@ class ReaderInline(admin.TabularInline):
     extra = 0
 
 
+class TemplateForm(forms.ModelForm):
+    """The answers are kept to the letter: to some devices a line end at the end counts."""
+
+    allow_body = _literal("allow_body")
+    deny_body = _literal("deny_body")
+
+    class Meta:
+        model = Template
+        exclude: list[str] = []
+
+
 class TemplateInline(admin.StackedInline):
     model = Template
+    form = TemplateForm
     extra = 0
 
 

@@ -2,11 +2,14 @@
 
 import hashlib
 import hmac
+import re
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from django.conf import settings
 
+from portal.offision.configured import contract_from_settings
 from portal.offision.contract import Codes
+from visitors.models import Turnstile
 
 MAX_LENGTH = 128
 MAX_URL = 512
@@ -14,10 +17,22 @@ MAX_URL = 512
 _NOISE = "\x00\x02\x03\r\n\t "
 # The symbology identifier of a QR code, which some scanners are set to send (ISO/IEC 15424).
 _QR_PREFIX = "]Q1"
+# What stands where bytes were no UTF-8: several codes would look the same.
+_NO_CHARACTER = "\ufffd"
 
 
 class MalformedError(ValueError):
     """What was read can be no code."""
+
+
+def code_of(turnstile: Turnstile, read: str) -> tuple[str, str]:
+    """The code that a turnstile's scanner read, and its digest; "" and a digest of what was read where that is none."""
+    rule = contract_from_settings().codes
+    try:
+        code = normalised(read, rule, prefix=turnstile.code_prefix, suffix=turnstile.code_suffix)
+    except MalformedError:
+        return "", digest(read)
+    return code, digest(code)
 
 
 def normalised(read: str, rule: Codes, *, prefix: str = "", suffix: str = "") -> str:
@@ -29,8 +44,9 @@ def normalised(read: str, rule: Codes, *, prefix: str = "", suffix: str = "") ->
     text = read.strip(_NOISE).removeprefix(_QR_PREFIX).removeprefix(prefix).removesuffix(suffix).strip(_NOISE)
     if text[:8].lower().startswith(("http://", "https://")):
         text = _of_address(text, rule)
-    code = {"counts": text, "upper": text.upper(), "lower": text.lower()}[rule.case]
-    if not code or len(code) > MAX_LENGTH or not code.isprintable():
+    # Only letters of ASCII have one other case each.
+    code = {"counts": text, "upper": text.upper(), "lower": text.lower()}[rule.case] if text.isascii() else text
+    if not code or len(code) > MAX_LENGTH or not code.isprintable() or _NO_CHARACTER in code:
         raise MalformedError
     if rule.alphabet and not set(code) <= set(rule.alphabet):
         raise MalformedError
@@ -57,7 +73,7 @@ def _of_address(text: str, rule: Codes) -> str:
 
 def without(code: str, text: str) -> str:
     """Words of Offision's without the code that they may repeat."""
-    return text.replace(code, "***") if code else text
+    return re.sub(re.escape(code), "***", text, flags=re.IGNORECASE) if code else text
 
 
 def digest(text: str) -> str:

@@ -169,10 +169,11 @@ def _bars(terms: Terms, presence: Presence, now: datetime) -> bool:
 
 
 def _of_time(visit: Sighting, tolerance: timedelta, now: datetime) -> set[Reason]:
+    # The tolerance is taken from `now`: a visit without end may be said to last until the calendar's last second.
     reasons = set()
-    if visit.valid_from is not None and now < visit.valid_from - tolerance:
+    if visit.valid_from is not None and now + tolerance < visit.valid_from:
         reasons.add(Reason.NOT_YET_VALID)
-    if visit.valid_until is not None and now >= visit.valid_until + tolerance:
+    if visit.valid_until is not None and now - tolerance >= visit.valid_until:
         reasons.add(Reason.EXPIRED)
     return reasons
 

@@ -14,6 +14,8 @@ DEADLINE_SECONDS = 1.5
 # does not answer. Who finds no place is not kept waiting: the visitor is.
 AT_ONCE = 4
 PLACE_WAIT_SECONDS = 0.1
+# And so many more that wait for another's look-up of the same code.
+WAIT_AT_ONCE = 3
 
 
 @dataclass(slots=True)
@@ -25,6 +27,7 @@ class _Flight:
     error: OffisionError | None = None
 
 
+_waiting = threading.BoundedSemaphore(WAIT_AT_ONCE)
 _places = threading.BoundedSemaphore(AT_ONCE)
 _flights: dict[str, _Flight] = {}
 _lock = threading.Lock()
@@ -39,18 +42,35 @@ def look_up(code: str) -> Visit:
             flight = _flights[code] = _Flight()
     if mine:
         _fly(code, flight)
-    elif not flight.landed.wait(DEADLINE_SECONDS):
-        raise TryAgain(_("Offision did not answer in time."))
+    else:
+        _await(flight)
     if flight.error is not None:
         raise flight.error
     assert flight.visit is not None
     return flight.visit
 
 
+def _await(flight: _Flight) -> None:
+    """Until the look-up has landed. One code shown at many lanes must not take every thread, either."""
+    if flight.landed.wait(PLACE_WAIT_SECONDS):
+        return
+    if not _waiting.acquire(blocking=False):
+        raise TryAgain(_slow())
+    try:
+        if not flight.landed.wait(DEADLINE_SECONDS - PLACE_WAIT_SECONDS):
+            raise TryAgain(_("Offision did not answer in time."))
+    finally:
+        _waiting.release()
+
+
+def _slow() -> str:
+    return _("Offision is slow: so many look-ups wait already that this one was not made.")
+
+
 def _fly(code: str, flight: _Flight) -> None:
     try:
         if not _places.acquire(timeout=PLACE_WAIT_SECONDS):
-            raise TryAgain(_("Offision is slow: so many look-ups wait already that this one was not made."))
+            raise TryAgain(_slow())
         try:
             flight.visit = client_from_settings().visit(code, deadline_seconds=DEADLINE_SECONDS)
         finally:

@@ -8,7 +8,9 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.http import HttpResponse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from encrypted_fields.fields import EncryptedCharField
 from rest_framework_api_key.models import AbstractAPIKey
 
@@ -53,7 +55,7 @@ class Turnstile(models.Model):
     """A device that asks whether the bearer of a code may pass, and the policy by which it is answered."""
 
     class Shows(models.TextChoices):
-        NAME = "name", _("name")
+        NAME = "name", pgettext_lazy("of a person", "name")
         COMPANY = "company", _("company")
         HOST = "host", _("host's email")
 
@@ -245,8 +247,17 @@ class Template(models.Model):
             raise ValidationError({"code_at": _("Say in which field the code stands.")})
         if self.allow_body == self.deny_body:
             raise ValidationError({"deny_body": _("The two answers are the same: it could not tell them apart.")})
-        if not self.content_type.isprintable() or "/" not in self.content_type:
+        if self.direction_at and not (self.word_in and self.word_out):
+            raise ValidationError({"direction_at": _("Say its words for in and for out, too.")})
+        if not (self.content_type.isascii() and self.content_type.isprintable() and "/" in self.content_type):
             raise ValidationError({"content_type": _("A content type is such as text/plain or application/json.")})
+        try:
+            for body in (self.allow_body, self.deny_body):
+                HttpResponse(body, content_type=self.content_type)
+        except (LookupError, UnicodeError):
+            raise ValidationError(
+                {"content_type": _("The answers can't be written in the charset that this names.")}
+            ) from None
 
 
 class TurnstileKey(AbstractAPIKey):
@@ -278,7 +289,7 @@ class Visit(models.Model):
     """A visit as Offision last told it. The code itself is not kept: a keyed digest finds it again."""
 
     code_digest = models.CharField(_("digest of the code"), max_length=64, unique=True)
-    name = models.CharField(_("name"), max_length=300, blank=True)
+    name = models.CharField(pgettext_lazy("of a person", "name"), max_length=300, blank=True)
     company = models.CharField(_("company"), max_length=300, blank=True)
     host_email = models.CharField(_("host"), max_length=320, blank=True)
     valid_from = models.DateTimeField(_("from"), null=True)
@@ -349,9 +360,9 @@ class Verification(models.Model):
                 name="one_answer_a_nonce",
             ),
             models.UniqueConstraint(
-                fields=["turnstile", "nonce"],
-                condition=~models.Q(nonce="") & models.Q(source="offline"),
-                name="one_offline_a_nonce",
+                fields=["turnstile", "nonce", "code_digest", "direction", "scanned_at"],
+                condition=models.Q(source="offline"),
+                name="each_offline_once",
             ),
         ]
         indexes = [

@@ -7,12 +7,12 @@ from django.db.models import Q, QuerySet
 
 from portal import clock
 from portal.audit.models import Outcome, record
-from portal.offision.configured import contract_from_settings
+from portal.offision.types import VisitStatus
 from visitors import telling
-from visitors.codes import MalformedError, digest, normalised
+from visitors.codes import code_of
 from visitors.decision import Direction, Reason
 from visitors.models import Passage, Turnstile, Verification, Visit
-from visitors.presence import lapsed
+from visitors.presence import is_late, lapsed
 
 _LATE = "reported after its time: somebody else may have been let in with the same code"
 _MATCH_WITHIN = timedelta(minutes=10)
@@ -73,7 +73,7 @@ def _write(answer: Verification, turnstile: Turnstile, *, passed: bool, at: date
             on=passage,
             label=answer.visitor or f"code {answer.code_digest[:12]}",
             outcome=Outcome.DONE if passed else Outcome.REFUSED,
-            reasons=[_LATE] if passed and turnstile.reports_passages and lapsed(answer, clock.now()) else [],
+            reasons=[_LATE] if passed and is_late(answer, clock.now()) else [],
             detail={"direction": answer.direction, "verification": str(answer.pk)},
         )
     return passage
@@ -84,8 +84,10 @@ def awaited(turnstile: Turnstile, *, nonce: str = "") -> Verification | None:
     that let somebody pass and whose time is not over. None where nobody is awaited."""
     open_still = Q(passage__isnull=True) | Q(passage__assumed=True)
     allowed: QuerySet[Verification] = turnstile.verifications.filter(allowed=True)
-    if nonce and turnstile.verifications.filter(nonce=nonce).exists():
-        return allowed.filter(open_still, nonce=nonce).order_by("-at").first()
+    # Asked so that the index of numbers answers: a gate has millions of verifications in time.
+    numbered = ~Q(source=Verification.Source.OFFLINE) & Q(nonce=nonce)
+    if nonce and turnstile.verifications.filter(numbered).exists():
+        return allowed.filter(open_still, numbered).order_by("-at").first()
     recent = allowed.filter(open_still, at__gt=clock.now() - _MATCH_WITHIN).order_by("-at")
     return next((one for one in recent if not lapsed(one, clock.now())), None)
 
@@ -101,18 +103,21 @@ def note_offline(
     reason: str = "",
 ) -> Verification:
     """Write down what a gate decided alone, with its own clock (aware) and decision; it is never judged anew."""
-    # What was answered online by the same number is another fact: the gate did not hear it.
-    told = turnstile.verifications.filter(nonce=nonce, source=Verification.Source.OFFLINE)
-    if nonce and (before := told.first()):
+    code, key = code_of(turnstile, read)
+    # Told again, it is the same. What was answered online by the same number is another fact: the gate did not hear it;
+    # and so is what another code or moment goes with: gates that lose their memory count from one again.
+    told = turnstile.verifications.filter(
+        source=Verification.Source.OFFLINE, nonce=nonce, code_digest=key, direction=direction.value, scanned_at=at
+    )
+    if before := told.first():
         return before
-    rule = contract_from_settings().codes
-    try:
-        code = normalised(read, rule, prefix=turnstile.code_prefix, suffix=turnstile.code_suffix)
-        key = digest(code)
-    except MalformedError:
-        code, key = "", digest(read)
     now = clock.now()
     visit = Visit.objects.filter(code_digest=key).first()
+    if visit is None and allowed:
+        # Nobody knows yet whose code this is, and somebody is inside with it.
+        visit, _made = Visit.objects.get_or_create(
+            code_digest=key, defaults={"status": VisitStatus.UNKNOWN.value, "seen_at": min(at, now)}
+        )
     answer = Verification(
         at=min(at, now),
         turnstile=turnstile,
@@ -145,7 +150,25 @@ def _write_offline(answer: Verification, turnstile: Turnstile, code: str) -> Non
         reasons=answer.reasons,
         detail={"direction": answer.direction, "scanned_at": answer.scanned_at and answer.scanned_at.isoformat()},
     )
-    if answer.allowed and answer.visit is not None:
+    if answer.allowed and answer.visit is not None and code and not _has_moved_on(answer, answer.visit):
         telling.prepare(answer, turnstile, answer.visit, code)
     if answer.allowed and not turnstile.reports_passages:
         assume(answer, turnstile)
+
+
+def _has_moved_on(answer: Verification, visit: Visit) -> bool:
+    """Whether the visitor has passed again since: what Offision was told of that is newer."""
+    return Passage.objects.filter(visit=visit, at__gt=answer.at, passed=True).exists()
+
+
+def note_past(turnstile: Turnstile, *, read: str, at: str) -> None:
+    """A device tells of a scan of long ago (`at`, in its own words) without its decision: it is logged, and no more."""
+    _code, key = code_of(turnstile, read)
+    visit = Visit.objects.filter(code_digest=key).first()
+    record(
+        actor=f"turnstile {turnstile.name}",
+        action="visitor.history",
+        on=turnstile,
+        label=str(visit or f"code {key[:12]}"),
+        detail={"at": at, "code": key[:12]},
+    )

@@ -1,9 +1,11 @@
 """Who is inside a site: exact to the passages that gates confirmed, the doubtful ones told apart."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from accessmap.models import Site
+from portal.offision.types import VisitStatus
 from visitors.decision import OUTSIDE, Direction, Presence
 from visitors.models import Passage, Turnstile, Verification, Visit
 
@@ -45,7 +47,11 @@ def lapsed(verification: Verification, now: datetime) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """Somebody who is inside. `doubts` are sentences' keys: "assumed" (no gate saw it), "ended" (the visit is over)."""
+    """Somebody who is inside. `doubts` are sentences' keys.
+
+    "assumed": no gate saw it; "late": the gate told after its time; "nameless": Offision has told of no such visit;
+    "ended": the visit is over.
+    """
 
     visit: Visit
     since: datetime
@@ -59,17 +65,27 @@ def inside(site: Site, now: datetime) -> list[Inside]:
         Passage.objects.filter(site=site, passed=True, visit__isnull=False)
         .order_by("visit_id", "-at", "-id")
         .distinct("visit_id")
-        .select_related("visit", "turnstile")
+        .select_related("visit", "turnstile", "verification__turnstile")
     )
     found = []
     for passage in last:
         if passage.direction == Direction.IN and passage.visit is not None:
-            doubts = []
-            if passage.assumed:
-                doubts.append("assumed")
-            if passage.visit.valid_until is not None and passage.visit.valid_until <= now:
-                doubts.append("ended")
-            found.append(
-                Inside(passage.visit, passage.at, passage.turnstile.name if passage.turnstile else "–", tuple(doubts))
-            )
+            gate = passage.turnstile.name if passage.turnstile else "–"
+            found.append(Inside(passage.visit, passage.at, gate, tuple(_doubts(passage, passage.visit, now))))
     return sorted(found, key=lambda one: one.since, reverse=True)
+
+
+def _doubts(passage: Passage, visit: Visit, now: datetime) -> Iterator[str]:
+    if passage.assumed:
+        yield "assumed"
+    elif passage.verification is not None and is_late(passage.verification, passage.recorded_at):
+        yield "late"
+    if visit.status == VisitStatus.UNKNOWN.value:
+        yield "nameless"
+    if visit.valid_until is not None and visit.valid_until <= now:
+        yield "ended"
+
+
+def is_late(answer: Verification, told_at: datetime) -> bool:
+    """Whether a passage told then had been taken not to have happened: somebody else may have been let in since."""
+    return answer.turnstile is not None and answer.turnstile.reports_passages and lapsed(answer, told_at)

@@ -1,7 +1,7 @@
 """Answer a turnstile: normalise, look up live within a deadline, decide, write it down, answer. Fails closed."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -14,10 +14,9 @@ from accessmap.models import Door
 from portal import clock
 from portal.audit.models import Outcome, record
 from portal.offision import types
-from portal.offision.configured import contract_from_settings
 from portal.offision.errors import NotFound, NotUnderstood, OffisionError, Refused, TryAgain
 from visitors import passages, telling, throttle
-from visitors.codes import MalformedError, digest, normalised, without
+from visitors.codes import code_of, without
 from visitors.decision import OUTSIDE, Decision, Direction, Reason, Sighting, decide
 from visitors.lookup import look_up
 from visitors.models import Passage, Turnstile, Verification, Visit
@@ -30,6 +29,7 @@ VISIT_FIELDS = ["name", "company", "host_email", "valid_from", "valid_until", "s
 Source = Verification.Source
 # An answer that was not heard is asked for again at once, or not at all.
 REPLAYED_FOR = timedelta(minutes=1)
+_EARLIEST, _LATEST = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)
 # What servers say of a thing that they don't have; 200 with an error in its envelope among it.
 _NO_TO_THE_CODE = {200, 400, 404, 410, 422}
 
@@ -84,13 +84,13 @@ def verify(turnstile: Turnstile, scan: Scan) -> Answer:
     """Decide on one scan, and write the answer down before it is given. A scan seen before gets its first answer."""
     now = clock.now()
     direction = _direction(turnstile, scan)
-    code, key, obstacle = _code(turnstile, scan.read)
+    code, key = code_of(turnstile, scan.read)
     if before := _seen_before(turnstile, scan, direction, key):
         return _answer(turnstile, before)
     if throttle.is_closed(turnstile) and not _is_known(key):
         throttle.count_turned_away(turnstile, now)
         return _turned_away(direction)
-    found = _Found(code, key, obstacle=obstacle) if obstacle else _look_up(turnstile, code, key)
+    found = _look_up(turnstile, code, key) if code else _Found(code, key, obstacle=Reason.MALFORMED)
     try:
         with transaction.atomic():
             if before := _sent_meanwhile(turnstile, scan, direction, key):
@@ -116,15 +116,6 @@ def _direction(turnstile: Turnstile, scan: Scan) -> Direction:
         if known:
             return Direction(known)
     return scan.direction or Direction(turnstile.direction)
-
-
-def _code(turnstile: Turnstile, read: str) -> tuple[str, str, Reason | None]:
-    rule = contract_from_settings().codes
-    try:
-        code = normalised(read, rule, prefix=turnstile.code_prefix, suffix=turnstile.code_suffix)
-    except MalformedError:
-        return "", digest(read), Reason.MALFORMED
-    return code, digest(code), None
 
 
 def _seen_before(turnstile: Turnstile, scan: Scan, direction: Direction, key: str) -> Verification | None:
@@ -252,12 +243,17 @@ def visit_row(visit: types.Visit, key: str, now: datetime) -> Visit:
         name=visit.name[:300],
         company=visit.company[:300],
         host_email=visit.host_email,
-        valid_from=visit.valid_from,
-        valid_until=visit.valid_until,
+        valid_from=_bounded(visit.valid_from),
+        valid_until=_bounded(visit.valid_until),
         status=visit.status.value,
         offision_site=visit.site,
         seen_at=now,
     )
+
+
+def _bounded(moment: datetime | None) -> datetime | None:
+    """Servers say "always" by the calendar's first and last moments, and those can't be shown in another time zone."""
+    return moment and min(max(moment, _EARLIEST), _LATEST)
 
 
 def _log(answer: Verification, turnstile: Turnstile, decision: Decision) -> None:

@@ -1,15 +1,17 @@
 """What turnstiles ask: the portal's own endpoints, and one address for devices with dialects of their own."""
 
-from datetime import timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import serializers, status
 from rest_framework.exceptions import AuthenticationFailed, ParseError, PermissionDenied
-from rest_framework.parsers import JSONParser
 from rest_framework.permissions import BasePermission
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -20,13 +22,17 @@ from visitors import passages
 from visitors.decision import Direction, Reason
 from visitors.devices import NotADeviceError, WrongSourceError, turnstile_of
 from visitors.dialects import speaker_for
-from visitors.dialects.base import MAX_BYTES, Walked
+from visitors.dialects.base import MAX_BYTES, NoQuestionError, Past, Walked, object_of
 from visitors.models import Turnstile, Verification
 from visitors.verify import Answer, Scan, verify
+
+log = structlog.get_logger(__name__)
 
 # What a gate tells of while it was alone: longer ago is a broken clock.
 MAX_AGE = timedelta(days=30)
 MAX_AHEAD = timedelta(minutes=5)
+# A clock that has lost its time shows 1970 or 2000; what is beyond these years is no time, and breaks sums of times.
+FIRST_YEAR, LAST_YEAR = 1900, 2200
 
 
 def _printable(value: str) -> None:
@@ -46,14 +52,17 @@ class ReadField(serializers.Field[Any, Any, Any, Any]):
         return value
 
 
-class BoundedJSONParser(JSONParser):
-    """JSON that is nested too deeply to be read is no JSON."""
+class MomentField(serializers.DateTimeField):
+    """A moment by a gate's clock, however wrong that may be, aware. Without an offset, in the site's zone."""
 
-    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+    def to_internal_value(self, value: Any) -> datetime:
         try:
-            return super().parse(stream, media_type, parser_context)
-        except RecursionError as error:
-            raise ParseError("The JSON is nested too deeply.") from error
+            moment: datetime = super().to_internal_value(value)
+        except OverflowError:
+            self.fail("overflow")
+        if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+            self.fail("overflow")
+        return moment
 
 
 class ScanSerializer(serializers.Serializer[Any]):
@@ -62,7 +71,7 @@ class ScanSerializer(serializers.Serializer[Any]):
     code = ReadField()
     direction = serializers.ChoiceField(choices=["in", "out"], required=False)
     nonce = serializers.CharField(max_length=100, required=False, default="", allow_blank=True, validators=[_printable])
-    scanned_at = serializers.DateTimeField(required=False, default=None, allow_null=True)
+    scanned_at = MomentField(required=False, default=None, allow_null=True)
 
 
 class PassageSerializer(serializers.Serializer[Any]):
@@ -70,7 +79,7 @@ class PassageSerializer(serializers.Serializer[Any]):
 
     verification_id = serializers.UUIDField()
     passed = serializers.BooleanField()
-    at = serializers.DateTimeField(required=False, default=None, allow_null=True)
+    at = MomentField(required=False, default=None, allow_null=True)
 
 
 class OfflineSerializer(serializers.Serializer[Any]):
@@ -78,7 +87,7 @@ class OfflineSerializer(serializers.Serializer[Any]):
 
     code = ReadField()
     decision = serializers.ChoiceField(choices=["allow", "deny"])
-    at = serializers.DateTimeField()
+    at = MomentField()
     direction = serializers.ChoiceField(choices=["in", "out"], required=False)
     nonce = serializers.CharField(max_length=100, required=False, default="", allow_blank=True, validators=[_printable])
     reason = serializers.ChoiceField(choices=[reason.value for reason in Reason], required=False, default="")
@@ -106,21 +115,31 @@ class HasTurnstileKey(BasePermission):
 
 
 class TurnstileView(APIView):
-    """400 is for what is no request, 401 and 403 for what is no turnstile, 413 for more than 2 KiB."""
+    """400 is for what is no request, 401 and 403 for what is no turnstile, 413 for more than 2 KiB.
+
+    Small devices say little of what they send and take, and much of that is wrong: JSON is read and answered whatever
+    Content-Type and Accept say.
+    """
 
     permission_classes = [HasTurnstileKey]
-    parser_classes = [BoundedJSONParser]
     serializer: type[serializers.Serializer[Any]]
 
     def get_authenticate_header(self, request: Request) -> str:
         return KeyParser.keyword
 
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
+        return JSONRenderer(), JSONRenderer.media_type
+
     def post(self, request: Request) -> Response:
-        if len(request.body) > MAX_BYTES:
+        body = request.read(MAX_BYTES + 1)
+        if len(body) > MAX_BYTES:
             return Response(
                 {"error": f"The body is over {MAX_BYTES} bytes."}, status=status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
             )
-        said = self.serializer(data=request.data)
+        try:
+            said = self.serializer(data=object_of(body))
+        except NoQuestionError as error:
+            raise ParseError(str(error)) from None
         said.is_valid(raise_exception=True)
         assert isinstance(request.auth, Turnstile)
         return self.do(request.auth, said.validated_data)
@@ -221,15 +240,20 @@ def device(request: HttpRequest, secret: str, rest: str = "") -> HttpResponse:
     try:
         question = speaker.understand(request, body, rest)
     except ValueError as error:
+        # What an installer looks for; the texts hold nothing of what the device sent.
+        log.warning("a turnstile asked what its dialect does not know", turnstile=turnstile.name, why=str(error))
         return JsonResponse({"error": str(error)}, status=400)
     if isinstance(question, Scan):
         return speaker.answer(question, verify(turnstile, question))
     if isinstance(question, Walked):
         _walked(turnstile, question)
+    if isinstance(question, Past):
+        passages.note_past(turnstile, read=question.read, at=question.at)
     return speaker.thanks(question)
 
 
 def _walked(turnstile: Turnstile, walked: Walked) -> None:
     answer: Verification | None = passages.awaited(turnstile, nonce=walked.nonce)
     if answer is not None:
-        passages.report(answer, turnstile, passed=walked.passed)
+        with suppress(passages.ContradictionError):  # told twice at once: what came first stands
+            passages.report(answer, turnstile, passed=walked.passed)

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 import requests
@@ -189,17 +190,18 @@ class Story:
         """A visitor shows the QR code at a turnstile."""
         visit = self._chance.choice(self._place.building.visits)
         gate, key = self._chance.choice(self._gates)
-        answer = requests.post(
+        response = requests.post(
             f"{self._place.portal_url}/api/visitors/verify",
             json={"code": visit.code, "direction": gate.direction if gate.direction != "both" else "in"},
             headers={"Authorization": f"Api-Key {key}"},
             timeout=10,
-        ).json()
-        words = {
-            "gate": gate.name,
-            "who": f"{visit.name} ({visit.company})" if visit.company else visit.name,
-            "why": answer["reason"],
-        }
+        )
+        words = {"gate": gate.name, "who": f"{visit.name} ({visit.company})" if visit.company else visit.name}
+        if response.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            # Somebody who looks about in the demo's admin has made a new key, or entered a source address.
+            return _("%(gate)s: stays shut for %(who)s; the portal does not know its scanner any more") % words
+        answer = response.json()
+        words["why"] = answer["reason"]
         if answer["decision"] == "allow":
             return _("%(gate)s: %(who)s shows a QR code and passes") % words
         return _("%(gate)s: %(who)s shows a QR code and is turned away (%(why)s)") % words

@@ -7,9 +7,10 @@ import pytest
 import requests
 
 from portal import clock
+from portal.audit.models import Entry
 from tests.places import NOW, building
 from visitors import tasks, throttle
-from visitors.models import Turnstile, TurnstileKey
+from visitors.models import Turnstile, TurnstileKey, Verification
 
 VISITS = [
     {
@@ -64,6 +65,10 @@ class Gates:
         """Have Offision show a visit like this."""
         body = {"code": code, "status": "checked_in", **fields}
         requests.put(f"{self.place.offision_url}/sandbox/visits", json=body, timeout=5).raise_for_status()
+
+    def last(self) -> Verification:
+        """The last answer, by the log: the tests' clock stands still."""
+        return Verification.objects.get(pk=Entry.objects.filter(action="visitor.verify").latest("id").object_id)
 
     def offision(self) -> Any:
         return requests.get(f"{self.place.offision_url}/sandbox/status", timeout=5).json()

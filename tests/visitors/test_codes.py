@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.offision.contract import Codes
-from visitors.codes import MAX_LENGTH, MAX_URL, MalformedError, digest, normalised
+from visitors.codes import MAX_LENGTH, MAX_URL, MalformedError, digest, normalised, without
 
 PLAIN = Codes()
 HOSTS = Codes(url_hosts=("visit.example",))
@@ -23,6 +23,8 @@ QUERY = Codes(url_hosts=("visit.example",), url_parameter="c")
         ("a" * MAX_LENGTH, PLAIN, "a" * MAX_LENGTH),
         ("ht124", Codes(case="upper"), "HT124"),
         ("HT124", Codes(case="lower"), "ht124"),
+        ("straße", Codes(case="upper"), "straße"),
+        ("\N{KELVIN SIGN}1", Codes(case="lower"), "\N{KELVIN SIGN}1"),
         ("https://visit.example/v/HT124/", HOSTS, "HT124"),
         ("HTTPS://VISIT.example/v/a%2Bb", HOSTS, "a+b"),
         ("https://visit.example/?c=HT124&x=1", QUERY, "HT124"),
@@ -41,6 +43,7 @@ def test_what_scanners_add_is_taken_off_and_nothing_else(read, rule, code):
         ("a" * (MAX_LENGTH + 1), PLAIN),
         ("a\x00b", PLAIN),
         ("a\nb", PLAIN),
+        ("a\ufffdb", PLAIN),
         ("HT-124", Codes(alphabet="HT124")),
         ("https://visit.example/v/HT124", PLAIN),
         ("https://evil.example/v/HT124", HOSTS),
@@ -78,3 +81,8 @@ def test_a_digest_needs_the_portals_key(settings):
     before = digest("HT124")
     settings.SECRET_KEY = "another"
     assert digest("HT124") != before
+
+
+def test_offisions_words_lose_the_code_however_it_is_spelt():
+    assert without("Ht+124", "no visit HT+124, nor ht+124") == "no visit ***, nor ***"
+    assert without("", "as it is") == "as it is"

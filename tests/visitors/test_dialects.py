@@ -3,10 +3,14 @@
 import json
 
 import pytest
+from django.core.exceptions import ValidationError
+from django.urls import reverse
 
+from portal.audit.models import Entry
 from portal.logs import redact
+from visitors import passages
 from visitors.dialects import vguang
-from visitors.models import Passage, Reader, Template, Verification
+from visitors.models import Passage, Reader, Template, Turnstile, Verification
 
 
 def speak(gate, dialect, name="in", **fields):
@@ -43,7 +47,7 @@ def test_vguang_in_hexadecimal(gate):
     ask = speak(gate, "vguang", sends_hex=True)
     assert ask(f"vgdecoderesult={b'GOOD1'.hex()}&&devicenumber=0&&otherparams=").content == b"code=0000"
     assert ask("vgdecoderesult=GOOD1&&devicenumber=0&&otherparams=").content == b"code=0001"
-    assert Verification.objects.latest("at").reasons == ["malformed"]
+    assert gate.last().reasons == ["malformed"]
 
 
 def test_a_scan_sent_again_is_the_same_scan_for_five_seconds(gate, later):
@@ -63,7 +67,7 @@ def test_the_direction_is_the_readers(gate):
     gate.device("both", "vgdecoderesult=GOOD1&&devicenumber=1&&otherparams=")
     assert Verification.objects.get().direction == "out"
     gate.device("both", "vgdecoderesult=NEW1&&devicenumber=7&&otherparams=")
-    assert Verification.objects.latest("at").reasons[0] == "wrong_direction", "a reader that nobody configured"
+    assert gate.last().reasons[0] == "wrong_direction", "a reader that nobody configured"
 
 
 def test_in_and_out_within_five_seconds_are_two_scans(gate):
@@ -305,3 +309,113 @@ def test_neither_the_secret_in_the_path_nor_the_code_after_it_is_in_a_log():
         "POST /api/visitors/devices/***/new_qrcode.fcgi"
     )
     assert redact("GET /api/visitors/devices/abc.def/?qr=GOOD1&x=1 done") == "GET /api/visitors/devices/***/?*** done"
+
+
+# A code that would speak for the device --------------------------------------------------
+
+
+def test_a_code_put_into_a_question_as_it_was_read_names_no_direction_of_its_own(gate):
+    fields = {"code_at": "c", "direction_at": "d", "word_in": "E", "word_out": "S"}
+    template(gate, "both", body="query", **fields)
+    read = "GOOD1&d=S"
+    answer = gate.client.get(f"/api/visitors/devices/{gate.keys['both']}/?d=E&c={read}")
+    assert answer.status_code == 400
+    Template.objects.all().delete()
+    ask = template(gate, "both", body="json", **fields)
+    read = 'GOOD1", "d": "S'
+    assert ask(f'{{"d": "E", "c": "{read}"}}', "application/json").status_code == 400
+    ask = speak(gate, "control_id")
+    form = "portal_id=1&qrcode_value=GOOD1&portal_id=2"
+    assert ask(form, "new_qrcode.fcgi", "application/x-www-form-urlencoded").status_code == 400
+    assert not Verification.objects.exists()
+
+
+def test_what_is_no_text_is_no_code_and_offision_is_not_asked(gate):
+    ask = speak(gate, "control_id")
+    for value in (None, True, ["GOOD1"], {"code": "GOOD1"}):
+        assert control_id(ask, value, uuid="").json()["result"]["event"] == 6
+    ask = speak(gate, "vguang")
+    assert ask(b"\xff\xfe").content == b"code=0001"
+    assert {reason for row in Verification.objects.all() for reason in row.reasons} == {"malformed"}
+    assert gate.offision()["visit_requests"] == 0
+
+
+def test_a_direction_that_is_not_named_is_none(gate):
+    turnstile = gate.set("both", dialect="template")
+    Template.objects.create(
+        turnstile=turnstile, body="json", code_at="c", direction_at="d", allow_body="OPEN", deny_body="STAY"
+    )
+    for said in ({"c": "GOOD1"}, {"c": "GOOD1", "d": ""}):
+        assert gate.device("both", json.dumps(said), "", "application/json").content == b"STAY"
+    assert gate.last().reasons == ["wrong_direction"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        ({"content_type": "text/plain; charset=no-such"}, "content_type"),
+        ({"content_type": "text/plain; charset=us-ascii", "allow_body": "開"}, "content_type"),
+        ({"content_type": "text/plain\r\nSet-Cookie: a=b"}, "content_type"),
+        ({"content_type": "text/plain; x=é"}, "content_type"),
+        ({"content_type": "plain"}, "content_type"),
+        ({"direction_at": "d", "word_in": "E"}, "direction_at"),
+        ({"deny_body": "OPEN\r\n"}, "deny_body"),
+        ({"code_at": ""}, "code_at"),
+    ],
+)
+def test_a_template_that_could_not_answer_is_not_taken(gate, fields, wrong):
+    with pytest.raises(ValidationError) as refused:
+        template(gate, **{"body": "form", "code_at": "c", **fields})
+    assert set(refused.value.message_dict) == {wrong}
+
+
+def test_the_admin_keeps_a_templates_answers_to_the_letter(gate, admin_client):
+    turnstile = Turnstile.objects.get(name="in")
+    page = reverse("admin:visitors_turnstile_change", args=[turnstile.pk])
+    form = admin_client.get(page).context["adminform"].form
+    said = {name: value for name, value in form.initial.items() if value is not None and name != "sources"}
+    empty = {"TOTAL_FORMS": 0, "INITIAL_FORMS": 0}
+    said |= {f"readers-{name}": value for name, value in empty.items()}
+    said |= {"template-TOTAL_FORMS": 1, "template-INITIAL_FORMS": 0, "template-0-body": "raw"}
+    said |= {"template-0-allow_body": " OPEN\r\n", "template-0-deny_body": "STAY\r\n"}
+    said |= {"template-0-content_type": "text/plain", "dialect": "template"}
+    assert admin_client.post(page, said).status_code == 302
+    assert gate.device("in", "GOOD1").content == b" OPEN\r\n"
+
+
+def test_hikvisions_history_is_logged_and_never_judged(gate):
+    ask = speak(gate, "hikvision")
+    gate("GOOD1")
+    for current in (False, "true", None):
+        assert hikvision(ask, "GOOD1", currentEvent=current).content == b""
+    assert hikvision(ask, "", currentEvent=False).content == b"", "a door's own event"
+    assert Verification.objects.count() == 1
+    entries = Entry.objects.filter(action="visitor.history")
+    assert [(e.object_label, e.detail["at"]) for e in entries] == [("Ana", "2026-03-10T09:00:00+08:00")] * 3
+
+
+def test_walks_told_twice_at_once_are_one_and_no_error(gate, monkeypatch):
+    ask = speak(gate, "control_id", reports_passages=True)
+    control_id(ask, "GOOD1", uuid="u1")
+    answer = Verification.objects.get()
+    monkeypatch.setattr(passages, "awaited", lambda *_args, **_more: answer)  # as the slower one saw it
+    for name in ("TURN LEFT", "GIVE UP"):
+        event = json.dumps({"event": {"name": name, "uuid": "u1"}, "device_id": 1})
+        assert ask(event, "notifications/catra_event", "application/json").status_code == 200
+    assert Passage.objects.get().passed
+
+
+def test_an_installer_finds_out_why_a_question_is_none_and_no_code_is_in_the_log(gate, caplog):
+    ask = template(gate, body="form", code_at="c")
+    assert ask("qr=GOOD1", "application/x-www-form-urlencoded").status_code == 400
+    assert "There is no c in the request." in caplog.text
+    assert "GOOD1" not in caplog.text
+    assert gate.keys["in"] not in redact(caplog.text)
+
+
+@pytest.mark.parametrize("field", ["&" * 5, "a=" + "&" * 1100, "%ff%fe=%ff"])
+def test_forms_that_are_none(gate, field):
+    ask = template(gate, body="form", code_at="c")
+    answer = ask(field[:2048], "application/x-www-form-urlencoded")
+    assert answer.status_code == 400
+    assert answer.json()["error"]

@@ -114,6 +114,7 @@ def browser_page(monkeypatch):
     # The live server's threads end with their requests, and so should their connections.
     monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
     flags = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    flags += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
     if os.geteuid() == 0:
         flags.append("--no-sandbox")
     with sync_playwright() as playwright:
@@ -122,16 +123,25 @@ def browser_page(monkeypatch):
         browser.close()
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_scanner_that_types_is_heard_wherever_the_focus_is(gate, live_server, browser_page, settings, monkeypatch):
+@pytest.fixture
+def open_kiosk(gate, live_server, browser_page, settings, monkeypatch):
     # A browser beside it can make this machine slow for a moment; how fast answers are is not asked here.
     settings.OFFISION_READ_TIMEOUT = 4
     monkeypatch.setattr(lookup, "DEADLINE_SECONDS", 4)
-    turnstile = gate.set("in", shows=["name"])
-    page = browser_page
-    page.goto(f"{live_server.url}{reverse('kiosk', args=[turnstile.pk])}")
-    page.fill("#code", kiosks.new_pairing(turnstile, actor="ann"))
-    page.click("button")
+
+    def opened():
+        turnstile = gate.set("in", shows=["name"])
+        browser_page.goto(f"{live_server.url}{reverse('kiosk', args=[turnstile.pk])}")
+        browser_page.fill("#code", kiosks.new_pairing(turnstile, actor="ann"))
+        browser_page.click("button")
+        return browser_page
+
+    return opened
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_scanner_that_types_is_heard_wherever_the_focus_is(open_kiosk):
+    page = open_kiosk()
     word = page.locator("#word")
     state = page.locator("body")
 
@@ -161,9 +171,42 @@ def test_a_scanner_that_types_is_heard_wherever_the_focus_is(gate, live_server, 
     assert word.inner_text() == "OFFLINE"
     page.context.set_offline(False)
     page.wait_for_selector("body[data-state=ready]")
+
+    # Somebody logs in to the admin in another tab of the same browser.
+    page.evaluate("document.cookie = `csrftoken=${'a'.repeat(32)}; path=/`")
+    wedge("NEW1")
+    page.wait_for_selector("body[data-state=deny]")
+    page.wait_for_selector("body[data-state=ready]")
+
     TurnstileKey.objects.filter(kiosk=True).update(revoked=True)
     wedge("GOOD1")
     page.wait_for_selector("body[data-state=offline]")
     assert "no longer paired" in page.locator("#message").inner_text()
-    assert list(Verification.objects.order_by("at").values_list("allowed", flat=True)) == [True, False]
+    assert sorted(Verification.objects.values_list("allowed", flat=True)) == [False, False, True]
     assert state.is_visible()
+
+
+SEES_A_CODE = """
+    window.BarcodeDetector = class {
+        static async getSupportedFormats() { return ["qr_code"]; }
+        async detect(video) { return video.videoWidth ? [{ rawValue: "GOOD1" }] : []; }
+    };
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_camera_reads_where_the_browser_can(open_kiosk, browser_page):
+    browser_page.add_init_script(SEES_A_CODE)
+    page = open_kiosk()
+    page.click("#camera")
+    page.wait_for_selector("body[data-state=allow]")
+    assert not page.locator("#camera").is_visible()
+    assert page.locator("#video").is_visible()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_there_is_no_button_for_a_camera_that_the_browser_can_not_read(open_kiosk, browser_page):
+    browser_page.add_init_script("delete window.BarcodeDetector;")
+    page = open_kiosk()
+    page.wait_for_selector("body[data-state=ready]")
+    assert not page.locator("#camera").is_visible()

@@ -326,3 +326,58 @@ def test_who_said_it_was_told_and_nobody_walked_is_in_the_log(teller):
     telling.tell_offision()
     walk(teller, answer, passed=False)
     assert Entry.objects.filter(action="visitor.check_in", outcome="failed").count() == 1
+
+
+def test_whom_a_gate_let_in_alone_is_inside_though_nobody_knows_who(gate, later):
+    said = {"code": "NEVER-SEEN", "decision": "allow", "at": (NOW - timedelta(hours=1)).isoformat()}
+    assert gate.post("verifications/offline", said).status_code == 201
+    assert who_is_inside() == {"": ("assumed", "nameless")}
+    gate.visit("NEVER-SEEN", visitorName="Dee")
+    with later(1):
+        gate("NEVER-SEEN", at="both", direction="out")
+    assert who_is_inside() == {}
+    denied = {"code": "ANOTHER", "decision": "deny", "at": NOW.isoformat()}
+    assert gate.post("verifications/offline", denied).status_code == 201
+    assert Visit.objects.count() == 1
+
+
+def test_an_arrival_that_is_told_late_is_doubtful(gate, later):
+    gate.set("in", reports_passages=True, passage_seconds=30)
+    answer = gate("GOOD1")
+    with later(30):
+        walk(gate, answer)
+    assert who_is_inside() == {"Ana": ("late",)}
+    assert Entry.objects.get(action="visitor.passage").reasons
+
+
+def test_an_arrival_decided_offline_is_not_told_after_the_visitor_has_left(teller, later):
+    prefetch.prefetch_visits()
+    teller.set("out", statuses_out=["expected", "checked_in"], tells_offision=True)
+    with later(60):
+        teller("NEW1", at="out")
+        said = {"code": "NEW1", "decision": "allow", "at": NOW.isoformat()}
+        assert teller.post("verifications/offline", said).status_code == 201
+    assert [move.move for move in StatusMove.objects.all()] == ["check_out"]
+
+
+def test_a_gate_that_counts_from_one_again_loses_no_decision(gate):
+    said = {"code": "GOOD1", "decision": "allow", "at": NOW.isoformat(), "nonce": "1"}
+    others = [{**said, "code": "NEW1"}, {**said, "at": (NOW - timedelta(hours=1)).isoformat()}, {**said, "nonce": ""}]
+    for one in (said, *others, said, *others):
+        assert gate.post("verifications/offline", one).status_code == 201
+    assert Verification.objects.count() == 4, "each once"
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hant"])
+def test_the_page_of_who_is_inside_marks_the_doubtful_in_both_languages(gate, admin_client, language):
+    said = {"code": "NEVER-SEEN", "decision": "allow", "at": NOW.isoformat()}
+    gate.post("verifications/offline", said)
+    gate("GOOD1")
+    page = admin_client.get(f"/admin/inside/{Site.objects.get().pk}/", headers={"accept-language": language})
+    text = page.content.decode()
+    assert "Ana" in text
+    assert "Acme" in text
+    assert text.count('class="doubtful"') == 2
+    in_english = ["nobody saw the passage", "Offision has told of no such visit", "Accounted for", "2 visitors inside"]
+    for words in in_english:
+        assert (words in text) == (language == "en")

@@ -3,12 +3,15 @@
 A device that understands only its own yes and no gets HTTP 200 with its own no, whatever the reason.
 """
 
+import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
+from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpRequest, HttpResponse, QueryDict
 
 from visitors.models import Turnstile
 from visitors.verify import Answer, Scan
@@ -37,11 +40,24 @@ class Walked:
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """The device tells of a scan of long ago, which opens nothing now. `at`: when that was, in its own words."""
+
+    read: str
+    at: str
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a time that can be none."""
+        if not self.at.isprintable():
+            raise NoQuestionError("The time holds characters that can't be printed.")
+
+
+@dataclass(frozen=True, slots=True)
 class Alive:
-    """The device only says that it is there, or tells of what is long past."""
+    """The device only says that it is there, or tells of what is nothing to the portal."""
 
 
-Question = Scan | Walked | Alive
+Question = Scan | Walked | Past | Alive
 
 
 class Speaker(ABC):
@@ -74,3 +90,38 @@ def number_of(value: object) -> str:
 def text_of(body: bytes) -> str:
     """The body as text. What is no UTF-8 stays visible as such, and will be no code."""
     return body.decode("utf-8", "replace")
+
+
+def object_of(body: bytes | str) -> dict[str, Any]:
+    """The JSON object in a body, with or without a byte order mark.
+
+    Raises NoQuestionError, also for a field that is there twice: a code with quotation marks in it may have been put
+    into JSON as it was read, and would name its own direction.
+    """
+    try:
+        said = json.loads(body, object_pairs_hook=_each_once)
+    except NoQuestionError:
+        raise
+    except (ValueError, RecursionError):
+        raise NoQuestionError("The body is no JSON.") from None
+    if not isinstance(said, dict):
+        raise NoQuestionError("The body is no JSON object.")
+    return said
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    said = dict(pairs)
+    if len(said) < len(pairs):
+        raise NoQuestionError("A field is there twice.")
+    return said
+
+
+def form_of(text: bytes | str) -> dict[str, str]:
+    """The fields of a form. Raises NoQuestionError, also for one that is there twice: see object_of."""
+    try:
+        said = QueryDict(text, encoding="utf-8")
+    except (ValueError, SuspiciousOperation):
+        raise NoQuestionError("The form can't be read.") from None
+    if any(len(values) > 1 for _name, values in said.lists()):
+        raise NoQuestionError("A field is there twice.")
+    return said.dict()

@@ -3,13 +3,22 @@
 Tested against no real device yet.
 """
 
-import json
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from visitors.decision import Direction
-from visitors.dialects.base import SAME_SCAN, Alive, NoQuestionError, Question, Speaker, Walked, number_of
+from visitors.dialects.base import (
+    SAME_SCAN,
+    Alive,
+    NoQuestionError,
+    Question,
+    Speaker,
+    Walked,
+    form_of,
+    number_of,
+    object_of,
+)
 from visitors.verify import Answer, Scan
 
 # Access API, "Events": 7 is access granted, 6 access denied.
@@ -21,7 +30,7 @@ class ControlId(Speaker):
     def understand(self, request: HttpRequest, body: bytes, rest: str) -> Question:
         if rest.endswith("device_is_alive.fcgi"):
             return Alive()
-        said = _said(request, body)
+        said = object_of(body) if request.content_type == "application/json" else form_of(body)
         if rest.endswith("catra_event"):
             event = said.get("event")
             if not isinstance(event, dict):
@@ -33,7 +42,7 @@ class ControlId(Speaker):
         if not rest.endswith("new_qrcode.fcgi"):
             return Alive()  # its other notifications; whoever gets no 200 tries them again
         return Scan(
-            read=str(said.get("qrcode_value", "")),
+            read=_text(said, "qrcode_value"),
             reader=_text(said, "portal_id")[:50],
             nonce=number_of(said.get("uuid", "")),
             same_within=SAME_SCAN,
@@ -56,21 +65,7 @@ class ControlId(Speaker):
         return JsonResponse({})
 
 
-def _said(request: HttpRequest, body: bytes) -> dict[str, Any]:
-    if request.content_type == "application/json":
-        try:
-            said = json.loads(body)
-        except (ValueError, RecursionError):
-            raise NoQuestionError("The body is no JSON.") from None
-        if not isinstance(said, dict):
-            raise NoQuestionError("The body is no JSON object.")
-        return said
-    try:
-        return QueryDict(body, encoding="utf-8").dict()
-    except ValueError:
-        raise NoQuestionError("The body is no form.") from None
-
-
 def _text(said: dict[str, Any], name: str) -> str:
+    """A field's text or number; "" for anything else."""
     value = said.get(name, "")
-    return str(value)[:100] if isinstance(value, str | int) else ""
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""

@@ -3,14 +3,15 @@
 Tested against no real device yet. The terminal POSTs its event as multipart, with pictures if it is set so.
 """
 
-import json
+from io import BytesIO
 from typing import Any
 
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
 from django.utils.datastructures import MultiValueDict
 
-from visitors.dialects.base import SAME_SCAN, Alive, NoQuestionError, Question, Speaker, number_of
+from visitors.dialects.base import SAME_SCAN, Alive, NoQuestionError, Past, Question, Speaker, number_of, object_of
 from visitors.verify import Answer, Scan
 
 _PART = "AccessControllerEvent"
@@ -25,17 +26,20 @@ class Hikvision(Speaker):
         about = event.get(_PART)
         if not isinstance(about, dict):
             raise NoQuestionError(f"{_PART} is missing.")
-        # currentEvent: false is what it kept while nobody listened: history, which opens nothing now.
-        if about.get("remoteCheck") is not True or about.get("currentEvent") is False:
+        read = about.get("cardNo") or about.get("QRCodeInfo") or ""
+        read = read if isinstance(read, str) else ""
+        # Anything but true is what it kept while nobody listened: history, which opens nothing now.
+        if about.get("currentEvent", True) is not True:
+            return Past(read=read, at=str(event.get("dateTime", ""))[:50]) if read else Alive()
+        if about.get("remoteCheck") is not True:
             return Alive()
         serial = about.get("serialNo")
         if isinstance(serial, bool) or not isinstance(serial, int | str):
             raise NoQuestionError("serialNo is missing.")
         self._serial = serial
-        read = about.get("cardNo") or about.get("QRCodeInfo") or ""
         reader = about.get("cardReaderNo", "")
         return Scan(
-            read=read if isinstance(read, str) else "",
+            read=read,
             reader=str(reader)[:50] if isinstance(reader, int | str) else "",
             # A serial number begins anew when the device's memory is cleared; without the time it tells nothing.
             nonce=number_of(f"{serial}@{event['dateTime']}") if event.get("dateTime") else "",
@@ -53,20 +57,12 @@ class Hikvision(Speaker):
 def _event(request: HttpRequest, body: bytes) -> dict[str, Any]:
     text: Any = body
     if request.content_type == "multipart/form-data":
-        from io import BytesIO
-
         try:
             fields, files = MultiPartParser(request.META, BytesIO(body), request.upload_handlers).parse()
-        except (MultiPartParserError, ValueError):
+        except (MultiPartParserError, ValueError, SuspiciousOperation):
             raise NoQuestionError("The body is no multipart form.") from None
         text = fields.get(_PART) or _content(files)
-    try:
-        event = json.loads(text or b"")
-    except (ValueError, RecursionError, TypeError):
-        raise NoQuestionError("The event is no JSON.") from None
-    if not isinstance(event, dict):
-        raise NoQuestionError("The event is no JSON object.")
-    return event
+    return object_of(text)
 
 
 def _content(files: MultiValueDict[str, Any]) -> bytes:

@@ -1,13 +1,21 @@
 """The template dialect: staff say where the question holds what, and what the device takes for yes and no."""
 
-import json
 from typing import Any
 
 import jmespath
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse
 
 from visitors.decision import Direction
-from visitors.dialects.base import SAME_SCAN, NoQuestionError, Question, Speaker, number_of, text_of
+from visitors.dialects.base import (
+    SAME_SCAN,
+    NoQuestionError,
+    Question,
+    Speaker,
+    form_of,
+    number_of,
+    object_of,
+    text_of,
+)
 from visitors.models import Template, Turnstile
 from visitors.verify import Answer, Scan
 
@@ -31,12 +39,10 @@ class TemplateSpeaker(Speaker):
         code = _at(said, template.code_at)
         if code is None:
             raise NoQuestionError(f"There is no {template.code_at} in the request.")
-        words = {template.word_in: Direction.IN, template.word_out: Direction.OUT}
-        direction = words.get(_at(said, template.direction_at) or "") if template.direction_at else None
         return Scan(
             read=code,
             reader=(_at(said, template.reader_at) or "")[:50],
-            direction=direction,
+            direction=_direction(template, _at(said, template.direction_at)),
             nonce=number_of(_at(said, template.nonce_at) or ""),
             same_within=SAME_SCAN,
         )
@@ -47,22 +53,24 @@ class TemplateSpeaker(Speaker):
         return HttpResponse(body, content_type=self._template.content_type)
 
 
-def _said(template: Template, request: HttpRequest, body: bytes) -> Any:
+def _said(template: Template, request: HttpRequest, body: bytes) -> dict[str, Any]:
     if template.body == Body.QUERY:
-        return QueryDict(request.META.get("QUERY_STRING", ""), encoding="utf-8").dict()
-    try:
-        if template.body == Body.FORM:
-            return QueryDict(body, encoding="utf-8").dict()
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        raise NoQuestionError("The body can't be read.") from None
+        return form_of(request.META.get("QUERY_STRING", ""))
+    return form_of(body) if template.body == Body.FORM else object_of(body)
 
 
-def _at(said: Any, where: str) -> str | None:
+def _direction(template: Template, word: str | None) -> Direction | None:
+    """The way that the device names. None where it names none, or in a word that nobody configured."""
+    if not word:
+        return None
+    return {template.word_in: Direction.IN, template.word_out: Direction.OUT}.get(word)
+
+
+def _at(said: dict[str, Any], where: str) -> str | None:
     """The text at a field's name, or a path in JSON; None where there is none."""
     if not where:
         return None
-    found = said.get(where) if isinstance(said, dict) and where in said else None
+    found = said.get(where)
     if found is None:
         try:
             found = jmespath.search(where, said)
