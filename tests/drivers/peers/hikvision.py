@@ -257,15 +257,18 @@ class Hikvision(Peer):
             return self.overrides[method, path]
         is_xml = "/System/" in path or "/RemoteControl/" in path
         try:
-            if change and self._fault is Fault.REFUSES:
-                raise Rejected("notSupport", code=4, status=403)
-            if change and self.memory.deleting:
-                raise Rejected("deviceBusy", code=2, status=503)
-            if wants_json == is_xml:
-                raise Rejected("badURLFormat")
+            self._take(change, wrong_form=wants_json == is_xml)
             return self._handle(method, path.removeprefix("/ISAPI/"), body)
         except Rejected as rejected:
             return rejected.answer
+
+    def _take(self, change: bool, *, wrong_form: bool) -> None:
+        if change and self._fault is Fault.REFUSES:
+            raise Rejected("notSupport", code=4, status=403)
+        if change and self.memory.deleting:
+            raise Rejected("deviceBusy", code=2, status=503)
+        if wrong_form:
+            raise Rejected("badURLFormat")
 
     def _handle(self, method: str, path: str, body: str) -> Answer:
         if path.startswith("AccessControl/RemoteControl/door/"):
@@ -322,7 +325,8 @@ class Hikvision(Peer):
 
     def _set_time(self, body: str) -> Answer:
         found = re.fullmatch(
-            r'<\?xml version="1.0" encoding="UTF-8"\?><Time version="2.0" xmlns="[^"]+"><timeMode>(manual|NTP)</timeMode>'
+            r'<\?xml version="1.0" encoding="UTF-8"\?><Time version="2.0" xmlns="[^"]+">'
+            r"<timeMode>(manual|NTP)</timeMode>"
             r"<localTime>(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)</localTime><timeZone>CST-0:00:00</timeZone></Time>",
             body,
         )
