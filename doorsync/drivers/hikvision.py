@@ -96,6 +96,7 @@ class _Held:
 
     people: dict[str, dict[str, Any]] = field(default_factory=dict)
     cards: dict[str, Holder] = field(default_factory=dict)
+    doors: int = 0  # how many; 0 where that was not asked
 
 
 class HikvisionDriver(Driver):
@@ -155,9 +156,10 @@ class HikvisionDriver(Driver):
             with understood():
                 held.cards[str(card["cardNo"])] = Holder(str(card["employeeNo"]), card.get("cardType", "normalCard"))
         states = self._states()
+        held.doors = len(states)
         self._held = held
         with understood():
-            records = {number: self._record(held, holder, len(states)) for number, holder in held.cards.items()}
+            records = {number: self._record(held, holder) for number, holder in held.cards.items()}
         # A person of the portal's whose card is not there (yet, or any more) is half an entry, and no less its own.
         for name in held.people:
             if name.startswith(PREFIX) and _fits(number := name.removeprefix(PREFIX)):
@@ -166,8 +168,15 @@ class HikvisionDriver(Driver):
         return Actual(cards=records, holds=holds)
 
     def put(self, card: str, record: Record) -> None:
-        own = _own(card)
+        if not _fits(card):
+            raise Refused(
+                _("The device takes card numbers of up to %(n)d letters and digits, and nothing else.")
+                % {"n": LONGEST_CARD}
+            )
+        own = PREFIX + card
         held, holder = self._whereabouts(card)
+        if held.doors and (beyond := [door for door in record if door > held.doors]):
+            raise Refused(_("The device has no door %(door)d.") % {"door": min(beyond)})
         for person in (own, holder.person if holder else ""):
             if _blocked(held.people.get(person, {})):
                 raise Refused(_("The device has this card's person on its blocklist. Take them off it there."))
@@ -182,6 +191,7 @@ class HikvisionDriver(Driver):
         held.people[own] = {}
         if holder is not None and holder.person != own:
             self._delete_card(card)
+            del held.cards[card]
             holder = None
         info = {"CardInfo": {"employeeNo": own, "cardNo": card, "cardType": "normalCard"}}
         if holder is None:
@@ -191,15 +201,15 @@ class HikvisionDriver(Driver):
         held.cards[card] = Holder(own, "normalCard")
 
     def remove(self, card: str) -> None:
-        own = _own(card)
+        own = PREFIX + card
         held, holder = self._whereabouts(card)
         # The card first: it is gone at once, and a person takes the device a while.
         if holder is not None:
             self._delete_card(card)
-            held.cards.pop(card)
+            del held.cards[card]
         if own in held.people:
             self._delete_person(own)
-            held.people.pop(own)
+            del held.people[own]
 
     def hold(self, door: int, held: Windows) -> None:
         states = self._states()
@@ -233,7 +243,8 @@ class HikvisionDriver(Driver):
                 % {"mode": mode[:40]}
             )
         shown = wallclock.shown_at(moment, self.zone).replace(microsecond=0)
-        self._change_xml(
+        self._device.xml(
+            "PUT",
             "System/time",
             '<Time version="2.0" xmlns="http://www.isapi.org/ver20/XMLSchema"><timeMode>manual</timeMode>'
             f"<localTime>{shown.isoformat()}</localTime>"
@@ -258,8 +269,7 @@ class HikvisionDriver(Driver):
 
     def _person(self, employee: str, record: Record) -> dict[str, Any]:
         (found,) = set(record.values())
-        # A window that spans the hour that comes twice is said in two parts; encode gives one of them.
-        start, end = wallclock.on_the_wall(found, self.zone, self.now)[0]
+        ((start, end),) = wallclock.on_the_wall(found, self.zone, self.now)
         return {
             "employeeNo": employee,
             "name": employee,
@@ -275,10 +285,10 @@ class HikvisionDriver(Driver):
             "RightPlan": [{"doorNo": door, "planTemplateNo": ALL_DAY} for door in sorted(record)],
         }
 
-    def _record(self, held: _Held, holder: Holder, doors: int) -> Record:
+    def _record(self, held: _Held, holder: Holder) -> Record:
         """What a card opens. What the portal never writes so is said twice: it must not pass for the portal's."""
         if holder.kind == "superCard":
-            return dict.fromkeys(range(1, doors + 1), (ALWAYS, ALWAYS))
+            return dict.fromkeys(range(1, held.doors + 1), (ALWAYS, ALWAYS))
         person = held.people.get(holder.person)
         if person is None or _blocked(person):
             return {}
@@ -315,7 +325,7 @@ class HikvisionDriver(Driver):
                 with understood():
                     if found["cardNo"] == card:
                         held.cards[card] = Holder(str(found["employeeNo"]), found.get("cardType", "normalCard"))
-            names = {_own(card), *(holder.person for holder in held.cards.values())}
+            names = {PREFIX + card, *(holder.person for holder in held.cards.values())}
             for person in self._device.search(
                 "UserInfo", EmployeeNoList=[{"employeeNo": name} for name in sorted(names)]
             ):
@@ -353,11 +363,9 @@ class HikvisionDriver(Driver):
             self._held = None  # what is there now must be asked for
             raise
 
-    def _change_xml(self, path: str, body: str) -> None:
-        self._device.xml("PUT", path, body)
-
     def _command(self, door: int, command: str) -> None:
-        self._change_xml(
+        self._device.xml(
+            "PUT",
             f"AccessControl/RemoteControl/door/{door}",
             f'<RemoteControlDoor version="2.0" xmlns="http://www.isapi.org/ver20/XMLSchema"><cmd>{command}</cmd>'
             "</RemoteControlDoor>",
@@ -368,16 +376,6 @@ class HikvisionDriver(Driver):
         answer = self._device.json("GET", "AccessControl/AcsWorkStatus")
         with understood():
             return [int(state) for state in answer["AcsWorkStatus"]["doorStatus"]]
-
-
-def _own(card: str) -> str:
-    """The portal's person for a card. Raises Refused where the device takes no such card."""
-    if not _fits(card):
-        raise Refused(
-            _("The device takes card numbers of up to %(n)d letters and digits, and nothing else.")
-            % {"n": LONGEST_CARD}
-        )
-    return PREFIX + card
 
 
 def _fits(card: str) -> bool:

@@ -276,10 +276,22 @@ def test_after_an_unknown_outcome_the_device_is_asked_before_the_next_change(pee
 
 @pytest.mark.parametrize("card", ["12-34", "1" * 21, "１２３", "", "12 34"])
 def test_card_numbers_that_no_device_takes_are_refused_in_words(peer, driver, card):
-    for act in (lambda: driver.put(card, RECORD), lambda: driver.remove(card)):
-        with pytest.raises(Refused, match="20 letters and digits"):
-            act()
+    with pytest.raises(Refused, match="20 letters and digits"):
+        driver.put(card, RECORD)
     assert not peer.seen
+
+
+def test_a_card_that_others_wrote_can_be_taken_out_whatever_its_number(peer, driver):
+    peer.enrol("77", "12-34")
+    driver.remove("12-34")
+    assert not peer.inside()
+
+
+def test_a_door_that_the_device_has_not_is_named(peer, driver):
+    driver.read()
+    with pytest.raises(Refused, match="no door 3"):
+        driver.put("1001", {1: RECORD[1], 3: RECORD[1]})
+    assert not peer.asked
 
 
 def test_the_room_of_persons_without_cards_is_counted(peer, driver):
@@ -355,7 +367,7 @@ def test_what_is_written_is_read_as_it_was_meant(change, at, windows):
     record = driver.encode(wanted)
     if record:
         held = _Held({"portal1": driver._person("portal1", record)}, {"1": Holder("portal1", "normalCard")})
-        assert driver._record(held, held.cards["1"], 2) == record
+        assert driver._record(held, held.cards["1"]) == record
     driver.close()
 
 

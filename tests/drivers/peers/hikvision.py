@@ -73,7 +73,7 @@ class Hikvision(Peer):
         self._server = LocalServer(self._serve)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-        return {"url": self.url, "username": USER, "password": PASSWORD, "timeout_seconds": 0.2}
+        return {"url": self.url, "username": USER, "password": PASSWORD, "timeout_seconds": 0.4}
 
     def stop(self) -> None:
         self.trouble(None)
