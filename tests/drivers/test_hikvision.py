@@ -9,16 +9,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import trustme
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from accessmap.models import Controller
-from doorsync import approvals, events
+from doorsync import approvals, events, planning
 from doorsync.drivers import driver_for, isapi
 from doorsync.drivers.base import Actual, BadOptions, Full, Refused, Unknown, Unreachable
 from doorsync.drivers.hikvision import HikvisionDriver, Holder, _Held
 from doorsync.models import ControllerCard, EventCursor, UnmanagedCard
-from doorsync.planning import ALWAYS, Window
+from doorsync.planning import ALWAYS, Permission, Window
 from portal import clock
 from portal.audit.models import Entry
 from tests.drivers.conftest import NOW
@@ -353,6 +353,7 @@ moments = st.integers(min_value=-60 * 48, max_value=60 * 48)
     at=moments,
     windows=st.lists(st.tuples(st.sampled_from([1, 2]), moments | st.none(), moments | st.none()), max_size=6),
 )
+@example(change=datetime(2026, 10, 25, 1, tzinfo=UTC), at=-1, windows=[(1, None, None), (2, 0, 61)])
 def test_what_is_written_is_read_as_it_was_meant(change, at, windows):
     def moment(minutes):
         return None if minutes is None else change + timedelta(minutes=minutes)
@@ -360,10 +361,11 @@ def test_what_is_written_is_read_as_it_was_meant(change, at, windows):
     now = moment(at)
     options = {"url": "http://127.0.0.1:1", "username": USER, "password": PASSWORD}
     driver = HikvisionDriver(options, zone=LONDON, now=now)
-    wanted = {}
+    found = {1: [], 2: []}
     for door, start, end in windows:
         if start is None or end is None or start < end:
-            wanted[door] = (*wanted.get(door, ()), Window(moment(start), moment(end)))
+            found[door].append(Permission(Window(moment(start), moment(end)), ()))
+    wanted = {door: planning.windows(planning.merged(some)) for door, some in found.items()}
     record = driver.encode(wanted)
     if record:
         held = _Held({"portal1": driver._person("portal1", record)}, {"1": Holder("portal1", "normalCard")})
