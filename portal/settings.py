@@ -109,6 +109,7 @@ FULL_PASS_SECONDS = env.int("FULL_PASS_SECONDS", default=900)
 HOLD_REVOCATIONS_OVER = env.int("HOLD_REVOCATIONS_OVER", default=10)
 # The driver of each family of controllers.
 DRIVERS = {
+    "hikvision": "doorsync.drivers.hikvision.HikvisionDriver",
     "simulated": "doorsync.drivers.simulated.SimulatedDriver",
     "uhppote": "doorsync.drivers.uhppote.UhppoteDriver",
     "webhook": "doorsync.drivers.webhook.WebhookDriver",

@@ -259,7 +259,10 @@ class Driver(ABC):
         if self.capabilities.windows is Granularity.NONE:
             return self.open_now(wanted)
         said = self.said(wanted)
-        return said if self.capabilities.windows is Granularity.CARD_AND_DOOR else one_stretch(said, self.now)
+        if self.capabilities.windows is Granularity.CARD_AND_DOOR:
+            return said
+        # Said again: it may end where another door's window begins, which a naive clock may not know for an end.
+        return self.said(one_stretch(said, self.now))
 
     def encode_hold(self, wanted: Record) -> Record:
         """Likewise for the doors held unlocked."""
