@@ -10,9 +10,12 @@ from django.db.models.functions import Lower
 
 from accessmap.models import AccessPolicy, Cardholder, CardStatus, Door, Resource, ResourceDoor, normal_email
 from doorsync.models import StoredBooking
+from portal.offision.types import BookingStatus
 
 # In the drawing, a day is so many units wide whatever its length in hours.
 WIDTH = 1440
+# Nobody waits at a door for these.
+_OVER = [BookingStatus.CANCELLED.value, BookingStatus.NO_SHOW.value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ def _bookings(rooms: Iterable[Resource], day: Day, now: datetime) -> dict[int, l
     margin = timedelta(days=1)  # no lead and no grace is longer
     rows = StoredBooking.objects.filter(
         resource__in=[room.pk for room in rooms], starts_at__lt=last + margin, ends_at__gt=first - margin
-    )
+    ).exclude(status__in=_OVER)
     for booking in rows.order_by("starts_at"):
         found[booking.resource_id].append(booking)
     return found

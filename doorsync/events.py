@@ -57,14 +57,14 @@ def entries(controller: Controller, found: Sequence[DoorEvent], now: datetime) -
     people = dict(
         Card.objects.filter(number__in={event.card for event in found}).values_list("number", "cardholder__name")
     )
-    doors = dict(Door.objects.filter(controller=controller).values_list("number", "name"))
+    doors = {door.number: door for door in Door.objects.filter(controller=controller)}
     return [
         Entry(
             at=min(event.at, now),
             actor=people.get(event.card) or (f"card {masked(event.card)}" if event.card else "–"),
             action=f"door.{event.kind}",
             object_type=Door._meta.label,
-            object_id=str(event.door),
+            object_id=str(doors[event.door].pk) if event.door in doors else "",
             object_label=f"{controller.name}: {doors.get(event.door, event.door)}"[:300],
             outcome=_OUTCOMES.get(event.kind, Outcome.FAILED),
             detail={"card": masked(event.card) if event.card else "", "index": event.index, "read": now.isoformat()},

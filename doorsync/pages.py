@@ -124,7 +124,8 @@ def why(request: HttpRequest) -> HttpResponse:
         moment = at or now
         with timezone.override(zone):
             context["answer"] = explanations.explain(explanations.facts_for(people[0], door, moment), moment, now)
-        context["log"] = explanations.log_around(people[0], door, moment)
+        everything = request.user.has_perm("audit.view_entry")
+        context["log"] = explanations.log_around(people[0], door, moment, everything=everything)
     return render(request, "doorsync/why.html", context)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -91,16 +92,20 @@ def facts_for(who: Cardholder, door: Door, at: datetime) -> Facts:
     )
 
 
-def log_around(who: Cardholder, door: Door, at: datetime) -> list[Entry]:
-    """The log's entries of that time about this door, its controller and this cardholder, oldest first."""
+def log_around(who: Cardholder, door: Door, at: datetime, *, everything: bool) -> list[Entry]:
+    """The log's entries of that time about this cardholder at this door and its controller, oldest first; with
+    `everything`, for those who may read the log, those about others at this door as well."""
     controller = door.controller
-    about = Entry.objects.filter(at__gt=at - LOG_AROUND, at__lt=at + LOG_AROUND, object_id__in=[door.pk, controller.pk])
-    found = about.filter(object_type__in=[door._meta.label, controller._meta.label]).order_by("-id")[:500]
-    names = (who.name, door.name)
+    about = Q(object_type=door._meta.label, object_id=door.pk) | Q(
+        object_type=controller._meta.label, object_id=controller.pk
+    )
+    found = Entry.objects.filter(about, at__gt=at - LOG_AROUND, at__lt=at + LOG_AROUND).order_by("-id")[:500]
     near = [
         entry
         for entry in found
-        if entry.actor in names or any(name in entry.object_label for name in names) or entry.action.startswith("plan.")
+        if entry.actor == who.name
+        or who.name in entry.object_label
+        or (everything and (entry.object_type == door._meta.label or entry.action.startswith("plan.")))
     ]
     return sorted(near[:_LOG_AT_MOST], key=lambda entry: (entry.at, entry.pk))
 
