@@ -110,6 +110,7 @@ HOLD_REVOCATIONS_OVER = env.int("HOLD_REVOCATIONS_OVER", default=10)
 # The driver of each family of controllers.
 DRIVERS = {
     "simulated": "doorsync.drivers.simulated.SimulatedDriver",
+    "modbus": "doorsync.drivers.modbus.ModbusDriver",
     "webhook": "doorsync.drivers.webhook.WebhookDriver",
 }
 

@@ -7,9 +7,10 @@ import pytest
 from portal import clock
 from tests.drivers.house import House
 from tests.drivers.peer import Peer
+from tests.drivers.peers.modbus import ModbusFlash, ModbusPlain
 from tests.drivers.peers.simulated import Simulated, SimulatedWithoutWindows
 
-PEERS: list[type[Peer]] = [Simulated, SimulatedWithoutWindows]
+PEERS: list[type[Peer]] = [Simulated, SimulatedWithoutWindows, ModbusFlash, ModbusPlain]
 
 # Nine in the morning in London.
 NOW = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
