@@ -97,6 +97,7 @@ class Options(BaseModel):
     )
     pulse: Literal["timed by the board", "timed by the portal"] = Field(
         default="timed by the board",
+        validate_default=True,
         title=str(gettext_lazy("unlocking for a moment")),
         description=str(
             gettext_lazy(

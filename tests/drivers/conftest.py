@@ -9,8 +9,9 @@ from tests.drivers.house import House
 from tests.drivers.peer import Peer
 from tests.drivers.peers.modbus import ModbusFlash, ModbusPlain
 from tests.drivers.peers.simulated import Simulated, SimulatedWithoutWindows
+from tests.drivers.peers.webhook import SignedWebhook
 
-PEERS: list[type[Peer]] = [Simulated, SimulatedWithoutWindows, ModbusFlash, ModbusPlain]
+PEERS: list[type[Peer]] = [Simulated, SimulatedWithoutWindows, ModbusFlash, ModbusPlain, SignedWebhook]
 
 # Nine in the morning in London.
 NOW = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
