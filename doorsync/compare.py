@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from accessmap.models import Controller
-from doorsync import ledger
+from doorsync import ledger, openings
 from doorsync.desired import desired_for
 from doorsync.diff import Diff, diff
 from doorsync.drivers import driver_for
@@ -40,7 +40,13 @@ def compare(controller: Controller, now: datetime) -> Comparison:
     return Comparison(
         info=info,
         cards=diff(cards.records, actual.cards, rows.keys(), now=now),
-        holds=diff_of_holds(holds, actual, ledger.owned_holds(controller).keys(), now=now),
+        holds=diff_of_holds(
+            holds,
+            actual,
+            ledger.owned_holds(controller).keys(),
+            leaving=openings.under_way(controller, now),
+            now=now,
+        ),
     )
 
 
@@ -50,11 +56,11 @@ def wanted(driver: Driver, desired: Desired) -> tuple[Encoded, Record]:
     return driver.encode_all(cards), driver.encode_hold({d: windows(f) for d, f in desired.unlocked.items()})
 
 
-def diff_of_holds(holds: Record, actual: Actual, owned: Set[int], *, now: datetime) -> Diff[int]:
-    """The doors held unlocked, compared door by door."""
+def diff_of_holds(holds: Record, actual: Actual, owned: Set[int], *, leaving: Set[int], now: datetime) -> Diff[int]:
+    """The doors held unlocked, compared door by door, but for those (numbers) to be left alone."""
     return diff(
-        {door: {door: found} for door, found in holds.items()},
-        {door: {door: found} for door, found in actual.holds.items()},
+        {door: {door: found} for door, found in holds.items() if door not in leaving},
+        {door: {door: found} for door, found in actual.holds.items() if door not in leaving},
         owned,
         now=now,
     )

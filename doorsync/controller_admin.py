@@ -58,6 +58,12 @@ def capabilities_in_words(found: Capabilities) -> list[str]:
     ]
     if found.holds_cards and not found.lists_cards:
         said.append(_("Can't be asked what it holds: lost memory is not noticed."))
+    elif not found.holds_cards:
+        said.append(
+            _("Can be asked which doors it holds unlocked: what others switched is noticed.")
+            if found.lists_cards
+            else _("Can't be asked which doors it holds unlocked.")
+        )
     said.append(_("Unlocks a door for a moment.") if found.pulse else _("Can't unlock a door for a moment."))
     said.append(
         {
@@ -225,7 +231,8 @@ def tested(controller: Controller) -> str:
     driver = driver_for(controller, clock.now())
     try:
         info = driver.info()
-        cards = len(driver.read().cards) if driver.capabilities.lists_cards else None
+        able = driver.capabilities
+        cards = len(driver.read().cards) if able.holds_cards and able.lists_cards else None
     finally:
         driver.close()
     said = [_("It answers: %(model)s") % {"model": info.model}]

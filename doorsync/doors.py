@@ -1,12 +1,14 @@
 """Doors opened on request, one moment at a time."""
 
 import math
+from typing import Any
 
 from django.utils.translation import gettext as _
 
 from accessmap.models import Door
+from doorsync import openings
 from doorsync.drivers import driver_for
-from doorsync.drivers.base import DriverError, Unknown
+from doorsync.drivers.base import Driver, DriverError, Unknown, Unreachable
 from portal import clock
 from portal.audit.models import Outcome, record
 
@@ -19,6 +21,7 @@ def open_for_a_moment(door: Door, *, milliseconds: int, key: str, actor: str) ->
     """
     trouble = ""
     opened: bool | None = False
+    detail: dict[str, Any] = {"key": key}
     if not door.controller.enabled:
         trouble = _("Controller %(name)s is disabled.") % {"name": door.controller}
     else:
@@ -26,7 +29,8 @@ def open_for_a_moment(door: Door, *, milliseconds: int, key: str, actor: str) ->
             driver = driver_for(door.controller, clock.now())
             try:
                 if driver.capabilities.pulse:
-                    driver.pulse(door.number, seconds=max(1, math.ceil(milliseconds / 1000)), key=key)
+                    if not _pulse(driver, door, seconds=max(1, math.ceil(milliseconds / 1000)), key=key):
+                        detail["stood_unlocked"] = True
                     opened = True
                 else:
                     trouble = _("Controller %(name)s can't unlock a door for a moment.") % {"name": door.controller}
@@ -42,6 +46,26 @@ def open_for_a_moment(door: Door, *, milliseconds: int, key: str, actor: str) ->
         on=door,
         outcome=Outcome.FAILED if trouble else Outcome.DONE,
         reasons=[trouble] if trouble else [],
-        detail={"key": key},
+        detail=detail,
     )
     return opened
+
+
+def _pulse(driver: Driver, door: Door, *, seconds: int, key: str) -> bool:
+    """Unlock the door for a moment. False where it stands unlocked already, and the end of a moment would lock it."""
+    if not driver.capabilities.pulse_shows:
+        driver.pulse(door.number, seconds=seconds, key=key)
+        return True
+    if _is_held(driver, door):
+        return False
+    with openings.noted(door, seconds=seconds):
+        driver.pulse(door.number, seconds=seconds, key=key)
+    return True
+
+
+def _is_held(driver: Driver, door: Door) -> bool:
+    try:
+        held = driver.read().holds
+    except Unknown as error:
+        raise Unreachable(str(error)) from error  # it was only asked: nothing has happened
+    return door.number in held and door.number not in openings.under_way(door.controller, clock.now())

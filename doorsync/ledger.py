@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from accessmap.models import Card, Controller, Door, Resource, masked
-from doorsync import asking
+from doorsync import asking, openings
 from doorsync.diff import Diff
 from doorsync.drivers.base import Actual, Record
 from doorsync.models import (
@@ -157,7 +157,9 @@ def close_round(sync: ControllerSync, outcome: Round, *, not_before: datetime | 
     if outcome.read:
         pairs = sorted(map(list, outcome.held))
         changes["held_plan"] = {"pairs": pairs} if pairs else None
-        changes["next_edge_at"] = outcome.next_edge_at
+        # Doors that were unlocked for a moment while this round ran, or are still, are looked at after it.
+        moment = openings.next_end(controller, after=outcome.started_at)
+        changes["next_edge_at"] = min(filter(None, (outcome.next_edge_at, moment)), default=None)
         changes["clock_skew_seconds"] = outcome.clock_skew
     # An approval is for what was held, once. One that was given while this round ran is not this round's to take away.
     if outcome.in_order and locked.approved == sync.approved:
@@ -220,7 +222,7 @@ def _close_holds(controller: Controller, outcome: Round) -> None:
         if held:
             rows.filter(door_number=door).update(state=State.IN_STEP, reason="")
         else:
-            rows.filter(door_number=door).delete()
+            rows.filter(door_number=door).exclude(open_until__gt=outcome.started_at).delete()
         record(
             actor="portal",
             action="door.held_unlocked" if held else "door.let_lock",
@@ -243,9 +245,9 @@ def _close_leftovers(controller: Controller, outcome: Round, now: datetime) -> N
     seen = Round(started_at=now, desired=outcome.desired)
     seen.done = {("removed", number): {} for _pk, number, confirmed_at in gone if confirmed_at}
     Entry.objects.bulk_create(_log_entries(controller, seen, now, tell_refusals=False))
-    ControllerHold.objects.filter(controller=controller).exclude(door_number__in=outcome.doors_held).filter(
-        Q(state=State.IN_STEP) | Q(changed_at__lt=now - WATCHED_FOR)
-    ).delete()
+    ControllerHold.objects.filter(controller=controller).exclude(
+        Q(door_number__in=outcome.doors_held) | Q(open_until__gt=outcome.started_at)
+    ).filter(Q(state=State.IN_STEP) | Q(changed_at__lt=now - WATCHED_FOR)).delete()
 
 
 def _note_unmanaged(controller: Controller, outcome: Round, now: datetime) -> None:

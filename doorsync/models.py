@@ -351,13 +351,15 @@ class ControllerCard(models.Model):
 
 
 class ControllerHold(models.Model):
-    """A door that the portal means to be held unlocked, or has once held so: its own to change."""
+    """A door that the portal means to hold unlocked, has once held so, or unlocks for a moment: its own to change."""
 
     controller = models.ForeignKey(
         Controller, on_delete=models.PROTECT, related_name="holds", verbose_name=_("controller")
     )
     door_number = models.PositiveSmallIntegerField(_("door"))
     desired = models.JSONField(_("desired"), default=list)
+    # See openings.py: until then the door may stand unlocked for a moment's sake, and is left alone.
+    open_until = models.DateTimeField(_("open until"), null=True, blank=True)
     state = models.CharField(_("state"), max_length=20, choices=ControllerCard.State)
     reason = models.TextField(_("reason"), blank=True)
     changed_at = models.DateTimeField(_("changed"))

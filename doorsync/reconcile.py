@@ -11,7 +11,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from accessmap.models import Card
-from doorsync import asking, compare, ledger
+from doorsync import asking, compare, ledger, openings
 from doorsync.desired import desired_for
 from doorsync.diff import Diff, alive, at_stake, diff, revoked, too_many, without_lapsed
 from doorsync.drivers import driver_for
@@ -108,7 +108,8 @@ def _work(driver: Driver, sync: ControllerSync, outcome: Round) -> None:
         wanted_holds = {}
     cards = diff(wanted, actual.cards, rows.keys(), now=now)
     owned_holds = ledger.owned_holds(sync.controller)
-    holds = compare.diff_of_holds(wanted_holds, actual, owned_holds.keys(), now=now)
+    leaving = openings.under_way(sync.controller, now)
+    holds = compare.diff_of_holds(wanted_holds, actual, owned_holds.keys(), leaving=leaving, now=now)
     outcome.doors_held = frozenset({*actual.holds, *wanted_holds})
     outcome.foreign_holds = frozenset(holds.unmanaged)
     outcome.unchanged = len(cards.unchanged)

@@ -111,6 +111,7 @@ HOLD_REVOCATIONS_OVER = env.int("HOLD_REVOCATIONS_OVER", default=10)
 DRIVERS = {
     "hikvision": "doorsync.drivers.hikvision.HikvisionDriver",
     "simulated": "doorsync.drivers.simulated.SimulatedDriver",
+    "modbus": "doorsync.drivers.modbus.ModbusDriver",
     "uhppote": "doorsync.drivers.uhppote.UhppoteDriver",
     "webhook": "doorsync.drivers.webhook.WebhookDriver",
 }

@@ -55,12 +55,14 @@ class Capabilities:
     windows: Granularity
     resolution_seconds: int  # 1, or 60 where only whole minutes can be said
     holds_cards: bool  # False: a mere relay, that unlocks and holds unlocked
-    lists_cards: bool
+    lists_cards: bool  # whether read() tells all that it holds: its cards, and the doors held unlocked
     pulse: bool
     hold: Hold
     events: bool  # whether it can be asked what happened at its doors
     sets_clock: bool
     naive_clock: bool = False  # its clock shows the site's local time, and knows no zone
+    # Only with Hold.NOW: one relay does both. While a pulse lasts, read() tells it as a hold; its end ends a hold, too.
+    pulse_shows: bool = False
 
     @property
     def acts_at_edges(self) -> bool:
@@ -251,6 +253,8 @@ class Driver(ABC):
 
     def encode_all(self, wanted: Mapping[str, Record]) -> Encoded:
         """What the controller should hold now for cards wanted like this. The same for the same moment, always."""
+        if not self.capabilities.holds_cards:
+            return Encoded({})
         records = {card: record for card, some in wanted.items() if (record := self.encode(some))}
         return Encoded(records)
 

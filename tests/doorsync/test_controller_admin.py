@@ -1,27 +1,16 @@
 """Controllers in the admin: named options, secrets that stay secret, a tested connection."""
 
 import base64
-import threading
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.urls import reverse
-from werkzeug.wrappers import Request, Response
 
-from accessmap.models import Controller, Door
-from doorsync import doors, passes, reconcile
-from doorsync.drivers import driver_for
-from doorsync.drivers.base import BadOptions, Refused, Unknown, Unreachable
-from doorsync.drivers.webhook import signature
-from doorsync.models import ControllerHold
-from doorsync.planning import ALWAYS
-from portal import clock, roles
+from accessmap.models import Controller
+from portal import roles
 from portal.audit.models import Entry
-from portal.sandbox.webserver import LocalServer
-from tests.places import NOW, building
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of twenty-four bytes or more").decode()
 
@@ -109,98 +98,3 @@ def test_the_connection_is_tested_and_what_was_found_is_said(integrator, place):
     user.groups.add(Group.objects.get(name=roles.SECURITY))
     integrator.force_login(user)
     assert integrator.post(test).status_code == 403
-
-
-# The webhook --------------------------------------------------
-
-
-class Receiver:
-    """A receiver of signed webhooks, as its maker would write one from the specification."""
-
-    def __init__(self) -> None:
-        self.seen: list[dict[str, Any]] = []
-        self.ids: set[str] = set()
-        self.status = 204
-
-    def __call__(self, environ: Any, start_response: Any) -> Any:
-        request = Request(environ)
-        body = request.get_data()
-        key, sent = request.headers["webhook-id"], request.headers["webhook-timestamp"]
-        signed = signature(SECRET, key, int(sent), body) == request.headers["webhook-signature"]
-        answer = Response(status=self.status if signed else 401)
-        if signed and self.status < 300 and key not in self.ids:
-            self.ids.add(key)
-            self.seen.append(request.get_json())
-        return answer(environ, start_response)
-
-
-@pytest.fixture
-def receiver(start_place):
-    policies = [{"name": "staff", "admit": ["anyone"], "always": ["facilities"]}]
-    place = start_place(building(policies=policies))
-    app = Receiver()
-    server = LocalServer(app)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    box = Controller.objects.get(name="box")
-    box.driver, box.options = "webhook", {"url": f"http://127.0.0.1:{server.server_port}/", "timeout_seconds": 0.5}
-    box.secrets = f'{{"secret": "{SECRET}"}}'
-    box.save()
-    app.place, app.box = place, box
-    yield app
-    server.shutdown()
-    server.server_close()
-
-
-def test_a_webhook_is_signed_and_a_pulse_is_sent_once(receiver):
-    door = Door.objects.select_related("controller").get(name="Room door")
-    for _ in range(2):
-        assert doors.open_for_a_moment(door, milliseconds=1500, key="pulse-1", actor="ann") is True
-    assert [(m["type"], m["data"]) for m in receiver.seen] == [("door.pulse", {"door": 1, "seconds": 2})]
-    assert Entry.objects.filter(action="door.pulse", outcome="done").count() == 2
-    receiver.status = 403
-    assert doors.open_for_a_moment(door, milliseconds=1500, key="pulse-2", actor="ann") is False
-    assert "403" in Entry.objects.get(action="door.pulse", outcome="failed").reasons[0]
-    receiver.status = 500
-    assert doors.open_for_a_moment(door, milliseconds=1500, key="pulse-3", actor="ann") is None, "nobody knows"
-
-
-def test_a_relay_holds_doors_unlocked_and_says_that_it_holds_no_cards(receiver):
-    receiver.place.refresh()
-
-    receiver.place.reconcile()
-    assert [m for m in receiver.seen if m["type"] == "door.hold"] == []
-    assert "holds no cards" in receiver.place.sync().trouble
-    for minutes, held in ((60, True), (120, False)):
-        with clock.stopped_at(NOW + timedelta(minutes=minutes)):
-            passes.tick()
-            reconcile.reconcile_controller(receiver.box.pk)
-        assert [m["data"] for m in receiver.seen if m["type"] == "door.hold"][-1] == {"door": 1, "held": held}
-    assert not ControllerHold.objects.exists()
-
-
-@pytest.mark.parametrize(("status", "error"), [(404, Refused), (500, Unknown), (302, Unknown)])
-def test_what_a_receiver_says_is_told_apart(receiver, status, error):
-    receiver.status = status
-    driver = driver_for(receiver.box, NOW)
-    with pytest.raises(error):
-        driver.hold(1, (ALWAYS,))
-    driver.close()
-
-
-def test_nobody_there_is_unreachable_and_a_bad_secret_is_never_shown(receiver):
-    receiver.box.options["url"] = "http://127.0.0.1:9/"
-    driver = driver_for(receiver.box, NOW)
-    with pytest.raises(Unreachable):
-        driver.info()
-    driver.close()
-    receiver.box.secrets = '{"secret": "whsec_c2hvcnQ="}'
-    with pytest.raises(BadOptions) as caught:
-        driver_for(receiver.box, NOW)
-    assert "c2hvcnQ" not in str(caught.value)
-
-
-def test_the_signature_is_the_specifications():
-    # The example of the Standard Webhooks specification's reference libraries.
-    secret, key, sent = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330
-    body = b'{"test": 2432232314}'
-    assert signature(secret, key, sent, body) == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="

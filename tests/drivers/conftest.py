@@ -8,10 +8,20 @@ from portal import clock
 from tests.drivers.house import House
 from tests.drivers.peer import Peer
 from tests.drivers.peers.hikvision import Hikvision
+from tests.drivers.peers.modbus import ModbusFlash, ModbusPlain
 from tests.drivers.peers.simulated import Simulated, SimulatedWithoutWindows
 from tests.drivers.peers.uhppote import Uhppote
+from tests.drivers.peers.webhook import SignedWebhook
 
-PEERS: list[type[Peer]] = [Simulated, SimulatedWithoutWindows, Uhppote, Hikvision]
+PEERS: list[type[Peer]] = [
+    Simulated,
+    SimulatedWithoutWindows,
+    Uhppote,
+    Hikvision,
+    ModbusFlash,
+    ModbusPlain,
+    SignedWebhook,
+]
 
 # Nine in the morning in London.
 NOW = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from accessmap.models import Card, Cardholder
-from doorsync import approvals, doors, events, ledger, reconcile
+from accessmap.models import AccessPolicy, Card, Cardholder, Resource, ResourceDoor
+from doorsync import approvals, compare, doors, events, ledger, reconcile
 from doorsync.drivers import driver_for
 from doorsync.models import ControllerCard, EventCursor, UnmanagedCard
 from portal import clock
@@ -24,6 +24,8 @@ State = ControllerCard.State
 
 for_all = pytest.mark.parametrize("house", PEERS, indirect=True, ids=lambda peer: peer.__name__)
 for_cards = pytest.mark.parametrize("house", those(holds_cards=True), indirect=True, ids=lambda peer: peer.__name__)
+
+for_relays = pytest.mark.parametrize("house", those(holds_cards=False), indirect=True, ids=lambda peer: peer.__name__)
 
 
 def holding(**traits: object) -> pytest.MarkDecorator:
@@ -340,3 +342,64 @@ def test_a_door_stands_unlocked_while_a_booking_admits_anyone(house):
     for moment in around(TEN, ELEVEN):
         with house.at(moment):
             assert house.peer.held_unlocked(hall) == (TEN <= moment < ELEVEN), moment
+
+
+@for_relays
+def test_a_relay_that_is_in_step_is_left_alone(house):
+    house.book("open", TEN, ELEVEN, room="hall")
+    for moment in (NOW, TEN):
+        with clock.stopped_at(moment):
+            settle(house)
+            asked = house.peer.changes_asked
+            settle(house)
+            assert house.peer.changes_asked == asked
+
+
+@for_relays
+def test_a_hold_whose_answer_was_lost_comes_about_and_ends_all_the_same(house):
+    hall = house.peer.doors[-1]
+    house.book("open", TEN, ELEVEN, room="hall")
+    settle(house)
+    for moment, held in ((TEN, True), (ELEVEN, False)):
+        with clock.stopped_at(moment):
+            house.peer.trouble(Fault.ANSWERS_LOST)
+            assert not house.work().failed, "a time-out is no refusal"
+            house.peer.trouble(None)
+            settle(house)
+            assert house.peer.held_unlocked(hall) == held
+
+
+@for_relays
+def test_a_hold_that_is_refused_is_said_and_tried_again(house):
+    hall = house.peer.doors[-1]
+    house.book("open", TEN, ELEVEN, room="hall")
+    with clock.stopped_at(TEN):
+        house.peer.trouble(Fault.REFUSES)
+        assert house.work().failed
+        assert "refused" in house.sync.trouble
+        assert not house.peer.held_unlocked(hall)
+        house.peer.trouble(None)
+        settle(house)
+        assert house.sync.trouble == ""
+        assert house.peer.held_unlocked(hall)
+
+
+@for_relays
+def test_a_silent_relay_is_sent_nothing_and_suspended(house):
+    house.book("open", TEN, ELEVEN, room="hall")
+    house.peer.trouble(Fault.SILENT)
+    with clock.stopped_at(TEN):
+        for _ in range(3):
+            assert house.work().trouble
+        assert house.peer.changes_asked == 0
+        assert house.sync.suspended_until > clock.now()
+
+
+@for_relays
+def test_cards_that_a_relay_can_not_hold_are_said_and_do_not_put_it_out_of_step(house):
+    policy = AccessPolicy.objects.get(name="staff")
+    room = Resource.objects.create(site=house.controller.site, external_id="r", name="r", policy=policy)
+    ResourceDoor.objects.create(resource=room, door=house.door)
+    settle(house)
+    assert "holds no cards" in house.sync.trouble
+    assert compare.compare(house.controller, NOW).in_step
