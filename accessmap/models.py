@@ -271,6 +271,7 @@ class Door(models.Model):
     class Meta:
         verbose_name = _("door")
         verbose_name_plural = _("doors")
+        permissions = [("unlock_door", _("Can unlock a door for a moment"))]
         ordering = ["controller__name", "number"]
         constraints = [
             models.UniqueConstraint(fields=["controller", "number"], name="one_door_a_number"),

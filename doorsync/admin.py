@@ -196,18 +196,12 @@ class CallbackAdmin(ReadOnlyAdmin):
     list_filter = ["outcome"]
     list_select_related = ["resource", "refresh"]
     search_fields = ["named_resource"]
-    fields = [
-        "received_at",
-        "remote_address",
-        "content_type",
-        "named_resource",
-        "resource",
-        "outcome",
-        "note",
-        "what_came_of_it",
-        "body_text",
-    ]
     readonly_fields = ["what_came_of_it", "body_text"]
+
+    def get_fields(self, request: HttpRequest, obj: Callback | None = None) -> list[Any]:
+        shown = ["received_at", "remote_address", "content_type", "named_resource", "resource", "outcome", "note"]
+        body = ["body_text"] if request.user.has_perm("doorsync.read_callback_body") else []
+        return [*shown, "what_came_of_it", *body]
 
     @admin.display(description=gettext_lazy("what came of it"))
     def what_came_of_it(self, callback: Callback) -> str:

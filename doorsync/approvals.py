@@ -8,7 +8,15 @@ from accessmap.models import Controller, masked
 from doorsync import asking
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import BadOptions
-from doorsync.models import ControllerCard, ControllerHold, ControllerSync, ResourceSync, UnmanagedCard
+from doorsync.models import (
+    Callback,
+    ControllerCard,
+    ControllerHold,
+    ControllerSync,
+    PassState,
+    ResourceSync,
+    UnmanagedCard,
+)
 from portal import clock
 from portal.audit.models import record
 
@@ -94,6 +102,31 @@ def forget_boxes(rows: QuerySet[ControllerSync], *, actor: str) -> int:
     changed.update(serial="", held_plan=None, approved=[])
     asking.ask_at_once(changed)
     return len(held)
+
+
+@transaction.atomic
+def enable(controller: Controller, *, enabled: bool, reason: str, actor: str) -> None:
+    """Speak to a controller again, or leave it as it is until then."""
+    Controller.objects.filter(pk=controller.pk).update(enabled=enabled)
+    if enabled:
+        asking.ask_at_once(ControllerSync.objects.filter(controller=controller))
+    record(
+        actor=actor,
+        action="controller.resume" if enabled else "controller.suspend",
+        on=controller,
+        reasons=[reason] if reason else [],
+    )
+
+
+@transaction.atomic
+def reprocess(callback: Callback, *, actor: str) -> None:
+    """Look once more at what a callback points at: its resource, or everything where it names none that is known."""
+    rows = ResourceSync.objects.filter(resource__external_id=callback.named_resource)
+    if callback.named_resource and rows.exists():
+        asking.ask_at_once(rows)
+    else:
+        PassState.objects.filter(pk=1).update(full_pass_wanted_at=clock.now())
+    record(actor=actor, action="callback.reprocess", on=callback, label=callback.named_resource or "–")
 
 
 def look(rows: QuerySet[ResourceSync] | QuerySet[ControllerSync], *, actor: str) -> None:

@@ -1,10 +1,13 @@
 """What a reconciliation would do at a controller: read, compared, and nothing written."""
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from accessmap.models import Controller
+from django.utils.translation import gettext as _
+
+from accessmap.models import Controller, masked
 from doorsync import ledger, openings
 from doorsync.desired import desired_for
 from doorsync.diff import Diff, diff
@@ -64,3 +67,34 @@ def diff_of_holds(holds: Record, actual: Actual, owned: Set[int], *, leaving: Se
         owned,
         now=now,
     )
+
+
+def rows_of(controller: Controller, found: Comparison) -> dict[str, list[dict[str, Any]]]:
+    """What would be done, by kind: a row for each card, masked, and for each door held unlocked, with its windows by
+    door (names; ISO 8601 in UTC)."""
+    names = dict(controller.doors.values_list("number", "name"))
+
+    def rows(some: Mapping[Any, Record]) -> list[dict[str, Any]]:
+        return [
+            {
+                "what": masked(key) if isinstance(key, str) else _("held unlocked"),
+                "doors": {
+                    names.get(door, str(door)): [[_iso(w.start), _iso(w.end)] for w in windows]
+                    for door, windows in sorted(record.items())
+                },
+            }
+            for key, record in sorted(some.items())
+        ]
+
+    cards, holds = found.cards, found.holds
+    return {
+        "add": rows(cards.add) + rows(holds.add),
+        "update": rows(cards.update) + rows(holds.update),
+        "remove": rows({card: {} for card in cards.remove}) + rows({door: {door: ()} for door in holds.remove}),
+        "contested": rows({card: cards.unmanaged[card] for card in cards.contested}),
+        "unmanaged": rows(cards.unmanaged) + rows(holds.unmanaged),
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()

@@ -13,15 +13,16 @@ from portal import clock
 from portal.audit.models import Outcome, record
 
 
-def open_for_a_moment(door: Door, *, milliseconds: int, key: str, actor: str) -> bool | None:
+def open_for_a_moment(door: Door, *, milliseconds: int, key: str, actor: str, reason: str = "") -> bool | None:
     """Unlock a door once for so long, in whole seconds. Whether it did; None where nobody knows. The log says why.
 
     Never repeated, also where nobody knows whether the controller did it: a door that opens twice lets two in. `key`
-    names this one moment to controllers that know such keys. settings.OPEN_DOOR names this function.
+    names this one moment to controllers that know such keys; `reason`: a person's, for the log. settings.OPEN_DOOR
+    names this function.
     """
     trouble = ""
     opened: bool | None = False
-    detail: dict[str, Any] = {"key": key}
+    detail: dict[str, Any] = {"key": key, **({"reason": reason} if reason else {})}
     if not door.controller.enabled:
         trouble = _("Controller %(name)s is disabled.") % {"name": door.controller}
     else:

@@ -296,6 +296,7 @@ class Callback(models.Model):
     class Meta:
         verbose_name = _("callback")
         verbose_name_plural = _("callbacks")
+        permissions = [("read_callback_body", _("Can read what a callback said, word for word"))]
         ordering = ["-id"]
         indexes = [
             models.Index(

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from doorsync import pages
+from doorsync import buttons, pages
 
 urlpatterns = [
     path("doors/", pages.some_board, name="boards"),
@@ -11,4 +11,12 @@ urlpatterns = [
     path("unmapped/", pages.unmapped, name="unmapped"),
     path("unmapped/person/", pages.mend_person, name="mend-person"),
     path("unmapped/room/", pages.mend_room, name="mend-room"),
+    path("controllers/<int:pk>/preview/", buttons.preview, name="preview-controller"),
+    path("controllers/<int:pk>/sync/", buttons.sync_controller, name="sync-controller"),
+    path("controllers/<int:pk>/suspend/", buttons.suspend_controller, name="suspend-controller"),
+    path("controllers/<int:pk>/resume/", buttons.resume_controller, name="resume-controller"),
+    path("controllers/<int:pk>/approve/", buttons.approve_plan, name="approve-plan"),
+    path("resources/<int:pk>/fetch/", buttons.fetch_resource, name="fetch-resource"),
+    path("callbacks/<int:pk>/reprocess/", buttons.reprocess_callback, name="reprocess-callback"),
+    path("doors/<int:pk>/unlock/", buttons.unlock, name="unlock-door"),
 ]

@@ -30,7 +30,9 @@ _MAP_OF_STAFF = Q(
         "resourcedoor",
     ],
 )
-_CONTROLLERS = Q(content_type__app_label="accessmap", content_type__model__in=["controller", "door", "site"])
+_CONTROLLERS = Q(content_type__app_label="accessmap", content_type__model__in=["controller", "door", "site"]) & ~Q(
+    codename="unlock_door"
+)
 _ACT_ON_STATES = Q(content_type__app_label="doorsync", codename__in=["change_resourcesync", "change_controllersync"])
 _APPROVE = Q(content_type__app_label="doorsync", codename__startswith="approve_")
 _ACCOUNTS = Q(content_type__app_label="auth", content_type__model="user") | Q(codename="view_group")

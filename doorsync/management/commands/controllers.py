@@ -18,11 +18,11 @@ from django.db import close_old_connections
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from accessmap.models import Controller, masked
+from accessmap.models import Controller
 from doorsync import approvals, asking, reconcile, tasks
-from doorsync.compare import Comparison, compare
+from doorsync.compare import Comparison, compare, rows_of
 from doorsync.drivers import driver_for
-from doorsync.drivers.base import DriverError, Record
+from doorsync.drivers.base import DriverError
 from doorsync.events import entries
 from doorsync.listening import listen
 from doorsync.models import ControllerSync
@@ -168,31 +168,7 @@ def _chosen(name: str | None) -> QuerySet[Controller]:
 
 
 def _as_json(controller: Controller, found: Comparison) -> dict[str, Any]:
-    """What would be done, by kind: a row for each card and for each door held unlocked, with its windows by door."""
-    names = dict(controller.doors.values_list("number", "name"))
-
-    def rows(some: Mapping[Any, Record]) -> list[dict[str, Any]]:
-        return [
-            {
-                "what": masked(key) if isinstance(key, str) else _("held unlocked"),
-                "doors": {
-                    names.get(door, str(door)): [[_iso(w.start), _iso(w.end)] for w in windows]
-                    for door, windows in sorted(record.items())
-                },
-            }
-            for key, record in sorted(some.items())
-        ]
-
-    cards, holds = found.cards, found.holds
-    return {
-        "firmware": found.info.firmware,
-        "add": rows(cards.add) + rows(holds.add),
-        "update": rows(cards.update) + rows(holds.update),
-        "remove": rows({key: {} for key in cards.remove}) + rows({door: {door: ()} for door in holds.remove}),
-        "contested": rows({card: cards.unmanaged[card] for card in cards.contested}),
-        "unmanaged": rows(cards.unmanaged) + rows(holds.unmanaged),
-        "unchanged": len(cards.unchanged),
-    }
+    return {"firmware": found.info.firmware, **rows_of(controller, found), "unchanged": len(found.cards.unchanged)}
 
 
 def _table(one: Mapping[str, Any]) -> Iterator[str]:
@@ -213,7 +189,3 @@ def _span(window: Sequence[str | None]) -> str:
     if start is None and end is None:
         return _("always")
     return f"{start or '…'} – {end or '…'}"
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()
