@@ -332,7 +332,7 @@ def test_a_door_is_unlocked_for_a_moment_once_and_never_again_on_an_unknown_outc
     assert house.peer.pulses(house.door.number) == 2
 
 
-@for_all
+@pytest.mark.parametrize("house", those(can_hold=True), indirect=True, ids=lambda peer: peer.__name__)
 def test_a_door_stands_unlocked_while_a_booking_admits_anyone(house):
     hall = house.peer.doors[-1]
     house.book("open", TEN, ELEVEN, room="hall")
@@ -340,3 +340,12 @@ def test_a_door_stands_unlocked_while_a_booking_admits_anyone(house):
     for moment in around(TEN, ELEVEN):
         with house.at(moment):
             assert house.peer.held_unlocked(hall) == (TEN <= moment < ELEVEN), moment
+
+
+@pytest.mark.parametrize("house", those(can_hold=False), indirect=True, ids=lambda peer: peer.__name__)
+def test_where_no_door_can_be_held_unlocked_the_portal_says_so(house):
+    house.book("open", TEN, ELEVEN, room="hall")
+    settle(house)
+    with house.at(TEN):
+        assert not house.peer.held_unlocked(house.peer.doors[-1])
+        assert "can't hold" in house.sync.trouble
