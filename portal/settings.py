@@ -111,6 +111,7 @@ HOLD_REVOCATIONS_OVER = env.int("HOLD_REVOCATIONS_OVER", default=10)
 DRIVERS = {
     "simulated": "doorsync.drivers.simulated.SimulatedDriver",
     "uhppote": "doorsync.drivers.uhppote.UhppoteDriver",
+    "mqtt": "doorsync.drivers.mqtt.EspRfidDriver",
     "webhook": "doorsync.drivers.webhook.WebhookDriver",
 }
 

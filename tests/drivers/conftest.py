@@ -7,10 +7,11 @@ import pytest
 from portal import clock
 from tests.drivers.house import House
 from tests.drivers.peer import Peer
+from tests.drivers.peers.mqtt import EspRfid
 from tests.drivers.peers.simulated import Simulated, SimulatedWithoutWindows
 from tests.drivers.peers.uhppote import Uhppote
 
-PEERS: list[type[Peer]] = [Simulated, SimulatedWithoutWindows, Uhppote]
+PEERS: list[type[Peer]] = [Simulated, SimulatedWithoutWindows, Uhppote, EspRfid]
 
 # Nine in the morning in London.
 NOW = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)

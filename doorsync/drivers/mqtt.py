@@ -1,0 +1,432 @@
+"""esp-rfid readers (firmware 2.0 or later) through an MQTT broker.
+
+Facts about the reader come from its public source and documentation: github.com/esprfid/esp-rfid, README-MQTT.md,
+src/mqtt.esp and src/rfid.esp. Those that shape this driver:
+
+- It takes commands on `<topic>/cmd` and says everything at QoS 0: answers and the list of its cards on `<topic>/send`,
+  and what happens at the door on `<topic>/tag` once "Home Assistant" is on. That also gives it a retained
+  `<topic>/avty` with a last will of "offline", and a retained description with its MAC address and firmware.
+- Answers to `adduser` and `deletuid` name no card, and come also where the file could not be written. So a change
+  counts as made once the list shows it.
+- It takes commands in order. The list (`getuserlist`) has no end: the answer to a command sent after it marks it.
+- It counts in seconds since 1970, UTC, and admits through the second `validuntil`.
+- Only the first relay has a right of its own (issue 663), and some builds open the others by the card before. So the
+  driver knows one door.
+"""
+
+import base64
+import binascii
+import json
+import re
+import ssl
+import uuid
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from hashlib import sha256
+from ipaddress import IPv4Address
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from doorsync.drivers.base import (
+    Actual,
+    Capabilities,
+    DeviceInfo,
+    DoorEvent,
+    Driver,
+    DriverError,
+    Full,
+    Granularity,
+    Hold,
+    Record,
+    Refused,
+    Unknown,
+    Unreachable,
+    Windows,
+    validated,
+)
+from doorsync.drivers.mqtt_line import WINDOW, Broker, Line, Message
+from doorsync.planning import ALWAYS, Window
+
+_KEPT_SECONDS = 30 * 24 * 3600  # so long the broker keeps door events for a portal that is away
+_DOOR = 1
+_LONGEST_CARD = 19  # the reader cuts longer ones off: char uid[20]
+_NOBODY = "nobody"  # no reader reports such a card: taking it out changes nothing, and is answered
+_ANSWERED = ("adduser", "deletuid")
+_GRANTED, _ADMIN = 1, 99
+# 2038-01-01, the last year that a clock of 32 bits knows. As an end it means "without end".
+_FOREVER = 2145916800
+_CLOCK_NEVER_SET = datetime(2020, 1, 1, tzinfo=UTC)
+_DIGEST_BITS = 32
+_DIGEST_MASK = (1 << _DIGEST_BITS) - 1
+_ALARMS = {"Door was tampered!": "forced", "Door wasn't closed within max open time!": "held_open"}
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
+
+
+class Options(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    broker: str = Field(
+        pattern=r"^mqtts?://[^/@?#\s]+$",
+        title=str(gettext_lazy("broker")),
+        description=str(gettext_lazy("mqtts://name:8883. Use mqtts:// unless the broker is on this machine.")),
+    )
+    ca: str = Field(
+        default="",
+        title=str(gettext_lazy("certificate authority")),
+        description=str(gettext_lazy("PEM: who vouches for the broker. Blank: whom this machine trusts.")),
+    )
+    username: str = Field(default="", title=str(gettext_lazy("user name")))
+    password: SecretStr = Field(default=SecretStr(""), title=str(gettext_lazy("password")))
+    topic: str = Field(
+        pattern=r"^[^+#\s]*[^+#\s/]$",
+        max_length=200,
+        title=str(gettext_lazy("topic")),
+        description=str(gettext_lazy("The reader's own, as it says; with the six characters that auto-topic adds.")),
+    )
+    reader_ip: str = Field(
+        title=str(gettext_lazy("reader's IP address")),
+        description=str(gettext_lazy("The reader obeys only commands that name it.")),
+    )
+    timeout_seconds: float = Field(default=5, gt=0, le=30, title=str(gettext_lazy("time-out (seconds)")))
+
+    @field_validator("reader_ip")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        return str(IPv4Address(value))
+
+    @field_validator("ca")
+    @classmethod
+    def _is_a_certificate(cls, value: str) -> str:
+        if value:
+            try:
+                ssl.create_default_context(cadata=_certificates(value))
+            except (ssl.SSLError, binascii.Error, ValueError):
+                raise ValueError(_("it is no certificate in PEM")) from None
+        return value
+
+
+class EspRfidDriver(Driver):
+    Options = Options
+    verified = gettext_lazy(
+        "Not verified against a real device: tested through a real broker against a fake of our own, written from "
+        "esp-rfid's public source and documentation."
+    )
+    capabilities = Capabilities(
+        windows=Granularity.CARD,
+        resolution_seconds=1,
+        holds_cards=True,
+        lists_cards=True,
+        pulse=True,
+        hold=Hold.NO,
+        events=True,
+        sets_clock=False,
+    )
+
+    def __init__(self, options: Mapping[str, Any], *, zone: ZoneInfo, now: datetime) -> None:
+        self.zone, self.now = zone, now
+        self._options = found = validated(Options, options)
+        self._broker = Broker(
+            address=found.broker,
+            username=found.username,
+            password=found.password.get_secret_value(),
+            tls=_tls(found),
+            timeout_seconds=found.timeout_seconds,
+        )
+        # Answers that the reader has yet to give, in the order in which they will come: it may only be slow.
+        self._owed: list[str] = []
+
+    def encode(self, wanted: Record) -> Record:
+        return {
+            door: tuple(Window(w.start, None if w.end and w.end.timestamp() >= _FOREVER else w.end) for w in found)
+            for door, found in super().encode(wanted).items()
+        }
+
+    def info(self) -> DeviceInfo:
+        with self._reader() as line:
+            self._tell(line, "deletuid", uid=_NOBODY)
+            answer, _listed = self._answer(line)
+            said = line.turn_until_retained(f"homeassistant/lock/{answer.get('hostname')}/lock0/config")
+        if said is None:
+            raise Refused(
+                _("The reader does not say who it is, nor its firmware: switch Home Assistant on in its MQTT settings.")
+            )
+        device = _parsed(said).get("dev")
+        if not isinstance(device, dict) or not isinstance(device.get("ids"), str):
+            raise Unknown(_("What answers is no esp-rfid reader: its description does not fit."))
+        firmware = str(device.get("sw"))
+        if not re.match(r"([2-9]|[1-9]\d+)\.", firmware):
+            raise Refused(
+                _("The reader's firmware %(firmware)s knows no beginning of access: it must be 2.0 or later.")
+                % {"firmware": firmware}
+            )
+        return DeviceInfo("esp-rfid", firmware, device["ids"], time=None, capacity=None, found=self._listen())
+
+    def read(self) -> Actual:
+        with self._reader() as line:
+            return Actual(cards=self._listed(line))
+
+    def put(self, card: str, record: Record) -> None:
+        if set(record) != {_DOOR} or len(record[_DOOR]) != 1:
+            raise Refused(_("An esp-rfid reader has one door, number 1."))
+        if len(card) > _LONGEST_CARD:
+            raise Refused(_("The reader takes card numbers of at most %(n)d characters.") % {"n": _LONGEST_CARD})
+        (window,) = record[_DOOR]
+        start = 0 if window.start is None else int(window.start.timestamp())
+        # It admits through this second; the portal's windows end before theirs.
+        last = _FOREVER if window.end is None else int(window.end.timestamp()) - 1
+        fields = {"user": "Offision", "acctype": "1", "validsince": str(start), "validuntil": str(last)}
+        with self._reader() as line:
+            self._tell(line, "adduser", uid=card, **fields)
+            self._answer(line)
+            found = self._listed_after_a_change(line).get(card)
+        if found is None:
+            raise Full(_("The reader took the card and does not list it: its memory is full, or its list cut short."))
+        if found != record:
+            raise Unknown(_("The reader lists the card with other times than it was given."))
+
+    def remove(self, card: str) -> None:
+        with self._reader() as line:
+            self._tell(line, "deletuid", uid=card)
+            self._answer(line)
+            if card in self._listed_after_a_change(line):
+                raise Unknown(_("The reader said that it took the card out, and still lists it."))
+
+    def hold(self, door: int, held: Windows) -> None:
+        raise Refused(_("An esp-rfid reader can't hold its door unlocked."))
+
+    def pulse(self, door: int, *, seconds: int, key: str) -> None:
+        # It unlocks for as long as is set in the reader. `opendoor` would work all its relays.
+        if door != _DOOR:
+            raise Refused(_("An esp-rfid reader has one door, number 1."))
+        with self._reader() as line:
+            self._tell(line, "open", door=str(door - 1))
+            while True:
+                if _is_from_afar(self._next(line)):
+                    return
+
+    def events(self, *, after: int) -> Sequence[DoorEvent]:
+        """Door events, at most WINDOW at once.
+
+        The broker keeps them until they are acknowledged, which is done when this is asked again with the index of the
+        last: only then are they known to be in the log. An index is a count, and a digest of the event by which it is
+        known again.
+        """
+        pending: list[tuple[Message, tuple[datetime, str, str]]] = []
+        with self._line(self._session) as line:
+            try:
+                for message in self._kept(line):
+                    event = self._event(message)
+                    if event is None:
+                        line.acknowledge(message)
+                        continue
+                    pending.append((message, event))
+                    if _digest(message) == after & _DIGEST_MASK:
+                        for written, _event in pending:
+                            line.acknowledge(written)
+                        pending.clear()
+                    if len(pending) == WINDOW:
+                        break
+            except Unknown:
+                # A broker with a smaller window than ours sends no more.
+                if not pending:
+                    raise
+        first = (after >> _DIGEST_BITS) + 1
+        return [
+            DoorEvent((first + n) << _DIGEST_BITS | _digest(message), at, _DOOR, card, kind)
+            for n, (message, (at, card, kind)) in enumerate(pending)
+        ]
+
+    def set_clock(self, moment: datetime) -> None:
+        raise Refused(_("The reader takes its time from a time server."))
+
+    def close(self) -> None:
+        pass  # each exchange has a connection of its own
+
+    # The reader -------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _line(self, session: str = "") -> Iterator[Line]:
+        line = Line(self._broker, session=session, kept_seconds=_KEPT_SECONDS)
+        try:
+            line.open()
+            yield line
+        finally:
+            line.close()
+
+    @contextmanager
+    def _reader(self) -> Iterator[Line]:
+        """A line on which the reader will be heard. Raises Unreachable where the broker knows that it is off."""
+        topic = self._options.topic
+        with self._line() as line:
+            line.subscribe(
+                {f"{topic}/avty": 1, f"{topic}/send": 1, f"{topic}/tag": 1, "homeassistant/lock/+/lock0/config": 1}
+            )
+            if line.retained.get(f"{topic}/avty") == b"offline":
+                raise Unreachable(_("The reader is off or has no network: the broker says that it is offline."))
+            yield line
+
+    def _tell(self, line: Line, command: str, **fields: str) -> None:
+        said = {"cmd": command, "doorip": self._options.reader_ip, **fields}
+        if command in _ANSWERED:
+            self._owed.append(command)
+        try:
+            line.tell(f"{self._options.topic}/cmd", json.dumps(said))
+        except (Unreachable, Refused):
+            if command in _ANSWERED:
+                self._owed.pop()
+            raise
+
+    def _next(self, line: Line) -> dict[str, Any]:
+        """What the reader says next. Raises Unknown where it falls silent, Refused where it dropped a command."""
+        message = line.next()
+        if message is None:
+            raise Unknown(
+                _("The reader did not answer in time. Is its address %(ip)s?") % {"ip": self._options.reader_ip}
+            )
+        if message.topic.endswith("/avty") and message.payload == b"offline":
+            raise Unknown(_("The reader went off before it answered."))
+        said = _parsed(message.payload)
+        if (said.get("type"), said.get("src")) == ("ERRO", "mqtt"):
+            raise Refused(_("The reader dropped the command: %(why)s.") % {"why": str(said.get("desc"))[:200]})
+        return said
+
+    def _answer(self, line: Line) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """The answer to the command just sent, after those still owed; and the cards listed since the one before it."""
+        listed: list[dict[str, Any]] = []
+        while True:
+            try:
+                said = self._next(line)
+            except Refused:
+                self._owed.pop()
+                raise
+            if isinstance(said.get("uid"), str) and "acctype" in said:
+                listed.append(said)
+            elif said.get("type") in self._owed:
+                # They come in order: an answer that was due before this one is lost.
+                del self._owed[: self._owed.index(said["type"]) + 1]
+                if not self._owed:
+                    return said, listed
+                listed.clear()
+
+    def _listed(self, line: Line) -> dict[str, Record]:
+        self._tell(line, "getuserlist")
+        self._tell(line, "deletuid", uid=_NOBODY)
+        _said, listed = self._answer(line)
+        return {entry["uid"]: _record(entry) for entry in listed}
+
+    def _listed_after_a_change(self, line: Line) -> dict[str, Record]:
+        try:
+            return self._listed(line)
+        except (Unreachable, Refused) as error:
+            raise Unknown(str(error)) from error
+
+    # What happens at the door -----------------------------------------------------------------------------
+
+    @property
+    def _session(self) -> str:
+        """The name under which the broker keeps this reader's events for the portal; of the length that all brokers
+        take."""
+        return "portal" + sha256(self._options.topic.encode()).hexdigest()[:17]
+
+    def _listen(self) -> str:
+        """Have the broker keep door events from now on; what is wrong with that, or ""."""
+        try:
+            with self._line(self._session) as line:
+                for n, _message in enumerate(self._kept(line), start=1):
+                    if n == WINDOW:
+                        break
+        except DriverError as error:
+            return _("door events are not kept: %(why)s") % {"why": str(error).rstrip(".")}
+        return ""
+
+    def _kept(self, line: Line) -> Iterator[Message]:
+        """What the broker has kept, in order. Raises Refused where it keeps nothing that readers say."""
+        topic, mark = f"{self._options.topic}/portal", str(uuid.uuid4())
+        line.subscribe({f"{self._options.topic}/{name}": 1 for name in ("send", "tag", "portal")})
+        # Comes back after all that was kept, and at the QoS at which the broker passes on what readers say.
+        line.throw(topic, mark)
+        while (message := line.next()) is not None:
+            if message.topic != topic:
+                yield message
+                continue
+            line.acknowledge(message)
+            if message.payload == mark.encode():
+                if message.qos == 0:
+                    raise Refused(
+                        _("The broker must raise the QoS of what it keeps (mosquitto: upgrade_outgoing_qos).")
+                    )
+                return
+        raise Unknown(_("The broker did not say in time what it has kept."))
+
+    def _event(self, message: Message) -> tuple[datetime, str, str] | None:
+        """When, with which card, and of what kind; None where it tells of no event."""
+        said = _parsed(message.payload)
+        kind = _ALARMS.get(str(said.get("desc"))) if said.get("src") == "tamper" else None
+        if "access" in said and "uid" in said:
+            # With several relays a list, the first relay's word first.
+            access = said["access"][:1] if isinstance(said["access"], list) else [said["access"]]
+            kind = "opened" if access in (["Always"], ["Admin"]) else "denied"
+            if _is_from_afar(said):
+                kind = "unlocked"
+        if kind is None:
+            return None
+        at = datetime.fromtimestamp(min(_number(said.get("time")), _FOREVER), UTC)
+        return (at if at > _CLOCK_NEVER_SET else self.now), str(said.get("uid") or "").strip()[:200], kind
+
+
+def _record(entry: Mapping[str, Any]) -> Record:
+    """What an entry of the reader's list admits to; {} where to nothing."""
+    kind = _number(entry.get("acctype"))
+    if kind == _ADMIN:
+        return {_DOOR: (ALWAYS,)}
+    since, until = _number(entry.get("validsince")), _number(entry.get("validuntil"))
+    if kind != _GRANTED or since > until:
+        return {}
+    start = datetime.fromtimestamp(min(since, _FOREVER), UTC) if since else None
+    end = datetime.fromtimestamp(until + 1, UTC) if until < _FOREVER else None
+    return {_DOOR: (Window(start, end),)}
+
+
+def _is_from_afar(said: Mapping[str, Any]) -> bool:
+    """Whether this tells of a door unlocked by a command, with no card."""
+    return said.get("username") == "MQTT" and str(said.get("uid")).strip() == ""
+
+
+def _number(value: Any) -> int:
+    """As the reader takes it: text is read as a number, anything else is 0, and nothing is below 0."""
+    try:
+        return max(int(value), 0)
+    except (TypeError, ValueError, OverflowError):
+        return 0
+
+
+def _parsed(payload: bytes) -> dict[str, Any]:
+    try:
+        said = json.loads(payload)
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _digest(message: Message) -> int:
+    return zlib.crc32(message.payload)
+
+
+def _certificates(pem: str) -> bytes:
+    """The certificates in a text, whose line breaks a form may have eaten. Raises binascii.Error."""
+    found = _CERTIFICATE.findall(pem)
+    if not found:
+        raise binascii.Error
+    return b"".join(base64.b64decode("".join(body.split()), validate=True) for body in found)
+
+
+def _tls(options: Options) -> ssl.SSLContext | None:
+    if options.broker.startswith("mqtt://"):
+        return None
+    return ssl.create_default_context(cadata=_certificates(options.ca) if options.ca else None)

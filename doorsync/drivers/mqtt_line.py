@@ -1,0 +1,211 @@
+"""MQTT 5 that ends: one connection to a broker for one exchange, worked in the caller's own thread, bounded in time."""
+
+import ssl
+import struct
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import paho.mqtt.client as mqtt
+from django.utils.translation import gettext as _
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.exception import MQTTException
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from doorsync.drivers.base import Refused, Unknown, Unreachable
+
+SLOWNESS = 2  # a whole exchange may take this many time-outs
+WINDOW = 20  # messages that the broker sends before the first is acknowledged; mosquitto's own limit
+_LONGEST = 64 * 1024  # bytes of one message
+_MOST = 10_000  # messages of one exchange
+_NO_SUBSCRIBERS = 16  # MQTT 5's reason code: nobody listens there
+# How paho ends when it takes apart what is no packet of MQTT.
+_NO_MQTT = (ValueError, LookupError, TypeError, struct.error, MQTTException)
+_PORTS = {"mqtt": 1883, "mqtts": 8883}
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where a broker is, and as whom. `tls`: what it must prove; None speaks plainly."""
+
+    address: str  # mqtt://host:port or mqtts://host:port
+    username: str
+    password: str
+    tls: ssl.SSLContext | None
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    topic: str
+    payload: bytes
+    qos: int
+    number: int  # by which the broker knows it, for this connection
+
+
+class Line:
+    """A connection to a broker. Whatever it takes in all, it is over after twice the time-out.
+
+    `session`: a client id under which the broker keeps messages for so many seconds (`kept_seconds`) while nobody is
+    connected; what comes then must be acknowledged one by one. "": nothing is kept.
+    """
+
+    def __init__(self, broker: Broker, *, session: str = "", kept_seconds: int = 0) -> None:
+        self.retained: dict[str, bytes] = {}  # by topic: what stood there before
+        self._broker, self._session, self._kept_seconds = broker, session, kept_seconds
+        self._inbox: deque[Message] = deque()
+        self._taken = 0
+        self._until = time.monotonic() + SLOWNESS * broker.timeout_seconds
+        self._answered: ReasonCode | None = None
+        self._granted: Mapping[str, ReasonCode] | None = None
+        self._published: dict[int, ReasonCode] = {}
+        self._lost: ReasonCode | None = None
+        self._client = client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id=session, protocol=mqtt.MQTTv5, manual_ack=bool(session)
+        )
+        client.connect_timeout = broker.timeout_seconds
+        if broker.username:
+            client.username_pw_set(broker.username, broker.password or None)
+        if broker.tls is not None:
+            client.tls_set_context(broker.tls)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
+        client.on_message = self._on_message
+
+    def open(self) -> None:
+        """Connect. Raises Unreachable, or Refused where the broker says no."""
+        place = urlsplit(self._broker.address)
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho has no types there
+        properties.MaximumPacketSize = _LONGEST
+        if self._session:
+            properties.SessionExpiryInterval = self._kept_seconds
+            properties.ReceiveMaximum = WINDOW
+        try:
+            self._client.connect(
+                place.hostname or "",
+                place.port or _PORTS[place.scheme],
+                clean_start=not self._session,
+                properties=properties,
+            )
+        except ssl.SSLError as error:
+            raise Unreachable(
+                _("No secure connection to the broker: %(why)s.") % {"why": getattr(error, "verify_message", error)}
+            ) from error
+        except OSError as error:
+            raise Unreachable(
+                _("The broker was not reached: %(why)s.") % {"why": error.strerror or _("no answer")}
+            ) from error
+        while self._answered is None:
+            try:
+                in_time = self._turn()
+            except Unknown as error:
+                raise Unreachable(str(error)) from error
+            if not in_time:
+                raise Unreachable(_("The broker did not answer in time."))
+        if self._answered.is_failure:
+            raise Refused(_("The broker refused the portal: %(why)s.") % {"why": self._answered})
+
+    def subscribe(self, topics: Mapping[str, int]) -> None:
+        """Listen to these topics, each at a QoS, from now on. Raises Refused where the broker allows it not."""
+        granted: list[ReasonCode] = []
+
+        def on_subscribe(_client: Any, _data: Any, _mid: int, codes: list[ReasonCode], _properties: Any) -> None:
+            granted.extend(codes)
+
+        self._client.on_subscribe = on_subscribe
+        self._client.subscribe([(topic, SubscribeOptions(qos=qos)) for topic, qos in topics.items()])
+        while not granted:
+            if not self._turn():
+                raise Unknown(_("The broker did not answer in time."))
+        for topic, code in zip(topics, granted, strict=False):
+            if code.is_failure:
+                raise Refused(
+                    _("The broker does not let the portal read %(topic)s: %(why)s.") % {"topic": topic, "why": code}
+                )
+
+    def tell(self, topic: str, payload: str) -> None:
+        """Publish, and see that the broker has somebody to give it to.
+
+        Raises Unreachable where nobody listens, Refused where the broker allows it not, Unknown where it does not say.
+        """
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has no types there
+        # A command must not come out late, when a reader is back that was away.
+        properties.MessageExpiryInterval = max(1, int(SLOWNESS * self._broker.timeout_seconds))
+        mid = self._client.publish(topic, payload, qos=1, properties=properties).mid
+        while mid not in self._published:
+            if not self._turn():
+                raise Unknown(_("The broker did not say in time whether it passed the command on."))
+        code = self._published[mid]
+        if code.value == _NO_SUBSCRIBERS:
+            raise Unreachable(
+                _("No reader listens on %(topic)s: it is off, or the topic is another.") % {"topic": topic}
+            )
+        if code.is_failure:
+            raise Refused(
+                _("The broker does not let the portal write %(topic)s: %(why)s.") % {"topic": topic, "why": code}
+            )
+
+    def throw(self, topic: str, payload: str) -> None:
+        """Publish as readers do: at QoS 0, and nobody says whether it came."""
+        self._client.publish(topic, payload, qos=0)
+
+    def next(self) -> Message | None:
+        """The next message; None once the time is up. What was retained is put aside."""
+        while not self._inbox:
+            if not self._turn():
+                return None
+        return self._inbox.popleft()
+
+    def turn_until_retained(self, topic: str) -> bytes | None:
+        """What stood at a topic already; None where nothing comes in time."""
+        while topic not in self.retained:
+            if not self._turn():
+                return None
+        return self.retained[topic]
+
+    def acknowledge(self, message: Message) -> None:
+        """Let the broker forget a message that it kept."""
+        self._client.ack(message.number, message.qos)
+
+    def close(self) -> None:
+        self._client.disconnect()
+
+    def _turn(self) -> bool:
+        """Wait for something to happen, and let it; False once the time is up. Raises Unknown where the line breaks."""
+        left = self._until - time.monotonic()
+        if left <= 0:
+            return False
+        try:
+            went = self._client.loop(left)
+        except _NO_MQTT as error:
+            raise Unknown(_("What answers is no MQTT broker.")) from error
+        if went != MQTTErrorCode.MQTT_ERR_SUCCESS or self._lost is not None:
+            raise Unknown(_("The connection to the broker broke off: %(why)s.") % {"why": self._lost or went.name})
+        if self._taken > _MOST:
+            raise Unknown(_("The reader says more than %(n)d things at once.") % {"n": _MOST})
+        return True
+
+    def _on_connect(self, _client: Any, _data: Any, _flags: Any, code: ReasonCode, _properties: Any) -> None:
+        self._answered = code
+
+    def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, code: ReasonCode, _properties: Any) -> None:
+        self._lost = code
+
+    def _on_publish(self, _client: Any, _data: Any, mid: int, code: ReasonCode, _properties: Any) -> None:
+        self._published[mid] = code
+
+    def _on_message(self, _client: Any, _data: Any, received: mqtt.MQTTMessage) -> None:
+        self._taken += 1
+        message = Message(received.topic, bytes(received.payload), received.qos, received.mid)
+        if received.retain:
+            self.retained[message.topic] = message.payload
+            self.acknowledge(message)
+        else:
+            self._inbox.append(message)
