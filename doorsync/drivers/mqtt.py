@@ -14,8 +14,6 @@ src/mqtt.esp and src/rfid.esp. Those that shape this driver:
   driver knows one door.
 """
 
-import base64
-import binascii
 import json
 import re
 import ssl
@@ -27,6 +25,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from ipaddress import IPv4Address
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
@@ -50,13 +49,13 @@ from doorsync.drivers.base import (
     Windows,
     validated,
 )
-from doorsync.drivers.mqtt_line import WINDOW, Broker, Line, Message
+from doorsync.drivers.mqtt_line import WINDOW, Broker, Line, Message, tls_context
 from doorsync.planning import ALWAYS, Window
 
 _KEPT_SECONDS = 30 * 24 * 3600  # so long the broker keeps door events for a portal that is away
 _DOOR = 1
 _LONGEST_CARD = 19  # the reader cuts longer ones off: char uid[20]
-_NOBODY = "nobody"  # no reader reports such a card: taking it out changes nothing, and is answered
+_NOBODY = "?"  # no card has this number: taking it out changes nothing, and is answered
 _ANSWERED = ("adduser", "deletuid")
 _GRANTED, _ADMIN = 1, 99
 # 2038-01-01, the last year that a clock of 32 bits knows. As an end it means "without end".
@@ -65,14 +64,13 @@ _CLOCK_NEVER_SET = datetime(2020, 1, 1, tzinfo=UTC)
 _DIGEST_BITS = 32
 _DIGEST_MASK = (1 << _DIGEST_BITS) - 1
 _ALARMS = {"Door was tampered!": "forced", "Door wasn't closed within max open time!": "held_open"}
-_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
 
 
 class Options(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     broker: str = Field(
-        pattern=r"^mqtts?://[^/@?#\s]+$",
+        pattern=r"^mqtts?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d+)?$",
         title=str(gettext_lazy("broker")),
         description=str(gettext_lazy("mqtts://name:8883. Use mqtts:// unless the broker is on this machine.")),
     )
@@ -95,6 +93,13 @@ class Options(BaseModel):
     )
     timeout_seconds: float = Field(default=5, gt=0, le=30, title=str(gettext_lazy("time-out (seconds)")))
 
+    @field_validator("broker")
+    @classmethod
+    def _has_a_port(cls, value: str) -> str:
+        if urlsplit(value).port == 0:  # above 65535 it raises ValueError by itself
+            raise ValueError(_("there is no port 0"))
+        return value
+
     @field_validator("reader_ip")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
@@ -105,8 +110,8 @@ class Options(BaseModel):
     def _is_a_certificate(cls, value: str) -> str:
         if value:
             try:
-                ssl.create_default_context(cadata=_certificates(value))
-            except (ssl.SSLError, binascii.Error, ValueError):
+                tls_context(value)
+            except (ssl.SSLError, ValueError):
                 raise ValueError(_("it is no certificate in PEM")) from None
         return value
 
@@ -135,37 +140,37 @@ class EspRfidDriver(Driver):
             address=found.broker,
             username=found.username,
             password=found.password.get_secret_value(),
-            tls=_tls(found),
+            tls=tls_context(found.ca) if found.broker.startswith("mqtts:") else None,
             timeout_seconds=found.timeout_seconds,
         )
         # Answers that the reader has yet to give, in the order in which they will come: it may only be slow.
         self._owed: list[str] = []
 
     def encode(self, wanted: Record) -> Record:
+        last = datetime.fromtimestamp(_FOREVER, UTC)
+        said = super().encode(wanted)
         return {
-            door: tuple(Window(w.start, None if w.end and w.end.timestamp() >= _FOREVER else w.end) for w in found)
-            for door, found in super().encode(wanted).items()
+            door: tuple(Window(w.start, None if w.end and w.end >= last else w.end) for w in found)
+            for door, found in said.items()
+            if all(w.start is None or w.start < last for w in found)
         }
 
     def info(self) -> DeviceInfo:
         with self._reader() as line:
-            self._tell(line, "deletuid", uid=_NOBODY)
-            answer, _listed = self._answer(line)
+            answer = self._ask(line, "deletuid", uid=_NOBODY)
             said = line.turn_until_retained(f"homeassistant/lock/{answer.get('hostname')}/lock0/config")
         if said is None:
-            raise Refused(
-                _("The reader does not say who it is, nor its firmware: switch Home Assistant on in its MQTT settings.")
-            )
+            raise Refused(_("The reader does not say who it is: %(how)s") % {"how": _switch_on()})
         device = _parsed(said).get("dev")
         if not isinstance(device, dict) or not isinstance(device.get("ids"), str):
             raise Unknown(_("What answers is no esp-rfid reader: its description does not fit."))
-        firmware = str(device.get("sw"))
+        firmware = str(device.get("sw"))[:50]
         if not re.match(r"([2-9]|[1-9]\d+)\.", firmware):
             raise Refused(
                 _("The reader's firmware %(firmware)s knows no beginning of access: it must be 2.0 or later.")
                 % {"firmware": firmware}
             )
-        return DeviceInfo("esp-rfid", firmware, device["ids"], time=None, capacity=None, found=self._listen())
+        return DeviceInfo("esp-rfid", firmware, device["ids"][:50], time=None, capacity=None, found=self._listen())
 
     def read(self) -> Actual:
         with self._reader() as line:
@@ -182,9 +187,8 @@ class EspRfidDriver(Driver):
         last = _FOREVER if window.end is None else int(window.end.timestamp()) - 1
         fields = {"user": "Offision", "acctype": "1", "validsince": str(start), "validuntil": str(last)}
         with self._reader() as line:
-            self._tell(line, "adduser", uid=card, **fields)
-            self._answer(line)
-            found = self._listed_after_a_change(line).get(card)
+            self._ask(line, "adduser", uid=card, **fields)
+            found = self._listed(line).get(card)
         if found is None:
             raise Full(_("The reader took the card and does not list it: its memory is full, or its list cut short."))
         if found != record:
@@ -192,9 +196,8 @@ class EspRfidDriver(Driver):
 
     def remove(self, card: str) -> None:
         with self._reader() as line:
-            self._tell(line, "deletuid", uid=card)
-            self._answer(line)
-            if card in self._listed_after_a_change(line):
+            self._ask(line, "deletuid", uid=card)
+            if card in self._listed(line):
                 raise Unknown(_("The reader said that it took the card out, and still lists it."))
 
     def hold(self, door: int, held: Windows) -> None:
@@ -206,9 +209,8 @@ class EspRfidDriver(Driver):
             raise Refused(_("An esp-rfid reader has one door, number 1."))
         with self._reader() as line:
             self._tell(line, "open", door=str(door - 1))
-            while True:
-                if _is_from_afar(self._next(line)):
-                    return
+            while not _is_from_afar(self._next(line)):
+                pass
 
     def events(self, *, after: int) -> Sequence[DoorEvent]:
         """Door events, at most WINDOW at once.
@@ -261,13 +263,16 @@ class EspRfidDriver(Driver):
 
     @contextmanager
     def _reader(self) -> Iterator[Line]:
-        """A line on which the reader will be heard. Raises Unreachable where the broker knows that it is off."""
+        """A line on which the reader will be heard. Raises Unreachable where the broker has its last will."""
         topic = self._options.topic
         with self._line() as line:
             line.subscribe(
                 {f"{topic}/avty": 1, f"{topic}/send": 1, f"{topic}/tag": 1, "homeassistant/lock/+/lock0/config": 1}
             )
-            if line.retained.get(f"{topic}/avty") == b"offline":
+            health = line.turn_until_retained(f"{topic}/avty")
+            if health is None:
+                raise Refused(_("The reader does not say whether it is there: %(how)s") % {"how": _switch_on()})
+            if health == b"offline":
                 raise Unreachable(_("The reader is off or has no network: the broker says that it is offline."))
             yield line
 
@@ -300,11 +305,7 @@ class EspRfidDriver(Driver):
         """The answer to the command just sent, after those still owed; and the cards listed since the one before it."""
         listed: list[dict[str, Any]] = []
         while True:
-            try:
-                said = self._next(line)
-            except Refused:
-                self._owed.pop()
-                raise
+            said = self._next(line)
             if isinstance(said.get("uid"), str) and "acctype" in said:
                 listed.append(said)
             elif said.get("type") in self._owed:
@@ -314,17 +315,25 @@ class EspRfidDriver(Driver):
                     return said, listed
                 listed.clear()
 
-    def _listed(self, line: Line) -> dict[str, Record]:
-        self._tell(line, "getuserlist")
-        self._tell(line, "deletuid", uid=_NOBODY)
-        _said, listed = self._answer(line)
-        return {entry["uid"]: _record(entry) for entry in listed}
-
-    def _listed_after_a_change(self, line: Line) -> dict[str, Record]:
+    def _ask(self, line: Line, command: str, **fields: str) -> dict[str, Any]:
+        """Tell the reader, and have its answer. Raises Refused where it dropped the command: nothing was changed."""
+        self._tell(line, command, **fields)
         try:
-            return self._listed(line)
+            answer, _listed = self._answer(line)
+        except Refused:
+            self._owed.pop()
+            raise
+        return answer
+
+    def _listed(self, line: Line) -> dict[str, Record]:
+        """All that it holds. Raises nothing but Unknown: it may stand after a change."""
+        try:
+            self._tell(line, "getuserlist")
+            self._tell(line, "deletuid", uid=_NOBODY)
+            _said, listed = self._answer(line)
         except (Unreachable, Refused) as error:
             raise Unknown(str(error)) from error
+        return {entry["uid"]: _record(entry) for entry in listed}
 
     # What happens at the door -----------------------------------------------------------------------------
 
@@ -380,6 +389,10 @@ class EspRfidDriver(Driver):
         return (at if at > _CLOCK_NEVER_SET else self.now), str(said.get("uid") or "").strip()[:200], kind
 
 
+def _switch_on() -> str:
+    return _("switch Home Assistant on in its MQTT settings, and see that the topic is right.")
+
+
 def _record(entry: Mapping[str, Any]) -> Record:
     """What an entry of the reader's list admits to; {} where to nothing."""
     kind = _number(entry.get("acctype"))
@@ -416,17 +429,3 @@ def _parsed(payload: bytes) -> dict[str, Any]:
 
 def _digest(message: Message) -> int:
     return zlib.crc32(message.payload)
-
-
-def _certificates(pem: str) -> bytes:
-    """The certificates in a text, whose line breaks a form may have eaten. Raises binascii.Error."""
-    found = _CERTIFICATE.findall(pem)
-    if not found:
-        raise binascii.Error
-    return b"".join(base64.b64decode("".join(body.split()), validate=True) for body in found)
-
-
-def _tls(options: Options) -> ssl.SSLContext | None:
-    if options.broker.startswith("mqtt://"):
-        return None
-    return ssl.create_default_context(cadata=_certificates(options.ca) if options.ca else None)

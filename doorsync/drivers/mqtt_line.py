@@ -1,11 +1,13 @@
 """MQTT 5 that ends: one connection to a broker for one exchange, worked in the caller's own thread, bounded in time."""
 
+import base64
+import re
 import ssl
 import struct
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,6 +29,7 @@ _MOST = 10_000  # messages of one exchange
 _NO_SUBSCRIBERS = 16  # MQTT 5's reason code: nobody listens there
 # How paho ends when it takes apart what is no packet of MQTT.
 _NO_MQTT = (ValueError, LookupError, TypeError, struct.error, MQTTException)
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
@@ -36,7 +39,7 @@ class Broker:
 
     address: str  # mqtt://host:port or mqtts://host:port
     username: str
-    password: str
+    password: str = field(repr=False)
     tls: ssl.SSLContext | None
     timeout_seconds: float
 
@@ -98,14 +101,15 @@ class Line:
             raise Unreachable(
                 _("No secure connection to the broker: %(why)s.") % {"why": getattr(error, "verify_message", error)}
             ) from error
-        except OSError as error:
-            raise Unreachable(
-                _("The broker was not reached: %(why)s.") % {"why": error.strerror or _("no answer")}
-            ) from error
+        except (OSError, UnicodeError) as error:  # a name that can't be one ends in the latter
+            why = getattr(error, "strerror", None) or _("no answer")
+            raise Unreachable(_("The broker was not reached: %(why)s.") % {"why": why}) from error
         while self._answered is None:
             try:
                 in_time = self._turn()
             except Unknown as error:
+                if self._answered is not None:
+                    break  # a no, after which brokers hang up
                 raise Unreachable(str(error)) from error
             if not in_time:
                 raise Unreachable(_("The broker did not answer in time."))
@@ -209,3 +213,15 @@ class Line:
             self.acknowledge(message)
         else:
             self._inbox.append(message)
+
+
+def tls_context(authorities: str) -> ssl.SSLContext:
+    """Checks certificate and name of the other side, by these authorities (PEM), or by this machine's where there are
+    none. Raises ValueError or ssl.SSLError where they are none."""
+    if not authorities:
+        return ssl.create_default_context()
+    # A form may have eaten the line breaks of a PEM, so what stands between them is read here.
+    found = _CERTIFICATE.findall(authorities)
+    if not found:
+        raise ValueError("no certificate")
+    return ssl.create_default_context(cadata=b"".join(base64.b64decode("".join(body.split())) for body in found))

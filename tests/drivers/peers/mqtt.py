@@ -28,17 +28,21 @@ MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sb
 
 
 class Broker:
-    """mosquitto on a free port of this machine, with these lines in its configuration besides."""
+    """mosquitto on a free port of this machine, with these lines in its configuration besides.
 
-    def __init__(self, *lines: str) -> None:
+    `certificate`, `key`: files with which it also speaks TLS, on `secure_port`.
+    """
+
+    def __init__(self, *lines: str, certificate: Path | None = None, key: Path | None = None) -> None:
         if MOSQUITTO is None:
             pytest.skip("No mosquitto on this machine: what needs a broker is skipped.")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port, self.secure_port = _free_port(), _free_port()
+        secure = [f"listener {self.secure_port} 127.0.0.1", f"certfile {certificate}", f"keyfile {key}"]
         self._folder = tempfile.TemporaryDirectory()
         self._file = Path(self._folder.name) / "mosquitto.conf"
-        self._file.write_text("\n".join((f"listener {self.port} 127.0.0.1", *lines)) + "\n")
+        self._file.write_text(
+            "\n".join([*lines, f"listener {self.port} 127.0.0.1", *(secure if certificate else []), ""])
+        )
         self.start()
         atexit.register(self.stop)
 
@@ -68,6 +72,12 @@ class Broker:
             self._process.wait(10)
 
 
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 OPEN_TO_ALL = "allow_anonymous true"
 RAISES_QOS = "upgrade_outgoing_qos true"
 _shared: list[Broker] = []
@@ -84,10 +94,19 @@ def shared_broker() -> Broker:
 class Reader:
     """The reader: one relay, Home Assistant and events over MQTT switched on, its files in a dictionary."""
 
-    def __init__(self, broker: Broker, topic: str, now: Any, *, version: str = "2.0.0", home_assistant: bool = True):
+    def __init__(
+        self,
+        broker: Broker,
+        topic: str,
+        now: Any,
+        *,
+        version: str = "2.0.0",
+        home_assistant: bool = True,
+        username: str = "",
+    ):
         self.topic, self._now = topic, now
         self.ip, self.hostname, self.mac = "192.0.2.17", f"reader-{topic.rpartition('/')[2]}", "5C:CF:7F:0A:1B:2C"
-        self.version, self.home_assistant = version, home_assistant
+        self.version, self.home_assistant, self._username = version, home_assistant, username
         self.files: dict[str, str] = {}
         self.room = 1000
         self.fault: Fault | None = None
@@ -97,12 +116,12 @@ class Reader:
 
     # Its line to the broker: MQTT 3.1.1, a clean session, everything at QoS 0 --------------------------------
 
-    def switch_on(self, *, username: str = "", password: str = "") -> None:
+    def switch_on(self) -> None:
         self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv311)
         if self.home_assistant:
             self._client.will_set(f"{self.topic}/avty", "offline", qos=2, retain=True)
-        if username:
-            self._client.username_pw_set(username, password)
+        if self._username:
+            self._client.username_pw_set(self._username)
         ready = threading.Event()
         self._client.on_connect = self._connected
         self._client.on_subscribe = lambda *_: ready.set()
@@ -253,7 +272,7 @@ class EspRfid(Peer):
         }
 
     def stop(self) -> None:
-        self.trouble(None)
+        self._broker.thaw()
         self.reader.leave()
 
     def trouble(self, fault: Fault | None) -> None:
