@@ -17,7 +17,6 @@ src/mqtt.esp and src/rfid.esp. Those that shape this driver:
 import json
 import re
 import ssl
-import uuid
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -213,35 +212,38 @@ class EspRfidDriver(Driver):
                 pass
 
     def events(self, *, after: int) -> Sequence[DoorEvent]:
-        """Door events, at most WINDOW at once.
+        """Door events, WINDOW at the most; the others stay where they are.
 
         The broker keeps them until they are acknowledged, which is done when this is asked again with the index of the
         last: only then are they known to be in the log. An index is a count, and a digest of the event by which it is
-        known again.
+        known again. What this gives, it gives once the broker has heard what was acknowledged, or it would come first
+        again, and hide how far the log is.
         """
-        pending: list[tuple[Message, tuple[datetime, str, str]]] = []
+        pending: list[tuple[int, tuple[datetime, str, str]]] = []
         with self._line(self._session) as line:
-            try:
+            unheard: list[Message] = []
+            acknowledged = True
+            while acknowledged:
+                acknowledged = False
                 for message in self._kept(line):
                     event = self._event(message)
                     if event is None:
                         line.acknowledge(message)
+                        acknowledged = True
                         continue
-                    pending.append((message, event))
-                    if _digest(message) == after & _DIGEST_MASK:
-                        for written, _event in pending:
-                            line.acknowledge(written)
-                        pending.clear()
-                    if len(pending) == WINDOW:
-                        break
-            except Unknown:
-                # A broker with a smaller window than ours sends no more.
-                if not pending:
-                    raise
+                    pending.append((_digest(message), event))
+                    unheard.append(message)
+                digests = [digest for digest, _event in pending]
+                if (after & _DIGEST_MASK) in digests:
+                    written = len(digests) - digests[::-1].index(after & _DIGEST_MASK)
+                    for message in unheard[:written]:
+                        line.acknowledge(message)
+                    del pending[:written], unheard[:written]
+                    acknowledged = True
         first = (after >> _DIGEST_BITS) + 1
         return [
-            DoorEvent((first + n) << _DIGEST_BITS | _digest(message), at, _DOOR, card, kind)
-            for n, (message, (at, card, kind)) in enumerate(pending)
+            DoorEvent((first + n) << _DIGEST_BITS | digest, at, _DOOR, card, kind)
+            for n, (digest, (at, card, kind)) in enumerate(pending[:WINDOW])
         ]
 
     def set_clock(self, moment: datetime) -> None:
@@ -347,31 +349,15 @@ class EspRfidDriver(Driver):
         """Have the broker keep door events from now on; what is wrong with that, or ""."""
         try:
             with self._line(self._session) as line:
-                for n, _message in enumerate(self._kept(line), start=1):
-                    if n == WINDOW:
-                        break
+                for _message in self._kept(line):
+                    pass
         except DriverError as error:
             return _("door events are not kept: %(why)s") % {"why": str(error).rstrip(".")}
         return ""
 
     def _kept(self, line: Line) -> Iterator[Message]:
-        """What the broker has kept, in order. Raises Refused where it keeps nothing that readers say."""
-        topic, mark = f"{self._options.topic}/portal", str(uuid.uuid4())
-        line.subscribe({f"{self._options.topic}/{name}": 1 for name in ("send", "tag", "portal")})
-        # Comes back after all that was kept, and at the QoS at which the broker passes on what readers say.
-        line.throw(topic, mark)
-        while (message := line.next()) is not None:
-            if message.topic != topic:
-                yield message
-                continue
-            line.acknowledge(message)
-            if message.payload == mark.encode():
-                if message.qos == 0:
-                    raise Refused(
-                        _("The broker must raise the QoS of what it keeps (mosquitto: upgrade_outgoing_qos).")
-                    )
-                return
-        raise Unknown(_("The broker did not say in time what it has kept."))
+        topic = self._options.topic
+        return line.kept([f"{topic}/send", f"{topic}/tag"], own=f"{topic}/portal")
 
     def _event(self, message: Message) -> tuple[datetime, str, str] | None:
         """When, with which card, and of what kind; None where it tells of no event."""

@@ -2,11 +2,13 @@
 
 import base64
 import re
+import socket
 import ssl
 import struct
 import time
+import uuid
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,9 +25,9 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from doorsync.drivers.base import Refused, Unknown, Unreachable
 
 SLOWNESS = 2  # a whole exchange may take this many time-outs
-WINDOW = 20  # messages that the broker sends before the first is acknowledged; mosquitto's own limit
+WINDOW = 200  # messages that a broker may send before the first is acknowledged; many send fewer
 _LONGEST = 64 * 1024  # bytes of one message
-_MOST = 10_000  # messages of one exchange
+_MOST = 10_000  # messages of one exchange, but for those acknowledged
 _NO_SUBSCRIBERS = 16  # MQTT 5's reason code: nobody listens there
 # How paho ends when it takes apart what is no packet of MQTT.
 _NO_MQTT = (ValueError, LookupError, TypeError, struct.error, MQTTException)
@@ -60,7 +62,8 @@ class Line:
     """
 
     def __init__(self, broker: Broker, *, session: str = "", kept_seconds: int = 0) -> None:
-        self.retained: dict[str, bytes] = {}  # by topic: what stood there before
+        self._raises_qos = False  # whether anything has come that asks to be acknowledged
+        self._retained: dict[str, bytes] = {}  # by topic: what stood there before
         self._broker, self._session, self._kept_seconds = broker, session, kept_seconds
         self._inbox: deque[Message] = deque()
         self._taken = 0
@@ -77,6 +80,7 @@ class Line:
             client.username_pw_set(broker.username, broker.password or None)
         if broker.tls is not None:
             client.tls_set_context(broker.tls)
+        client.on_socket_open = _without_delay
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
@@ -156,10 +160,6 @@ class Line:
                 _("The broker does not let the portal write %(topic)s: %(why)s.") % {"topic": topic, "why": code}
             )
 
-    def throw(self, topic: str, payload: str) -> None:
-        """Publish as readers do: at QoS 0, and nobody says whether it came."""
-        self._client.publish(topic, payload, qos=0)
-
     def next(self) -> Message | None:
         """The next message; None once the time is up. What was retained is put aside."""
         while not self._inbox:
@@ -167,16 +167,40 @@ class Line:
                 return None
         return self._inbox.popleft()
 
+    def kept(self, topics: Sequence[str], *, own: str) -> Iterator[Message]:
+        """What the broker has kept on these topics for the session, in order, as far as it sends it now. At the end it
+        has heard all that was acknowledged before this began.
+
+        `own`: a topic for marks of ours. Raises Refused where nothing is kept of what is published at QoS 0.
+        """
+        end, mark = f"{own}/end", str(uuid.uuid4())
+        self.subscribe({**dict.fromkeys(topics, 1), own: 1, end: 0})
+        # Said as readers do: it must ask to be acknowledged once it comes back.
+        self._client.publish(own, mark, qos=0)
+        # Comes back after what was sent before it, also where the broker sends no more until that is acknowledged.
+        self._client.publish(end, mark, qos=0)
+        while (message := self.next()) is not None:
+            if message.topic == own:
+                self.acknowledge(message)
+            elif message.topic != end:
+                yield message
+            elif message.payload == mark.encode():
+                if not self._raises_qos:
+                    raise Refused(_("The broker must raise the QoS to the subscriber's (upgrade_outgoing_qos)."))
+                return
+        raise Unknown(_("The broker did not say in time what it has kept."))
+
     def turn_until_retained(self, topic: str) -> bytes | None:
         """What stood at a topic already; None where nothing comes in time."""
-        while topic not in self.retained:
+        while topic not in self._retained:
             if not self._turn():
                 return None
-        return self.retained[topic]
+        return self._retained[topic]
 
     def acknowledge(self, message: Message) -> None:
         """Let the broker forget a message that it kept."""
         self._client.ack(message.number, message.qos)
+        self._taken -= 1
 
     def close(self) -> None:
         self._client.disconnect()
@@ -207,12 +231,18 @@ class Line:
 
     def _on_message(self, _client: Any, _data: Any, received: mqtt.MQTTMessage) -> None:
         self._taken += 1
+        self._raises_qos |= received.qos > 0
         message = Message(received.topic, bytes(received.payload), received.qos, received.mid)
         if received.retain:
-            self.retained[message.topic] = message.payload
+            self._retained[message.topic] = message.payload
             self.acknowledge(message)
         else:
             self._inbox.append(message)
+
+
+def _without_delay(_client: Any, _data: Any, connection: Any) -> None:
+    """Small packets that follow one another go out at once, and need not wait for the other side's acknowledgement."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def tls_context(authorities: str) -> ssl.SSLContext:

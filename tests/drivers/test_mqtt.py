@@ -13,7 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from doorsync import controller_admin, events
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import BadOptions, Full, Refused, Unknown, Unreachable
-from doorsync.drivers.mqtt_line import WINDOW
+from doorsync.drivers.mqtt_line import WINDOW, Line
 from doorsync.models import EventCursor
 from doorsync.planning import ALWAYS, Window
 from portal.audit.models import Entry
@@ -111,13 +111,25 @@ def test_a_card_is_written_in_the_words_of_the_documentation(driver, reader, ove
     }
 
 
-def test_no_command_is_kept_for_a_reader_that_is_away(driver, overheard):
+def test_no_command_is_kept_for_a_reader_that_is_away(driver, reader, overheard):
     driver.put(CARD, {1: (ALWAYS,)})
     driver.pulse(1, seconds=5, key="k")
     driver.remove(CARD)
     commands = overheard()
     assert [json.loads(command.payload)["cmd"] for command in commands].count("open") == 1
-    assert not any(command.retain for command in commands)
+    late = threading.Event()
+    late_comer = paho.Client(CallbackAPIVersion.VERSION2)
+    late_comer.on_message = lambda *_: late.set()
+    late_comer.on_subscribe = lambda *_: late_comer.publish("settle", "", qos=1)
+    done = threading.Event()
+    late_comer.on_publish = lambda *_: done.set()
+    late_comer.connect("127.0.0.1", reader._broker.port)
+    late_comer.subscribe(f"{reader.topic}/cmd", 1)
+    late_comer.loop_start()
+    assert done.wait(10)
+    late_comer.disconnect()
+    late_comer.loop_stop()
+    assert not late.is_set(), "nothing is retained"
     assert all(command.properties.MessageExpiryInterval <= 2 for command in commands)
 
 
@@ -365,9 +377,24 @@ def test_a_long_absence_is_caught_up_with_in_order(driver, reader):
     assert [event.index for event in found] == sorted({event.index for event in found})
 
 
+def test_acknowledgements_that_were_lost_log_no_event_twice(driver, reader, monkeypatch):
+    driver.info()
+    reader.present("a1")
+    reader.settle()
+    first = driver.events(after=0)
+    reader.present("a2")
+    reader.settle()
+    with monkeypatch.context() as patch:
+        patch.setattr(Line, "acknowledge", lambda self, message: None)
+        second = driver.events(after=first[-1].index)
+    assert kinds(second) == [("denied", "a2")]
+    assert driver.events(after=second[-1].index) == []
+    assert driver.events(after=second[-1].index) == []
+
+
 def test_a_list_of_many_cards_between_does_not_hide_events(driver, reader):
     driver.info()
-    for n in range(3 * WINDOW):
+    for n in range(WINDOW + 50):
         reader.files[str(n)] = json.dumps({"command": "userfile", "uid": str(n), "acctype": 1})
     driver.read()
     reader.present("a1")

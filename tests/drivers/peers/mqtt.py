@@ -41,7 +41,15 @@ class Broker:
         self._folder = tempfile.TemporaryDirectory()
         self._file = Path(self._folder.name) / "mosquitto.conf"
         self._file.write_text(
-            "\n".join([*lines, f"listener {self.port} 127.0.0.1", *(secure if certificate else []), ""])
+            "\n".join(
+                [
+                    "set_tcp_nodelay true",
+                    *lines,
+                    f"listener {self.port} 127.0.0.1",
+                    *(secure if certificate else []),
+                    "",
+                ]
+            )
         )
         self.start()
         atexit.register(self.stop)
@@ -76,6 +84,10 @@ def _free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
+
+
+def _without_delay(_client: Any, _data: Any, line: Any) -> None:
+    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 OPEN_TO_ALL = "allow_anonymous true"
@@ -126,6 +138,7 @@ class Reader:
         self._client.on_connect = self._connected
         self._client.on_subscribe = lambda *_: ready.set()
         self._client.on_message = lambda _client, _data, message: self._received(bytes(message.payload))
+        self._client.on_socket_open = _without_delay
         self._client.connect("127.0.0.1", self._broker.port)
         self._client.loop_start()
         assert ready.wait(10)
