@@ -113,6 +113,7 @@ DRIVERS = {
     "simulated": "doorsync.drivers.simulated.SimulatedDriver",
     "modbus": "doorsync.drivers.modbus.ModbusDriver",
     "uhppote": "doorsync.drivers.uhppote.UhppoteDriver",
+    "mqtt": "doorsync.drivers.mqtt.EspRfidDriver",
     "webhook": "doorsync.drivers.webhook.WebhookDriver",
 }
 

@@ -9,6 +9,7 @@ from tests.drivers.house import House
 from tests.drivers.peer import Peer
 from tests.drivers.peers.hikvision import Hikvision
 from tests.drivers.peers.modbus import ModbusFlash, ModbusPlain
+from tests.drivers.peers.mqtt import EspRfid
 from tests.drivers.peers.simulated import Simulated, SimulatedWithoutWindows
 from tests.drivers.peers.uhppote import Uhppote
 from tests.drivers.peers.webhook import SignedWebhook
@@ -21,6 +22,7 @@ PEERS: list[type[Peer]] = [
     ModbusFlash,
     ModbusPlain,
     SignedWebhook,
+    EspRfid,
 ]
 
 # Nine in the morning in London.

@@ -28,6 +28,7 @@ class Peer(ABC):
     can_be_full: ClassVar[bool] = True
     tells_events: ClassVar[bool] = True
     has_clock: ClassVar[bool] = True
+    can_hold: ClassVar[bool] = True
     # Card numbers as this family's readers report them.
     cards: ClassVar[tuple[str, str, str]] = ("1001", "1002", "1003")
     doors: ClassVar[tuple[int, ...]] = (1, 2)

@@ -334,7 +334,7 @@ def test_a_door_is_unlocked_for_a_moment_once_and_never_again_on_an_unknown_outc
     assert house.peer.pulses(house.door.number) == 2
 
 
-@for_all
+@pytest.mark.parametrize("house", those(can_hold=True), indirect=True, ids=lambda peer: peer.__name__)
 def test_a_door_stands_unlocked_while_a_booking_admits_anyone(house):
     hall = house.peer.doors[-1]
     house.book("open", TEN, ELEVEN, room="hall")
@@ -403,3 +403,12 @@ def test_cards_that_a_relay_can_not_hold_are_said_and_do_not_put_it_out_of_step(
     settle(house)
     assert "holds no cards" in house.sync.trouble
     assert compare.compare(house.controller, NOW).in_step
+
+
+@pytest.mark.parametrize("house", those(can_hold=False), indirect=True, ids=lambda peer: peer.__name__)
+def test_where_no_door_can_be_held_unlocked_the_portal_says_so(house):
+    house.book("open", TEN, ELEVEN, room="hall")
+    settle(house)
+    with house.at(TEN):
+        assert not house.peer.held_unlocked(house.peer.doors[-1])
+        assert "can't hold" in house.sync.trouble
