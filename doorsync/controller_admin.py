@@ -18,6 +18,7 @@ from doorsync.drivers import driver_class, driver_for
 from doorsync.drivers.base import BadOptions, Capabilities, Driver, DriverError, Granularity, Hold, validated
 from portal import clock
 from portal.audit.models import record
+from portal.inlines import LabelledInline
 
 _PREFIX = "option_"
 
@@ -136,7 +137,7 @@ def _is_secret(info: FieldInfo) -> bool:
     return info.annotation is SecretStr
 
 
-class DoorInline(admin.TabularInline):
+class DoorInline(LabelledInline):
     model = Door
     extra = 0
 
