@@ -153,7 +153,8 @@ class ControllerAdmin(admin.ModelAdmin):
     def get_fields(self, request: HttpRequest, obj: Controller | None = None) -> list[Any]:
         if obj is None:
             return ["site", "name", "driver"]
-        return ["site", "name", "driver", "enabled", *self._option_names(obj), "can", "verified"]
+        options = self._option_names(obj) if self.has_change_permission(request, obj) else []
+        return ["site", "name", "driver", "enabled", *options, "can", "verified"]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         # The options' fields are the form's own, made for this controller's driver.
