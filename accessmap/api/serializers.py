@@ -53,8 +53,9 @@ class MomentField(serializers.DateTimeField):
         return moment
 
     def to_representation(self, value: Any) -> Any:
-        # Its own check is for what came in.
-        return value if isinstance(value, str) else value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        # Not as REST framework does it, which would check again: what is in the database is what is shown.
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 class IdFilter(serializers.IntegerField):
