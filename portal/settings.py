@@ -130,6 +130,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "rest_framework_api_key",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "axes",
     "encrypted_fields",
     "django_prometheus",
@@ -140,6 +142,7 @@ INSTALLED_APPS = [
     "portal",
     "portal.audit",
     "accessmap",
+    "accessmap.api",
     "doorsync",
     "visitors",
 ]
@@ -222,6 +225,32 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "UNAUTHENTICATED_USER": None,
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Offision Access Portal",
+    "DESCRIPTION": "For HR systems, turnstiles and others. Times are UTC; windows end just before their end.",
+    "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": r"/api/(v1/)?",
+    "PREPROCESSING_HOOKS": ["accessmap.api.schema.only_described"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "accessmap.api.schema.with_problems",
+    ],
+    "APPEND_COMPONENTS": {
+        "securitySchemes": {
+            "TurnstileKey": {
+                "type": "apiKey",
+                "in": "header",
+                "name": "Authorization",
+                "description": "`Api-Key KEY`, the key of a turnstile.",
+            }
+        }
+    },
+    "SERVE_INCLUDE_SCHEMA": False,
+    # From our own static files: pages here load nothing from elsewhere.
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
 # --- Celery: the broker is only a doorbell; what is to be done stands in the database ------------------------------
@@ -257,6 +286,7 @@ CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "doorsync.tasks.tick", "schedule": 1.0, "options": {"expires": 2}},
     "events": {"task": "doorsync.tasks.ring_for_events", "schedule": 10.0, "options": {"expires": 10}},
     "tell": {"task": "visitors.tasks.tell_offision", "schedule": 10.0, "options": {"expires": 10}},
+    "answers": {"task": "accessmap.api.tasks.forget_old_answers", "schedule": 3600.0, "options": {"expires": 3600}},
     "visits": {"task": "visitors.tasks.prefetch_visits", "schedule": 300.0, "options": {"expires": 300}},
 }
 

@@ -1,11 +1,12 @@
 """Addresses of the portal."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
 from health_check.views import HealthCheckView
 
+from accessmap.api.problems import nothing_here
 from portal.metrics import metrics
 from visitors.pages import inside_somewhere, who_is_inside
 
@@ -17,6 +18,9 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("kiosk/<int:turnstile_id>/", include("visitors.kiosk_urls")),
     path("language/", set_language, name="set_language"),
+    path("api/v1/", include("accessmap.api.urls")),
+    path("api/v1/", include("doorsync.api.urls")),
+    re_path("^api/v1/", nothing_here),
     path("api/visitors/", include("visitors.urls")),
     path("api/offision/", include("doorsync.urls")),
     path(

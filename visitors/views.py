@@ -8,6 +8,8 @@ import structlog
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.exceptions import AuthenticationFailed, ParseError, PermissionDenied
 from rest_framework.permissions import BasePermission
@@ -24,6 +26,7 @@ from visitors.devices import NotADeviceError, WrongSourceError, turnstile_of
 from visitors.dialects import speaker_for
 from visitors.dialects.base import MAX_BYTES, NoQuestionError, Past, Walked, object_of
 from visitors.models import Turnstile, Verification
+from visitors.schema import AnswerSerializer, NotedSerializer, WalkedSerializer, described
 from visitors.verify import Answer, Scan, verify
 
 log = structlog.get_logger(__name__)
@@ -40,6 +43,7 @@ def _printable(value: str) -> None:
         raise serializers.ValidationError("Must hold nothing that can't be printed.")
 
 
+@extend_schema_field(OpenApiTypes.STR)
 class ReadField(serializers.Field[Any, Any, Any, Any]):
     """What a scanner read, whatever it is: it is brought into form, or found to be no code, later."""
 
@@ -148,6 +152,12 @@ class TurnstileView(APIView):
         raise NotImplementedError
 
 
+@described(
+    ScanSerializer,
+    says="May the bearer of this code pass?",
+    code_200=AnswerSerializer,
+    code_429=AnswerSerializer,
+)
 class VerifyView(TurnstileView):
     """Allow and deny are both answers: HTTP 200; 429 where codes are being guessed."""
 
@@ -162,6 +172,13 @@ class VerifyView(TurnstileView):
         return Response(as_json(answer))
 
 
+@described(
+    PassageSerializer,
+    says="Whether somebody walked through.",
+    code_200=WalkedSerializer,
+    code_404=OpenApiTypes.OBJECT,
+    code_409=OpenApiTypes.OBJECT,
+)
 class PassageView(TurnstileView):
     """The gate says whether somebody walked through. 404 for another gate's verification, 409 for a contradiction."""
 
@@ -183,6 +200,7 @@ class PassageView(TurnstileView):
         return Response({"verification_id": str(answer.pk), "passed": passage.passed, "at": passage.at})
 
 
+@described(OfflineSerializer, says="What the gate decided while it was alone.", code_201=NotedSerializer)
 class OfflineView(TurnstileView):
     """What a gate decided alone is written down as it is."""
 
