@@ -113,6 +113,7 @@ DRIVERS = {
     "simulated": "doorsync.drivers.simulated.SimulatedDriver",
     "modbus": "doorsync.drivers.modbus.ModbusDriver",
     "uhppote": "doorsync.drivers.uhppote.UhppoteDriver",
+    "unifi": "doorsync.drivers.unifi.UnifiDriver",
     "webhook": "doorsync.drivers.webhook.WebhookDriver",
 }
 

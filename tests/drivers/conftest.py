@@ -11,6 +11,7 @@ from tests.drivers.peers.hikvision import Hikvision
 from tests.drivers.peers.modbus import ModbusFlash, ModbusPlain
 from tests.drivers.peers.simulated import Simulated, SimulatedWithoutWindows
 from tests.drivers.peers.uhppote import Uhppote
+from tests.drivers.peers.unifi import Unifi, UnifiVisitors
 from tests.drivers.peers.webhook import SignedWebhook
 
 PEERS: list[type[Peer]] = [
@@ -18,6 +19,8 @@ PEERS: list[type[Peer]] = [
     SimulatedWithoutWindows,
     Uhppote,
     Hikvision,
+    Unifi,
+    UnifiVisitors,
     ModbusFlash,
     ModbusPlain,
     SignedWebhook,
