@@ -3,6 +3,7 @@
 import heapq
 import itertools
 import os
+import re
 import threading
 import time
 from contextlib import suppress
@@ -163,13 +164,28 @@ class PinnedAdapter(DeadlineAdapter):
     """For a box with a certificate of its own making: this one, and no other, whoever signed it for whatever name."""
 
     def __init__(self, fingerprint: str) -> None:
-        """`fingerprint`: the certificate's SHA-256, in hexadecimal, with or without colons."""
-        self._fingerprint = fingerprint
+        """`fingerprint`: the certificate's SHA-256, in hexadecimal, with or without colons. Raises ValueError."""
+        self._fingerprint = normal_fingerprint(fingerprint)
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs, assert_fingerprint=self._fingerprint)
 
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        # Its connections would not be compared with the fingerprint.
+        raise requests.exceptions.ProxyError("A box with a pinned certificate is spoken to directly.")
+
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # type: ignore[override]
         # Nobody's signature is asked for: the fingerprint is compared in each connection, before anything is sent.
         return super().send(request, **{**kwargs, "verify": False})
+
+
+def normal_fingerprint(text: str) -> str:
+    """A certificate's SHA-256 fingerprint as 64 small hexadecimal digits. Raises ValueError where it is none.
+
+    Shorter ones, of hashes that can be forged, are none.
+    """
+    digits = re.sub(r"[\s:]", "", text).lower()
+    if not re.fullmatch(r"[0-9a-f]{64}", digits):
+        raise ValueError("A SHA-256 fingerprint has 64 hexadecimal digits.")
+    return digits

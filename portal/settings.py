@@ -114,6 +114,7 @@ DRIVERS = {
     "modbus": "doorsync.drivers.modbus.ModbusDriver",
     "uhppote": "doorsync.drivers.uhppote.UhppoteDriver",
     "mqtt": "doorsync.drivers.mqtt.EspRfidDriver",
+    "unifi": "doorsync.drivers.unifi.UnifiDriver",
     "webhook": "doorsync.drivers.webhook.WebhookDriver",
 }
 

@@ -12,6 +12,7 @@ from tests.drivers.peers.modbus import ModbusFlash, ModbusPlain
 from tests.drivers.peers.mqtt import EspRfid
 from tests.drivers.peers.simulated import Simulated, SimulatedWithoutWindows
 from tests.drivers.peers.uhppote import Uhppote
+from tests.drivers.peers.unifi import Unifi, UnifiVisitors
 from tests.drivers.peers.webhook import SignedWebhook
 
 PEERS: list[type[Peer]] = [
@@ -19,6 +20,8 @@ PEERS: list[type[Peer]] = [
     SimulatedWithoutWindows,
     Uhppote,
     Hikvision,
+    Unifi,
+    UnifiVisitors,
     ModbusFlash,
     ModbusPlain,
     SignedWebhook,

@@ -1,0 +1,133 @@
+"""UniFi Access's system log as door events.
+
+Its entries have no number. An event's index is its time (milliseconds since 1970) times 1000, and its place among those
+of the same millisecond, newest first as the log has them. So that all of one moment are there when they are told, the
+last seconds are left out, by the console's own clock.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from doorsync.drivers.base import DoorEvent, Refused
+from doorsync.drivers.unifi_client import UnifiClient
+from doorsync.drivers.unifi_state import VISITOR, cards_by_number
+
+SETTLED_AFTER = 5  # seconds
+PAGE_SIZE = 100  # more is not given at once
+AT_ONCE = 400  # events, or two seconds' worth of them
+MAX_PAGES = 100
+HOUR, DAY = 3600, 86_400
+# Older ones are left where they are: what the portal has not seen for a week is not searched for all day.
+AT_MOST_BACK = 7 * DAY
+
+_KINDS = {"ACCESS": "opened", "BLOCKED": "denied"}
+
+
+class UnifiLog:
+    """`numbers`: the doors' numbers by ID. `now` (aware) stands in for the console's clock where that is not told."""
+
+    def __init__(self, api: UnifiClient, numbers: Mapping[str, int], now: datetime) -> None:
+        self._api, self._numbers, self._now = api, numbers, now
+
+    def events(self, *, after: int) -> Sequence[DoorEvent]:
+        """As Driver.events says. The first time, those of the last day."""
+        since, after = self._from(after)
+        end = self._settled
+        while since < end:
+            until = end
+            while until - since > 1 and self._count(since, until) > AT_ONCE:
+                until = since + (until - since) // 2
+            if found := self._told(since, until, after):
+                return found
+            since = until
+        return []
+
+    def _from(self, after: int) -> tuple[int, int]:
+        """From when (seconds since 1970) to ask, and the index above which events are news."""
+        end, last = self._settled, after // 1_000_000
+        if last > end + HOUR:  # its clock was wrong then, and is not any more
+            last = after = 0
+        if not last:
+            return end - DAY, after
+        return max(last - 1, end - AT_MOST_BACK), after
+
+    @cached_property
+    def _settled(self) -> int:
+        """The last second (since 1970) of which no event is still on its way."""
+        self._ask(0, 1, page=1, size=1)
+        return int((self._api.moment or self._now).timestamp()) - SETTLED_AFTER
+
+    def _told(self, since: int, until: int, after: int) -> list[DoorEvent]:
+        told = []
+        for hit in self._all(since, until):
+            published, kind = int(hit["event"]["published"]), _KINDS.get(str(hit["event"].get("result")))
+            door = self._door(hit)
+            if kind and door is not None and published <= until * 1000:
+                told.append((published, door, kind, hit))
+        # Those of one moment are all told at once, so it matters to nobody's index in what order they come.
+        told.reverse()
+        told.sort(key=lambda event: event[0])
+        found, place, before = [], 0, None
+        for published, door, kind, hit in told:
+            place, before = (place + 1 if published == before else 0), published
+            index = published * 1000 + place
+            if index > after:
+                moment = datetime.fromtimestamp(published / 1000, UTC)
+                found.append(DoorEvent(index=index, at=moment, door=door, card=self._card(hit), kind=kind))
+        return found
+
+    def _all(self, since: int, until: int) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for page in range(1, MAX_PAGES + 1):
+            hits, total = self._ask(since, until, page=page, size=PAGE_SIZE)
+            found += hits
+            if not hits or (len(hits) < PAGE_SIZE and len(found) >= total):
+                break
+        return found
+
+    def _count(self, since: int, until: int) -> int:
+        return self._ask(since, until, page=1, size=1)[1]
+
+    def _ask(self, since: int, until: int, *, page: int, size: int) -> tuple[list[dict[str, Any]], int]:
+        body = {"topic": "door_openings", "since": since, "until": until}
+        data = self._api.change("POST", "system/logs", body, page_num=str(page), page_size=str(size))
+        return [hit["_source"] for hit in data["hits"] or []], int(data["total"])
+
+    def _door(self, hit: Mapping[str, Any]) -> int | None:
+        """The number of the door; None if it is not one of this controller's."""
+        targets = hit.get("target") or []
+        doors = [target["id"] for target in targets if target["type"] == "door"]
+        doors = doors or [self._hubs.get(target["id"]) for target in targets]
+        return next((self._numbers[door] for door in doors if door in self._numbers), None)
+
+    @cached_property
+    def _hubs(self) -> Mapping[str, str]:
+        """The doors' IDs by those of the devices at them: of some events only the device is told."""
+        try:
+            found = self._api.get("devices") or []
+        except Refused:  # the token need not have that permission
+            return {}
+        return {str(device["id"]): str(device["location_id"]) for devices in found for device in devices}
+
+    def _card(self, hit: Mapping[str, Any]) -> str:
+        """The number of the card that was presented; "" where it was none, or nobody can tell which."""
+        proof, actor = hit.get("authentication") or {}, hit.get("actor") or {}
+        if not str(proof.get("credential_provider") or "").upper().startswith("NFC"):
+            return ""
+        issuer, who = str(proof.get("issuer") or ""), str(actor.get("id") or "")
+        rows, name = self._rows, str(actor.get("display_name") or "").split()
+        shown = {
+            n for n, row in rows if issuer and issuer in (row.get("display_id"), row.get("nfc_id"), row["token"], n)
+        }
+        theirs = {number for number, row in rows if who and row.get("user_id") == who}
+        if len(shown) == 1:
+            return shown.pop()
+        if len(theirs) == 1:
+            return theirs.pop()
+        return name[1] if len(name) == 2 and name[0] == VISITOR else issuer
+
+    @cached_property
+    def _rows(self) -> list[tuple[str, dict[str, Any]]]:
+        return cards_by_number(self._api)
