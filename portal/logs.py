@@ -76,6 +76,8 @@ def configure_logging(*, json_lines: bool) -> None:
                 "axes": {"level": "WARNING"},
                 # Each retry; what came of them all is said by whoever asked.
                 "stamina": {"level": "ERROR"},
+                # Each board that does not answer, with its last frames; the controller's trouble says so.
+                "pymodbus": {"level": "CRITICAL"},
                 "django_structlog": {"level": "WARNING"},
                 "django.request": {"level": "ERROR"},
             },

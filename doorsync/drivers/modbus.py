@@ -268,7 +268,8 @@ class Board:
                 raise Unknown(_("No answer came from the board, or none that can be read.")) from error
         if isinstance(answer, ExceptionResponse):
             raise _refusal(answer.exception_code)
-        if not isinstance(answer, answer_type):
+        # A list of inputs is of the type of a list of coils, too.
+        if not isinstance(answer, answer_type) or answer.function_code != request.function_code:
             raise self._not_understood()
         return answer
 

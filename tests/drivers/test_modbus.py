@@ -231,7 +231,16 @@ def test_what_is_no_answer_is_unknown_and_takes_no_longer_than_that(answering, r
 
 @pytest.mark.parametrize(
     "said",
-    [b"\x01\x00", b"\x01\x02\x00\x00", b"\x03\x02\x00\x00", b"\x05\x00\x00\xff\x00", b"\x01", b"\x80\x01", b"\x00\x00"],
+    [
+        b"\x01\x00",
+        b"\x02\x01\xff",
+        b"\x01\x02\x00\x00",
+        b"\x03\x02\x00\x00",
+        b"\x05\x00\x00\xff\x00",
+        b"\x01",
+        b"\x80\x01",
+        b"\x00\x00",
+    ],
     ids=lambda said: said.hex(" "),
 )
 def test_a_list_of_relays_that_does_not_fit_is_unknown(answering, said):
