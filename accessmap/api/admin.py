@@ -7,7 +7,6 @@ from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -21,7 +20,7 @@ class NewKeyForm(forms.ModelForm):
     scopes = forms.MultipleChoiceField(
         choices=[(scope.value, f"{scope.value} – {scope.label}") for scope in Scope],
         widget=forms.CheckboxSelectMultiple,
-        label=ApiKey._meta.get_field("scopes").verbose_name,
+        label=gettext_lazy("Scopes"),
         help_text=gettext_lazy("Give it no more than it needs. They can't be changed later; make another key instead."),
     )
 
@@ -29,6 +28,9 @@ class NewKeyForm(forms.ModelForm):
         model = ApiKey
         fields = ["name", "scopes", "expiry_date"]
         help_texts = {"name": gettext_lazy("Who uses it, such as “HR nightly”. It stands in the audit log.")}
+
+    class Media:
+        css = {"all": ["api/keys.css"]}
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
@@ -45,7 +47,7 @@ class NewKeyForm(forms.ModelForm):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(admin.ModelAdmin):
-    list_display = ["name", "prefix", "scope_names", "state", "expiry_date", "last_used"]
+    list_display = ["name", "state", "last_used", "expiry_date", "scope_names", "prefix"]
     list_filter = ["revoked"]
     list_select_related = ["use"]
     search_fields = ["name", "prefix"]
@@ -84,8 +86,8 @@ class ApiKeyAdmin(admin.ModelAdmin):
         return _("expired") if key.expired(clock.now()) else _("valid")
 
     @admin.display(description=gettext_lazy("last used"), ordering="use__last_used_at")
-    def last_used(self, key: ApiKey) -> Any:
-        return key.use.last_used_at if hasattr(key, "use") else _("never")
+    def last_used(self, key: ApiKey) -> str:
+        return clock.local(key.use.last_used_at) if hasattr(key, "use") else _("never")
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
         actor = request.user.get_username()
@@ -99,6 +101,5 @@ class ApiKeyAdmin(admin.ModelAdmin):
             key = ApiKey.objects.assign_key(obj)
             obj.save()
             record(actor=actor, action="api_key.made", on=obj, detail={"key": obj.prefix, "scopes": obj.scopes})
-        text = _("The key, shown this once: {}. It goes into the header “Authorization: Api-Key KEY”; {} says how.")
-        docs = format_html('<a href="{}">{}</a>', reverse("api-docs"), _("the API's page"))
-        messages.warning(request, format_html(text, key, docs))
+        text = _("It goes into the header “Authorization: Api-Key KEY” of each request. The key, shown this once:")
+        messages.warning(request, format_html("{} <code>{}</code>", text, key))

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from accessmap.api.keys import ApiKeyAuthentication, HasScopes, PerMinute
 from accessmap.api.models import ApiKey, Scope
-from accessmap.api.problems import TooLarge, as_problem
+from accessmap.api.problems import LengthRequired, TooLarge, as_problem
 from accessmap.api.schema import ApiSchema
 from accessmap.api.serializers import Strict
 
@@ -82,7 +82,9 @@ class ApiView(GenericAPIView[Any]):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        # The server hands over no more of a body than its header announces.
+        # The server hands over no more of a body than its header announces, and nothing where none does.
+        if "chunked" in request.headers.get("Transfer-Encoding", "") and not request.META.get("CONTENT_LENGTH"):
+            raise LengthRequired(_("Send the body's length (Content-Length) with it, not in chunks."))
         if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY_BYTES:
             raise TooLarge(_("The body is over %(n)d bytes: send it in parts.") % {"n": MAX_BODY_BYTES})
 

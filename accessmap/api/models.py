@@ -1,11 +1,12 @@
 """API keys with what each may do, how often each has asked, and the answers that are kept to be given again."""
 
 from datetime import datetime
+from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
-from rest_framework_api_key.models import AbstractAPIKey, BaseAPIKeyManager
+from rest_framework_api_key.models import AbstractAPIKey, APIKeyManager
 
 from portal import clock
 
@@ -25,7 +26,7 @@ class Scope(models.TextChoices):
     READ_PERMISSIONS = "read:permissions", _("read which card may pass which door, and whether its controller knows")
 
 
-class ApiKeyManager(BaseAPIKeyManager):
+class ApiKeyManager(APIKeyManager):
     """The library's, which would put the key's digest into its id, and so into addresses and the audit log."""
 
     def assign_key(self, obj: AbstractAPIKey) -> str:
@@ -37,7 +38,7 @@ class ApiKeyManager(BaseAPIKeyManager):
 class ApiKey(AbstractAPIKey):
     """What a program shows to be let in. Only a digest of it is kept. What it may do is settled when it is made."""
 
-    objects = ApiKeyManager()
+    objects: ClassVar[ApiKeyManager] = ApiKeyManager()
 
     scopes = ArrayField(models.CharField(max_length=30, choices=Scope), verbose_name=_("scopes"))
 

@@ -19,6 +19,10 @@ class Conflict(APIException):
     status_code = HTTPStatus.CONFLICT
 
 
+class LengthRequired(APIException):
+    status_code = HTTPStatus.LENGTH_REQUIRED
+
+
 class TooLarge(APIException):
     status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 

@@ -54,6 +54,10 @@ class ApiSchema(AutoSchema):
         needed = ", ".join(f"`{scope.value}`" for scope in view.scopes[self.method])
         return f"{said}\n\nScopes: {needed}."
 
+    def get_summary(self) -> str:
+        said: str = super().get_description() or ""
+        return said.split("\n")[0].split(". ")[0].rstrip(".")
+
     def get_override_parameters(self) -> list[Any]:
         if self.method == "GET":
             return []

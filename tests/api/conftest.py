@@ -31,7 +31,9 @@ def caller(db):
     """Make a program whose key has these scopes; all, if none is named."""
 
     def make(*scopes: Scope, name: str = "HR", **more: Any) -> Caller:
-        return Caller(*ApiKey.objects.create_key(name=name, scopes=[*(scopes or Scope)], **more))
+        key, secret = ApiKey.objects.create_key(name=name, scopes=[*(scopes or Scope)], **more)
+        assert isinstance(key, ApiKey)
+        return Caller(key, secret)
 
     return make
 

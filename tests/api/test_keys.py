@@ -1,6 +1,7 @@
 """Who may ask for what, and how often."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -61,7 +62,7 @@ def test_each_list_needs_its_own_scope_and_no_other_opens_it(caller, path, neede
     assert caller(needed)("GET", path).status_code == 200
 
 
-WRITES = [
+WRITES: list[tuple[str, str, Any]] = [
     ("POST", "cardholders", {"email": "a@b.example", "name": "A"}),
     ("PATCH", "cardholders/{person}", {"name": "A"}),
     ("DELETE", "cardholders/{person}", None),

@@ -121,6 +121,11 @@ def test_what_is_no_request_is_a_problem_too(hr, method, path, body, status):
     assert answer.json()["detail"]
 
 
+def test_a_body_without_its_length_is_not_taken_for_none(hr):
+    answer = hr("POST", "cardholders", None, **{"transfer-encoding": "chunked"})
+    assert (answer.status_code, "Content-Length" in answer.json()["detail"]) == (411, True)
+
+
 def test_pages_are_bounded_and_nothing_is_skipped_or_doubled_when_rows_come_and_go(hr):
     people = Cardholder.objects.bulk_create(Cardholder(name=f"p{i}", email=f"p{i}@x.example") for i in range(7))
     first = hr("GET", "cardholders?limit=3").json()
