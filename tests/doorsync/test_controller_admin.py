@@ -15,12 +15,12 @@ from accessmap.models import Controller, Door
 from doorsync import doors, passes, reconcile
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import BadOptions, Refused, Unknown, Unreachable
-from doorsync.drivers.webhook import signature
 from doorsync.models import ControllerHold
 from doorsync.planning import ALWAYS
 from portal import clock, roles
 from portal.audit.models import Entry
 from portal.sandbox.webserver import LocalServer
+from portal.webhooks import signature
 from tests.places import NOW, building
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of twenty-four bytes or more").decode()
