@@ -32,6 +32,7 @@ _MAP_OF_STAFF = Q(
 )
 _CONTROLLERS = Q(content_type__app_label="accessmap", content_type__model__in=["controller", "door", "site"])
 _ACT_ON_STATES = Q(content_type__app_label="doorsync", codename__in=["change_resourcesync", "change_controllersync"])
+_RECIPIENTS = Q(content_type__app_label="doorsync", content_type__model="recipient")
 _APPROVE = Q(content_type__app_label="doorsync", codename__startswith="approve_")
 _ACCOUNTS = Q(content_type__app_label="auth", content_type__model="user") | Q(codename="view_group")
 _LOG = Q(content_type__app_label="audit", codename="view_entry")
@@ -39,7 +40,7 @@ _LOG = Q(content_type__app_label="audit", codename="view_entry")
 ROLES: dict[str, Q] = {
     FACILITY_STAFF: _VIEW_MAP_AND_SYNC | _MAP_OF_STAFF | _ACT_ON_STATES | _APPROVE,
     SECURITY: _VIEW_MAP_AND_SYNC | _LOG,
-    INTEGRATOR: _VIEW_MAP_AND_SYNC & ~_WHO_IS_HERE | _CONTROLLERS | _TURNSTILES | _ACT_ON_STATES,
+    INTEGRATOR: _VIEW_MAP_AND_SYNC & ~_WHO_IS_HERE | _CONTROLLERS | _TURNSTILES | _ACT_ON_STATES | _RECIPIENTS,
     ADMINISTRATOR: Q(content_type__app_label__in=["accessmap", "doorsync", "visitors"]) | _ACCOUNTS | _LOG,
 }
 
