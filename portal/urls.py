@@ -14,6 +14,7 @@ urlpatterns = [
     path("admin/inside/", inside_somewhere, name="inside-somewhere"),
     path("admin/inside/<int:site_id>/", who_is_inside, name="inside"),
     path("admin/", admin.site.urls),
+    path("setup/", include("doorsync.setup.urls")),
     path("kiosk/<int:turnstile_id>/", include("visitors.kiosk_urls")),
     path("language/", set_language, name="set_language"),
     path("api/visitors/", include("visitors.urls")),
