@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, override
 
 from doorsync.notices import sending, words
-from doorsync.notices.models import Delivery, Kind, Notice, Recipient
+from doorsync.notices.models import Delivery, Kind, Notice, Recipient, every_kind
 from portal import clock, webhooks
 from portal.audit.models import record
 
@@ -33,10 +33,13 @@ class _WrittenByThePortal(admin.ModelAdmin):
 
 class RecipientForm(forms.ModelForm):
     kinds = forms.MultipleChoiceField(
-        choices=Kind.choices, widget=forms.CheckboxSelectMultiple, label=Recipient._meta.get_field("kinds").verbose_name
+        choices=Kind.choices,
+        initial=every_kind,
+        widget=forms.CheckboxSelectMultiple,
+        label=gettext_lazy("Is told of"),
     )
     new_secret = forms.CharField(
-        label=gettext_lazy("signing secret"),
+        label=gettext_lazy("Signing secret"),
         required=False,
         max_length=200,
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),

@@ -13,10 +13,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from werkzeug.wrappers import Response
 
-from accessmap.models import AccessPolicy, Card, Controller
+from accessmap.models import AccessLevel, AccessPolicy, Card, Cardholder, Controller, Door, Resource, Site
 from doorsync import passes
 from doorsync.inbox import TEST_CALL
-from doorsync.models import Callback, PassState, UnmappedResource
+from doorsync.models import Callback, ControllerCard, PassState, UnmappedResource
 from doorsync.setup import acts
 from doorsync.setup.steps import facts_at, steps, undone
 from doorsync.subscription import callback_url
@@ -24,7 +24,7 @@ from portal import clock, roles
 from portal.audit.models import Entry
 from portal.offision.configured import client_from_settings, contract_from_settings
 from portal.sandbox.webserver import LocalServer
-from tests.places import NOW, TOKEN
+from tests.places import NOW, TOKEN, booking
 
 
 @pytest.fixture
@@ -319,3 +319,57 @@ def test_undone_counts_down_and_costs_few_queries(integrator, place):
     assert len(queries) <= 16
     assert "The first door follows its bookings" in integrator.get(reverse("setup")).content.decode()
     assert undone(NOW + timedelta(minutes=5)) == 1, "the worker is silent"
+
+
+@pytest.fixture
+def nothing(place):
+    """Offision and a box are there, and the portal knows of neither a door nor a person."""
+    for model in (ControllerCard, Resource, Controller, AccessPolicy, Cardholder, AccessLevel, Site):
+        model.objects.all().delete()
+    return place
+
+
+def test_from_nothing_to_the_first_door(as_role, nothing, place):
+    """All of it once, as an administrator walks through it; the worker's part is done by the test."""
+    client = as_role(roles.ADMINISTRATOR)
+
+    def fill(link: str, **fields: Any) -> None:
+        form = client.get(link).context["adminform"].form
+        given = {name: form[name].value() for name in form.fields if form[name].value() is not None}
+        inlines: dict[str, int] = {}
+        for formset in client.get(link).context["inline_admin_formsets"]:
+            prefix = formset.formset.prefix
+            inlines |= {f"{prefix}-TOTAL_FORMS": 1, f"{prefix}-INITIAL_FORMS": 0}
+        answer = client.post(link, {**given, **inlines, **fields})
+        assert answer.status_code == 302, answer.content.decode()
+
+    def link(key: str) -> str:
+        found = client.get(page(key)).context["links"][0]
+        assert found.allowed
+        return str(found.url)
+
+    shown(client, "contract", resource="room")
+    shown(client, "subscription", x="1")
+    place.change(create=booking("b2", "+0d 14:00", "+0d 15:00"))  # Offision calls; here the test carries the call
+    client.post(urlsplit(callback_url()).path, b'{"resourceId": "room"}', content_type="application/json")
+    assert state("callback") == "done"
+    fill(link("site"), name="Pier")
+    fill(link("controller"), name="gate", driver="simulated")
+    gate = Controller.objects.get()
+    assert "is not enabled" in shown(client, "controller")
+    url = f"{place.controllers_url}/controllers/box"
+    door = {"doors-0-number": 1, "doors-0-name": "Room door"}
+    fill(link("door"), enabled="on", option_url=url, **door)
+    assert "PRETEND-box" in shown(client, "controller", controller=gate.pk)
+    fill(link("policy"), name="staff", lead_minutes=15, statuses=["confirmed", "checked_in"])
+    card = {"cards-0-number": "1001", "cards-0-status": "active"}
+    fill(link("cardholder"), name="Mei", email="mei@pier.example", **card)
+    assert UnmappedResource.objects.get().external_id == "room", "Offision's call named it"
+    fill(link("resource"), name="Room", **{"resourcedoor_set-0-door": Door.objects.get().pk})
+    passes.tick()
+    place.refresh()
+    place.reconcile("gate")
+    said = shown(client, "permission", x="1")
+    assert "Card •••• may pass Room door from 2026-03-10 09:45 until 2026-03-10 11:00, and the controller says" in said
+    assert undone(NOW) == 0
+    assert place.cards().keys() == {"1001"}
