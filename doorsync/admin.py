@@ -23,6 +23,7 @@ from doorsync.models import (
     UnmanagedCard,
     UnmappedResource,
 )
+from doorsync.notices import admin as notices_admin  # noqa: F401 (it registers recipients, notices and messages)
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):

@@ -18,6 +18,8 @@ from portal import clock
 from portal.offision.configured import contract_from_settings
 
 MAX_NAME = 200
+# The content type of a call that the portal makes to itself, to see whether it is there. No sign of Offision's.
+TEST_CALL = "application/x-portal-test"
 
 
 def secret_is_right(candidate: str) -> bool:

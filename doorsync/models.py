@@ -9,6 +9,9 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accessmap.models import BOOKING_STATUS_CHOICES, Controller, Resource, masked
+from doorsync.notices.models import Delivery as Delivery
+from doorsync.notices.models import Notice as Notice
+from doorsync.notices.models import Recipient as Recipient
 from portal import clock
 from portal.clock import local
 from portal.offision.types import BookingStatus

@@ -54,3 +54,10 @@ def keep_subscribed() -> None:
     from doorsync import subscription
 
     subscription.keep_subscribed()
+
+
+@shared_task
+def send_notices() -> None:
+    from doorsync.notices import sending
+
+    sending.send_notices()

@@ -34,6 +34,7 @@ _CONTROLLERS = Q(content_type__app_label="accessmap", content_type__model__in=["
     codename="unlock_door"
 )
 _ACT_ON_STATES = Q(content_type__app_label="doorsync", codename__in=["change_resourcesync", "change_controllersync"])
+_RECIPIENTS = Q(content_type__app_label="doorsync", content_type__model="recipient")
 _APPROVE = Q(content_type__app_label="doorsync", codename__startswith="approve_")
 _ACCOUNTS = Q(content_type__app_label="auth", content_type__model="user") | Q(codename="view_group")
 _API_KEYS = Q(content_type__app_label="api", content_type__model="apikey")
@@ -42,7 +43,7 @@ _LOG = Q(content_type__app_label="audit", codename="view_entry")
 ROLES: dict[str, Q] = {
     FACILITY_STAFF: _VIEW_MAP_AND_SYNC | _MAP_OF_STAFF | _ACT_ON_STATES | _APPROVE,
     SECURITY: _VIEW_MAP_AND_SYNC | _LOG,
-    INTEGRATOR: _VIEW_MAP_AND_SYNC & ~_WHO_IS_HERE | _CONTROLLERS | _TURNSTILES | _ACT_ON_STATES,
+    INTEGRATOR: _VIEW_MAP_AND_SYNC & ~_WHO_IS_HERE | _CONTROLLERS | _TURNSTILES | _ACT_ON_STATES | _RECIPIENTS,
     ADMINISTRATOR: Q(content_type__app_label__in=["accessmap", "doorsync", "visitors"]) | _ACCOUNTS | _API_KEYS | _LOG,
 }
 

@@ -107,6 +107,8 @@ FULL_PASS_SECONDS = env.int("FULL_PASS_SECONDS", default=900)
 # A fetch or a plan that would take away more than so many bookings or cards at once, and more than half of what
 # there was, waits for a person.
 HOLD_REVOCATIONS_OVER = env.int("HOLD_REVOCATIONS_OVER", default=10)
+# So many hours without a call of Offision's, while full passes find changes, and staff are told.
+NOTICE_NO_CALLBACK_HOURS = env.int("NOTICE_NO_CALLBACK_HOURS", default=24)
 # The driver of each family of controllers.
 DRIVERS = {
     "hikvision": "doorsync.drivers.hikvision.HikvisionDriver",
@@ -120,6 +122,15 @@ DRIVERS = {
 
 # What unlocks a door for a turnstile that can't open itself: the apps don't know each other.
 OPEN_DOOR = "doorsync.doors.open_for_a_moment"
+
+# --- Email: notices to staff -------------------------------------------------------------------------------------
+# smtp+tls://user:password@host:587; without it no email can be sent, and no recipient is told by email.
+EMAIL_URL = env.str("EMAIL_URL", default="consolemail://" if DEMO else "")
+if EMAIL_URL:
+    vars().update(env.email_url_config(EMAIL_URL))
+EMAIL_TIMEOUT = 10
+EMAIL_SUBJECT_PREFIX = ""
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="offision-access-portal@localhost")
 
 # --- Django -----------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -286,6 +297,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "doorsync.tasks.tick", "schedule": 1.0, "options": {"expires": 2}},
     "events": {"task": "doorsync.tasks.ring_for_events", "schedule": 10.0, "options": {"expires": 10}},
+    "notices": {"task": "doorsync.tasks.send_notices", "schedule": 30.0, "options": {"expires": 30}},
     "tell": {"task": "visitors.tasks.tell_offision", "schedule": 10.0, "options": {"expires": 10}},
     "answers": {"task": "accessmap.api.tasks.forget_old_answers", "schedule": 3600.0, "options": {"expires": 3600}},
     "visits": {"task": "visitors.tasks.prefetch_visits", "schedule": 300.0, "options": {"expires": 300}},

@@ -16,6 +16,7 @@ urlpatterns = [
     path("admin/inside/<int:site_id>/", who_is_inside, name="inside"),
     path("admin/", include("doorsync.pages_urls")),
     path("admin/", admin.site.urls),
+    path("setup/", include("doorsync.setup.urls")),
     path("kiosk/<int:turnstile_id>/", include("visitors.kiosk_urls")),
     path("language/", set_language, name="set_language"),
     path("api/v1/", include("accessmap.api.urls")),

@@ -1,13 +1,9 @@
 """Relays and turnstile inputs behind a signed HTTP webhook: unlock a door for a moment, or hold it unlocked.
 
-Signed as Standard Webhooks 1.0.0 says: webhook-id, webhook-timestamp, webhook-signature "v1,<base64 HMAC-SHA256>" of
-"id.timestamp.body". Any 2xx answer is a yes. It holds no cards. Tested only against a receiver of our own.
+Signed as Standard Webhooks 1.0.0 says (portal.webhooks). Any 2xx answer is a yes. It holds no cards. Tested only
+against a receiver of our own.
 """
 
-import base64
-import hashlib
-import hmac
-import json
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -15,11 +11,9 @@ from http import HTTPStatus
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import requests
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
-from urllib3.exceptions import HTTPError
 
 from doorsync.drivers.base import (
     Actual,
@@ -36,12 +30,7 @@ from doorsync.drivers.base import (
     Windows,
     validated,
 )
-from portal import clock
-from portal.bounded_http import Deadline, DeadlineAdapter, TooLongError, read_bounded
-
-_PREFIX = "whsec_"
-_SHORTEST_SECRET = 24  # bytes, as the specification says
-_MAX_ANSWER = 64 * 1024
+from portal import clock, webhooks
 
 
 class Options(BaseModel):
@@ -61,8 +50,10 @@ class Options(BaseModel):
     @field_validator("secret")
     @classmethod
     def _is_long_enough(cls, value: SecretStr) -> SecretStr:
-        if len(_key(value.get_secret_value())) < _SHORTEST_SECRET:
-            raise ValueError(_("it must be whsec_ and base64 of at least %(n)d bytes") % {"n": _SHORTEST_SECRET})
+        if not webhooks.is_long_enough(value.get_secret_value()):
+            raise ValueError(
+                _("it must be whsec_ and base64 of at least %(n)d bytes") % {"n": webhooks.SHORTEST_SECRET}
+            )
         return value
 
 
@@ -83,10 +74,7 @@ class WebhookDriver(Driver):
             events=False,
             sets_clock=False,
         )
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.mount("http://", DeadlineAdapter())
-        self._session.mount("https://", DeadlineAdapter())
+        self._session = webhooks.new_session()
 
     def info(self) -> DeviceInfo:
         self._send("portal.ping", {}, key=str(uuid.uuid4()))
@@ -118,45 +106,23 @@ class WebhookDriver(Driver):
         self._session.close()
 
     def _send(self, kind: str, data: Mapping[str, Any], *, key: str) -> None:
-        now = clock.now()
-        body = json.dumps({"type": kind, "timestamp": now.isoformat(), "data": data}).encode()
-        headers = {
-            "Content-Type": "application/json",
-            "webhook-id": key,
-            "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": signature(self._options.secret.get_secret_value(), key, int(now.timestamp()), body),
-        }
-        seconds = self._options.timeout_seconds
-        with Deadline(2 * seconds) as deadline:
-            try:
-                with self._session.post(
-                    self._options.url, data=body, headers=headers, timeout=seconds, allow_redirects=False, stream=True
-                ) as answer:
-                    read_bounded(answer, _MAX_ANSWER)
-            except requests.exceptions.ConnectTimeout as error:
-                raise Unreachable(_("No answer when connecting.")) from error
-            except TooLongError as error:
-                raise Unknown(_("The answer was longer than %(n)d bytes.") % {"n": _MAX_ANSWER}) from error
-            except (OSError, HTTPError) as error:
-                refused = "Failed to establish a new connection" in str(error)
-                text = _("The connection was refused.") if refused else _("No answer, or none that ended.")
-                raise (Unreachable if refused else Unknown)(text) from error
-        if deadline.expired:
-            raise Unknown(_("The answer did not end in time."))
-        if HTTPStatus.BAD_REQUEST <= answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise Refused(_("The receiver refused with status %(status)d.") % {"status": answer.status_code})
-        if not HTTPStatus.OK <= answer.status_code < HTTPStatus.MULTIPLE_CHOICES:
-            raise Unknown(_("The receiver failed with status %(status)d.") % {"status": answer.status_code})
-
-
-def signature(secret: str, key: str, timestamp: int, body: bytes) -> str:
-    """The webhook-signature of a message with this id, sent at this time (seconds since 1970)."""
-    signed = f"{key}.{timestamp}.".encode() + body
-    return "v1," + base64.b64encode(hmac.new(_key(secret), signed, hashlib.sha256).digest()).decode()
-
-
-def _key(secret: str) -> bytes:
-    try:
-        return base64.b64decode(secret.removeprefix(_PREFIX), validate=True) if secret.startswith(_PREFIX) else b""
-    except ValueError:
-        return b""
+        options = self._options
+        try:
+            status = webhooks.post(
+                self._session,
+                options.url,
+                secret=options.secret.get_secret_value(),
+                key=key,
+                kind=kind,
+                data=data,
+                now=clock.now(),
+                seconds=options.timeout_seconds,
+            )
+        except webhooks.NotSent as error:
+            raise Unreachable(str(error)) from error
+        except webhooks.NoAnswer as error:
+            raise Unknown(str(error)) from error
+        if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise Refused(_("The receiver refused with status %(status)d.") % {"status": status})
+        if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+            raise Unknown(_("The receiver failed with status %(status)d.") % {"status": status})

@@ -221,6 +221,11 @@ class Signature(_Part):
             return hmac.compare_digest(digest.hex().encode(), sent.lower().encode())
         return hmac.compare_digest(b64encode(digest), sent.encode())
 
+    def sign(self, *, secret: bytes, body: bytes) -> str:
+        """The header's value for `body`, as Offision would send it."""
+        digest = hmac.new(secret, body, hashlib.sha256).digest()
+        return self.prefix + (digest.hex() if self.encoding == "hex" else b64encode(digest).decode())
+
 
 class Callback(_Part):
     """What Offision sends to our callback URL: where a resource's id may stand, and how it is signed."""

@@ -1,0 +1,1 @@
+"""Setup: from nothing to the first door that follows a booking, step by step."""
