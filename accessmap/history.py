@@ -61,6 +61,7 @@ class Difference:
 class Change:
     """One event, for people."""
 
+    app: str
     model: str
     event_id: int
     kind: str
@@ -89,22 +90,40 @@ def changes_of(row: models.Model) -> list[Change]:
             found.append((model, event, older.get(event.pgh_obj_id)))
             older[event.pgh_obj_id] = event
     found.sort(key=lambda one: (one[1].pgh_created_at, one[1].pgh_id), reverse=True)
-    return _in_words(found[:SHOWN], row)
+    return _in_words(found[:SHOWN], type(row))
 
 
-def _in_words(found: Sequence[tuple[type[models.Model], Any, Any]], row: models.Model) -> list[Change]:
+def deletions(model: type[models.Model]) -> list[Change]:
+    """The rows that were deleted last and are not there again, newest first."""
+    there = model._default_manager.filter(pk=models.OuterRef("pgh_obj_id"))
+    events = event_model(model).objects.filter(~models.Exists(there), pgh_label=DELETED).order_by("-pgh_id")[:SHOWN]
+    return _in_words([(model, event, None) for event in events], model)
+
+
+def told_with(model: type[models.Model]) -> list[type[models.Model]]:
+    """The models whose events are told on the page of a row of this one."""
+    return [model, *(part for part, _name in PARTS.get(model, []))]
+
+
+def event_of(model: type[models.Model], event_id: int) -> Any:
+    """One event of a model's, or None."""
+    return event_model(model).objects.filter(pk=event_id).first()
+
+
+def _in_words(found: Sequence[tuple[type[models.Model], Any, Any]], within: type[models.Model]) -> list[Change]:
     who = _who(event.pgh_context_id for _model, event, _before in found)
     names = _names(found)
     return [
         Change(
+            app=model._meta.app_label,
             model=model._meta.model_name or "",
             event_id=event.pgh_id,
             kind=event.pgh_label,
             at=event.pgh_created_at,
             who=who.get(event.pgh_context_id, "–"),
-            what=str(model._meta.verbose_name) if model is not type(row) else "",
+            what=str(model._meta.verbose_name) if model is not within else "",
             verb=_LABELS.get(event.pgh_label, event.pgh_label),
-            differences=_differences(model, event, before, names, within=row),
+            differences=_differences(model, event, before, names, within=within),
         )
         for model, event, before in found
     ]
@@ -156,12 +175,12 @@ def _snapshot(model: type[models.Model], row: Any) -> dict[str, Any]:
 
 
 def _differences(
-    model: type[models.Model], event: Any, before: Any, names: dict[Any, str], *, within: models.Model
+    model: type[models.Model], event: Any, before: Any, names: dict[Any, str], *, within: type[models.Model]
 ) -> list[Difference]:
     found = []
     for name in _tracked(model):
         column = model._meta.get_field(name)
-        if model is not type(within) and column.related_model is type(within):
+        if model is not within and column.related_model is within:
             continue  # whose page this is says it already
         attribute = column.attname  # type: ignore[union-attr]
         after = getattr(event, attribute)
