@@ -34,6 +34,17 @@ def report_lost(keys: Iterable[int], *, actor: str) -> list[Card]:
     return cards
 
 
+def note_status(card: Card, *, actor: str) -> None:
+    """Note in the log that a card was given another status on a page."""
+    record(
+        actor=actor,
+        action="card.lost" if card.status == CardStatus.LOST else "card.status",
+        on=card,
+        label=f"{card} ({card.cardholder.name})",
+        detail={"now": card.status, "cardholder": card.cardholder_id},
+    )
+
+
 def show_number(card: Card, *, actor: str) -> str:
     """A card's whole number, for somebody who asked to see it. The log says that they did, and not the number."""
     record(

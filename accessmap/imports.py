@@ -21,7 +21,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accessmap import history, tasks
-from accessmap.importing import SHEETS, SheetResource
+from accessmap.importing import SHEETS
+from accessmap.importing.base import SheetResource
 from accessmap.models import MapImport
 from accessmap.sheets import MAX_BYTES, Sheet, SheetError, read_sheet
 from portal import clock

@@ -9,39 +9,43 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accessmap import cards
 from accessmap.admin.history import WithHistory
 from accessmap.admin.masking import keeps_cards
 from accessmap.admin.sheets import WithSheets
 from accessmap.models import Card, Cardholder, CardStatus, MapImport, Membership, masked
-from portal.audit.models import record
 
 
 class CardInline(admin.TabularInline):
     model = Card
     extra = 0
 
-    def get_fields(self, request: HttpRequest, obj: Cardholder | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Cardholder | None = None) -> list[Any]:
         number = "number" if keeps_cards(request) else "masked_number"
-        return [number, "status", "valid_from", "valid_until", "its_page"]
+        page = "lost_link" if keeps_cards(request) else "doors_link"
+        return [number, "status", "valid_from", "valid_until", page]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Cardholder | None = None) -> list[str]:
-        return ["masked_number", "its_page"]
+        return ["masked_number", "lost_link", "doors_link"]
 
     @admin.display(description=Card._meta.get_field("number").verbose_name)
     def masked_number(self, card: Card) -> str:
         return masked(card.number)
 
     @admin.display(description=gettext_lazy("lost?"))
-    def its_page(self, card: Card) -> str:
-        if card.pk is None:
-            return "–"
-        if card.status == CardStatus.LOST:
-            words = _("Where card %(card)s is at the doors")
-        else:
-            words = _("Report card %(card)s lost")
-        return format_html(
-            '<a href="{}">{}</a>', reverse("admin:accessmap_card_lost", args=[card.pk]), words % {"card": card}
-        )
+    def lost_link(self, card: Card) -> str:
+        return self.doors_link(card) if card.status == CardStatus.LOST else _link(card, _("Report lost"))
+
+    @admin.display(description=gettext_lazy("at the doors"))
+    def doors_link(self, card: Card) -> str:
+        return _link(card, _("At the doors"))
+
+
+def _link(card: Card, words: str) -> str:
+    if card.pk is None:
+        return "–"
+    page = reverse("admin:accessmap_card_lost", args=[card.pk])
+    return format_html('<a href="{}">{}<span class="visually-hidden"> {}</span></a>', page, words, card)
 
 
 class MembershipInline(admin.TabularInline):
@@ -52,7 +56,7 @@ class MembershipInline(admin.TabularInline):
 
 @admin.register(Cardholder)
 class CardholderAdmin(WithHistory, WithSheets, admin.ModelAdmin):
-    sheet = MapImport.Kind.PEOPLE
+    sheet: MapImport.Kind = MapImport.Kind.PEOPLE
     list_display = ["name", "email", "its_cards", "its_levels"]
     list_filter = ["access_levels", "cards__status"]
     search_fields = ["name", "email", "=cards__number"]
@@ -83,10 +87,4 @@ class CardholderAdmin(WithHistory, WithSheets, admin.ModelAdmin):
             return
         for card, changed in formset.changed_objects:
             if "status" in changed:
-                record(
-                    actor=request.user.get_username(),
-                    action="card.lost" if card.status == CardStatus.LOST else "card.status",
-                    on=card,
-                    label=f"{card} ({card.cardholder.name})",
-                    detail={"now": card.status, "cardholder": card.cardholder_id},
-                )
+                cards.note_status(card, actor=request.user.get_username())

@@ -64,7 +64,7 @@ class AccessPolicyAdmin(WithHistory, admin.ModelAdmin):
     list_display = ["name", "its_words"]
     inlines = [PolicyAdmitsInline, PolicyAlwaysInline]
 
-    def get_fields(self, request: HttpRequest, obj: AccessPolicy | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: AccessPolicy | None = None) -> list[Any]:
         return [*PolicyForm.Meta.fields[:1], *(["its_words"] if obj else []), *PolicyForm.Meta.fields[1:]]
 
     def get_readonly_fields(self, request: HttpRequest, obj: AccessPolicy | None = None) -> list[str]:

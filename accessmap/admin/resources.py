@@ -20,7 +20,7 @@ class ResourceDoorInline(admin.TabularInline):
 
 @admin.register(Resource)
 class ResourceAdmin(WithHistory, WithSheets, admin.ModelAdmin):
-    sheet = MapImport.Kind.RESOURCES
+    sheet: MapImport.Kind = MapImport.Kind.RESOURCES
     change_list_template = "admin/accessmap/resource/change_list.html"
     list_display = ["name", "external_id", "door_names", "policy", "policy_words"]
     list_filter = ["policy", "site"]
@@ -29,7 +29,7 @@ class ResourceAdmin(WithHistory, WithSheets, admin.ModelAdmin):
     show_full_result_count = False
     inlines = [ResourceDoorInline]
 
-    def get_fields(self, request: HttpRequest, obj: Resource | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Resource | None = None) -> list[Any]:
         return ["site", "external_id", "name", "policy", *(["policy_words"] if obj else [])]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Resource | None = None) -> list[str]:

@@ -21,7 +21,7 @@ class WithSheets:
     """A ModelAdmin whose list can be had as a sheet, and changed by one."""
 
     sheet: MapImport.Kind
-    change_list_template = "admin/accessmap/sheets_change_list.html"
+    change_list_template: Any = "admin/accessmap/sheets_change_list.html"
 
     def get_urls(self) -> list[URLPattern]:
         admin: Any = self
