@@ -56,7 +56,7 @@ class MembershipInline(admin.TabularInline):
 
 @admin.register(Cardholder)
 class CardholderAdmin(WithHistory, WithSheets, admin.ModelAdmin):
-    sheet: MapImport.Kind = MapImport.Kind.PEOPLE
+    sheet = MapImport.Kind.PEOPLE
     list_display = ["name", "email", "its_cards", "its_levels"]
     list_filter = ["access_levels", "cards__status"]
     search_fields = ["name", "email", "=cards__number"]

@@ -73,7 +73,9 @@ class MapImportAdmin(admin.ModelAdmin):
         form = UploadForm(request.POST or None, request.FILES or None, initial={"kind": request.GET.get("kind", "")})
         if request.method == "POST" and form.is_valid():
             file = form.cleaned_data["file"]
-            row = imports.upload(kind=form.cleaned_data["kind"], name=file.name, content=file.read(), user=_person(request))
+            row = imports.upload(
+                kind=form.cleaned_data["kind"], name=file.name, content=file.read(), user=_person(request)
+            )
             return HttpResponseRedirect(reverse("admin:accessmap_mapimport_change", args=[row.pk]))
         context = {
             **self.admin_site.each_context(request),

@@ -20,7 +20,7 @@ class ResourceDoorInline(admin.TabularInline):
 
 @admin.register(Resource)
 class ResourceAdmin(WithHistory, WithSheets, admin.ModelAdmin):
-    sheet: MapImport.Kind = MapImport.Kind.RESOURCES
+    sheet = MapImport.Kind.RESOURCES
     change_list_template = "admin/accessmap/resource/change_list.html"
     list_display = ["name", "external_id", "door_names", "policy", "policy_words"]
     list_filter = ["policy", "site"]

@@ -1,6 +1,6 @@
 """The buttons Import and Export above a list of the map."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
@@ -20,8 +20,8 @@ _FORMATS = {"csv": CSV, "xlsx": XLSX}
 class WithSheets:
     """A ModelAdmin whose list can be had as a sheet, and changed by one."""
 
-    sheet: MapImport.Kind
-    change_list_template: Any = "admin/accessmap/sheets_change_list.html"
+    sheet: ClassVar[MapImport.Kind]
+    change_list_template: ClassVar[Any] = "admin/accessmap/sheets_change_list.html"
 
     def get_urls(self) -> list[URLPattern]:
         admin: Any = self
