@@ -385,16 +385,20 @@ def _take_away_all(model: type[models.Model], rows: list[models.Model], undone: 
 
 
 def _change_back_all(model: type[models.Model], pairs: list[tuple[models.Model, Any]], undone: Undone) -> None:
-    changed = []
+    changed: list[models.Model] = []
+    fields: set[str] = set()
     gone = _gone(model, [event for _row, event in pairs])
     for row, event in pairs:
         if event.pgh_id in gone:
             undone.left.append(_("%(what)s: what it belonged to is gone; it stays.") % {"what": _label(model, row)})
             continue
         for name, value in _snapshot(model, event).items():
-            setattr(row, name, value)
+            if getattr(row, name) != value:
+                setattr(row, name, value)
+                fields.add(name)
         changed.append(row)
-    model._default_manager.bulk_update(changed, _tracked(model), batch_size=500)
+    if fields:
+        model._default_manager.bulk_update(changed, fields, batch_size=500)
     undone.restored += len(changed)
 
 

@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 State = MapImport.State
 # Whoever works on an import tells how far it is more often than this, or is taken to be dead.
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=180)
 # Rows with errors that the page shows; the count tells of all.
 ERRORS_TOLD = 500
 # One import at a time writes: a number of this project's own for PostgreSQL's advisory locks.
@@ -167,9 +167,8 @@ class _MapHasChanged(Exception):
         self.read = read
 
 
-def run(kind: str, name: str, content: bytes, *, write: bool, on_progress: Callable[[int], None]) -> Read:
+def run(kind: str, sheet: Sheet, *, write: bool, on_progress: Callable[[int], None]) -> Read:
     """Go over a sheet, and write what it says if `write`; where a row is wrong, only say so. Raises SheetError."""
-    sheet = read_sheet(name, content)
     resource = SHEETS[kind](on_progress=on_progress)
     result = resource.import_data(
         resource.dataset(sheet), dry_run=not write, use_transactions=write, rollback_on_validation_errors=write
@@ -232,14 +231,23 @@ def _by(row: MapImport) -> str:
     return row.user.get_username() if row.user is not None else row.actor
 
 
+def _turn_of(row: MapImport) -> bool:
+    """Wait until no other import writes, then say whether this one is still to be done: a worker that was taken to be
+    dead may have done it meanwhile. Call it in the transaction that writes."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    return MapImport.objects.filter(pk=row.pk, state=row.state).exists()
+
+
 def _finish(row: MapImport, **changes: Any) -> None:
     MapImport.objects.filter(pk=row.pk).update(claimed_until=None, **changes)
 
 
 def _check(row: MapImport, progress: Progress) -> None:
     try:
-        MapImport.objects.filter(pk=row.pk).update(rows_total=len(read_sheet(row.file_name, bytes(row.content))))
-        read = run(row.kind, row.file_name, bytes(row.content), write=False, on_progress=progress)
+        sheet = read_sheet(row.file_name, bytes(row.content))
+        MapImport.objects.filter(pk=row.pk).update(rows_total=len(sheet))
+        read = run(row.kind, sheet, write=False, on_progress=progress)
     except SheetError as error:
         _finish(row, state=State.FAILED, content=b"", notes=[str(error)], finished_at=clock.now())
         return
@@ -247,11 +255,12 @@ def _check(row: MapImport, progress: Progress) -> None:
 
 
 def _carry_out(row: MapImport, progress: Progress) -> None:
+    sheet = read_sheet(row.file_name, bytes(row.content))
     try:
         with transaction.atomic(), pghistory.context(user=row.user_id, import_id=row.pk) as context:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-            read = _all_right(run(row.kind, row.file_name, bytes(row.content), write=True, on_progress=progress))
+            if not _turn_of(row):
+                return
+            read = _all_right(run(row.kind, sheet, write=True, on_progress=progress))
             told = _told(read)
             _finish(row, state=State.IMPORTED, content=b"", context=context.id, finished_at=clock.now(), **told)
             record(
@@ -269,8 +278,8 @@ def _carry_out(row: MapImport, progress: Progress) -> None:
 def _undo(row: MapImport, progress: Progress) -> None:
     assert row.context is not None
     with transaction.atomic(), pghistory.context(user=row.user_id, undo_of_import=row.pk):
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        if not _turn_of(row):
+            return
         undone = history.undo(row.context, on_progress=progress)
         said = [
             ngettext("%(n)d change was taken back.", "%(n)d changes were taken back.", undone.restored)

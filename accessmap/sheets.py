@@ -49,6 +49,9 @@ class Cell(str):
         return cell
 
 
+_BLANK = Cell("")
+
+
 @dataclass(frozen=True)
 class Sheet:
     headers: list[str]
@@ -94,7 +97,7 @@ def _sheet(rows: Iterator[list[Cell]]) -> Sheet:
     width = len(headers)
     found = []
     for number, row in numbered:
-        cells = [*row[:width], *(Cell("") for _more in range(width - len(row)))]
+        cells = [*row[:width], *[_BLANK] * (width - len(row))]
         found.append((number, cells))
         if len(found) > MAX_ROWS:
             raise SheetError(
@@ -193,7 +196,7 @@ def _xlsx_cells(rows: Iterable[Iterable[Any]]) -> Iterator[list[Cell]]:
 def _xlsx_cell(cell: Any) -> Cell:
     value = cell.value
     if value is None:
-        return Cell("")
+        return _BLANK
     if cell.data_type == "f":
         return Cell(str(value)[:40], trouble=_("holds a formula; copy the column and paste it as values"))
     if cell.data_type == "e":

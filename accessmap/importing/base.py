@@ -25,14 +25,22 @@ PROGRESS_EVERY = 200
 
 @dataclass
 class Understood:
-    """What a row means: whose it is, and in words what it changes."""
+    """What a row means: whose it is, and what it changes; in words only if somebody will read them."""
 
     instance: models.Model
     new: bool
     who: str
-    changes: list[str] = field(default_factory=list)
+    told: bool
+    changes: int = 0
+    words: list[str] = field(default_factory=list)
     # Whether the row's own instance is to be written; else only what hangs on it.
     own: bool = False
+
+    def tell(self, words: Callable[[], str]) -> None:
+        """Note a change."""
+        self.changes += 1
+        if self.told:
+            self.words.append(words())
 
 
 class Wrong(Exception):
@@ -103,8 +111,8 @@ class SheetResource(ModelResource):
             super().save_instance(*args, **kwargs)
 
     def after_import_row(self, row: dict[str, Any], _result: Any, **_kwargs: Any) -> None:
-        if self._understood is not None and self._understood.changes and len(self.told) < TOLD:
-            self.told.append((row[ROW], self._understood.who, "; ".join(self._understood.changes)))
+        if self._understood is not None and self._understood.words:
+            self.told.append((row[ROW], self._understood.who, "; ".join(self._understood.words)))
 
     def after_import(self, _dataset: Dataset, result: Any, *, dry_run: bool = False, **_kwargs: Any) -> None:
         if not dry_run and not result.has_errors() and not result.has_validation_errors():
@@ -123,6 +131,9 @@ class SheetResource(ModelResource):
     def write_the_rest(self) -> None:
         """Write what hangs on the rows' own instances, which are there now."""
         raise NotImplementedError
+
+    def _means(self, instance: models.Model, *, new: bool, who: str) -> Understood:
+        return Understood(instance, new, who, told=len(self.told) < TOLD, own=new)
 
     def _once(self, what: str, number: int, label: str) -> None:
         first = self._seen.setdefault(what, number)

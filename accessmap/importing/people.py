@@ -2,7 +2,8 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -28,6 +29,10 @@ _CARD = re.compile(r"([0-9A-Za-z-]{1,200})(?:\s*\(([^()]*)\))?")
 _SHORTENED = re.compile(r"\d+(\.\d+)?[eE]\+\d+")
 _FRACTION = re.compile(r"\d+[.,]\d+")
 _STATUSES = {status.value: status for status in CardStatus}
+
+
+def _as_text() -> str:
+    return _("format the column as text and enter it again")
 
 
 class PeopleSheet(SheetResource):
@@ -89,14 +94,15 @@ class PeopleSheet(SheetResource):
         for card_number, _status in cards:
             columns.read("cards", self._free_for, card_number, person)
         columns.check()
-        found = Understood(person, new, str(name or person.name), own=new)
+        found = self._means(person, new=new, who=str(name or person.name))
         if new:
-            found.changes.append(_("new: %(person)s") % {"person": person})
+            found.tell(lambda: _("new: %(person)s") % {"person": person})
         elif name and name != person.name:
-            found.changes.append(_("name: %(before)s → %(after)s") % {"before": person.name, "after": name})
-            person.name, found.own = name, True
-        found.changes += self._card_changes(person, cards)
-        found.changes += self._level_changes(person, levels)
+            before, person.name, found.own = person.name, name, True
+            found.tell(lambda: _("name: %(before)s → %(after)s") % {"before": before, "after": name})
+        for card_number, status in cards:
+            self._change_card(found, person, card_number, status)
+        self._change_levels(found, person, levels)
         return found
 
     def _email(self, cell: Cell, number: int) -> str:
@@ -124,13 +130,14 @@ class PeopleSheet(SheetResource):
         return found
 
     def _card(self, text: str, *, numeric: bool) -> tuple[str, CardStatus | None]:
-        hint = _("format the column as text and enter it again")
         if "•" in text:
             raise Wrong(_("holds a masked card number; only an export with whole numbers can be imported again"))
         if _SHORTENED.fullmatch(text):
-            raise Wrong(_("“%(text)s” was shortened by the spreadsheet; %(hint)s") % {"text": text, "hint": hint})
+            raise Wrong(_("“%(text)s” was shortened by the spreadsheet; %(hint)s") % {"text": text, "hint": _as_text()})
         if _FRACTION.fullmatch(text):
-            raise Wrong(_("“%(text)s” is a number with a fraction; %(hint)s") % {"text": masked(text), "hint": hint})
+            raise Wrong(
+                _("“%(text)s” is a number with a fraction; %(hint)s") % {"text": masked(text), "hint": _as_text()}
+            )
         match = _CARD.fullmatch(text)
         if match is None:
             raise Wrong(
@@ -141,12 +148,12 @@ class PeopleSheet(SheetResource):
         if number not in self._cards and number.isdigit() and (number.lstrip("0") in self._bare):
             raise Wrong(
                 _("card %(card)s is known with other zeros before it; %(hint)s")
-                % {"card": masked(number), "hint": hint}
+                % {"card": masked(number), "hint": _as_text()}
             )
         if number not in self._cards and numeric and self._zeros_matter:
             raise Wrong(
                 _("card %(card)s is in a number cell, which may have lost zeros before it; %(hint)s")
-                % {"card": masked(number), "hint": hint}
+                % {"card": masked(number), "hint": _as_text()}
             )
         if status is None:
             return number, None
@@ -201,34 +208,35 @@ class PeopleSheet(SheetResource):
                 % {"card": masked(number), "name": self._people[card.cardholder_id].name}
             )
 
-    def _card_changes(self, person: Cardholder, cards: Iterable[tuple[str, CardStatus | None]]) -> list[str]:
-        said = []
-        for number, status in cards:
-            card = self._cards.get(number)
-            if card is None:
-                card = Card(cardholder=person, number=number, status=status or CardStatus.ACTIVE)
-                self._new_cards.append(card)
-                said.append(_("card %(card)s added, %(status)s") % {"card": card, "status": card.get_status_display()})
-            elif status is not None and status != card.status:
-                before = card.get_status_display()
-                card.status = status
-                self._changed_cards.append(card)
-                said.append(
+    def _change_card(self, found: Understood, person: Cardholder, number: str, status: CardStatus | None) -> None:
+        card = self._cards.get(number)
+        if card is None:
+            new = Card(cardholder=person, number=number, status=status or CardStatus.ACTIVE)
+            self._new_cards.append(new)
+            found.tell(lambda: _("card %(card)s added, %(status)s") % {"card": new, "status": new.get_status_display()})
+        elif status is not None and status != card.status:
+            before, card.status = CardStatus(card.status), status
+            self._changed_cards.append(card)
+            found.tell(
+                lambda: (
                     _("card %(card)s: %(before)s → %(after)s")
-                    % {"card": card, "before": before, "after": card.get_status_display()}
+                    % {"card": card, "before": before.label, "after": status.label}
                 )
-        return said
+            )
 
-    def _level_changes(self, person: Cardholder, levels: set[int] | None) -> list[str]:
+    def _change_levels(self, found: Understood, person: Cardholder, levels: set[int] | None) -> None:
         if levels is None:
-            return []
-        names = {level.pk: level.name for level in self._levels.values()}
+            return
         present = self._levels_of.get(person.pk, set()) if person.pk else set()
-        added, ended = sorted(levels - present), sorted(present - levels)
-        self._new_members += [Membership(cardholder=person, access_level_id=level) for level in added]
-        self._ended += [(person, level) for level in ended]
-        said = [_("joins %(level)s") % {"level": names[level]} for level in added]
-        return said + [_("leaves %(level)s") % {"level": names[level]} for level in ended]
+        for level in sorted(levels - present):
+            self._new_members.append(Membership(cardholder=person, access_level_id=level))
+            found.tell(partial(self._level_words, _("joins %(level)s"), level))
+        for level in sorted(present - levels):
+            self._ended.append((person, level))
+            found.tell(partial(self._level_words, _("leaves %(level)s"), level))
+
+    def _level_words(self, pattern: str, key: int) -> str:
+        return pattern % {"level": next(level.name for level in self._levels.values() if level.pk == key)}
 
     def write_the_rest(self) -> None:
         Card.objects.bulk_create(with_parents(self._new_cards, "cardholder"), batch_size=BATCH)

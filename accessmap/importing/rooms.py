@@ -2,6 +2,7 @@
 
 import re
 from collections import defaultdict
+from functools import partial
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -82,23 +83,23 @@ class RoomsSheet(SheetResource):
         columns.check()
         if resource is None:
             resource = Resource(external_id=key, name=name, site=site, policy=policy)
-            found = Understood(resource, True, name, [_("new: %(name)s") % {"name": name}], own=True)
+            found = self._means(resource, new=True, who=name)
+            found.tell(lambda: _("new: %(name)s") % {"name": name})
         else:
-            found = Understood(resource, False, resource.name)
-            for attribute, label, value in (
-                ("name", _("name"), name),
-                ("site", _("site"), site),
-                ("policy", _("policy"), policy),
-            ):
-                before = getattr(resource, attribute)
-                if value and value != before:
-                    found.changes.append(
-                        _("%(what)s: %(before)s → %(after)s") % {"what": label, "before": before, "after": value}
-                    )
-                    setattr(resource, attribute, value)
-                    found.own = True
-        found.changes += self._door_changes(resource, doors)
+            found = self._means(resource, new=False, who=resource.name)
+            self._change(found, resource, {"name": name, "site": site, "policy": policy})
+        self._change_doors(found, resource, doors)
         return found
+
+    def _change(self, found: Understood, resource: Resource, values: dict[str, Any]) -> None:
+        labels = {"name": _("name"), "site": _("site"), "policy": _("access policy")}
+        for attribute, value in values.items():
+            before = getattr(resource, attribute)
+            if value and value != before:
+                setattr(resource, attribute, value)
+                found.own = True
+                words = {"what": labels[attribute], "before": before, "after": value}
+                found.tell(partial(_("%(what)s: %(before)s → %(after)s").__mod__, words))
 
     def _id(self, cell: Cell, number: int) -> str:
         if not cell:
@@ -135,15 +136,16 @@ class RoomsSheet(SheetResource):
             found.update(door.pk for door in doors)
         return found
 
-    def _door_changes(self, resource: Resource, doors: set[int] | None) -> list[str]:
+    def _change_doors(self, found: Understood, resource: Resource, doors: set[int] | None) -> None:
         if doors is None:
-            return []
+            return
         present = self._doors_of.get(resource.pk, set()) if resource.pk else set()
-        added, ended = sorted(doors - present), sorted(present - doors)
-        self._new_links += [ResourceDoor(resource=resource, door_id=door) for door in added]
-        self._ended += [(resource, door) for door in ended]
-        said = [_("door %(door)s added") % {"door": self._door_names[door]} for door in added]
-        return said + [_("door %(door)s no longer leads here") % {"door": self._door_names[door]} for door in ended]
+        for door in sorted(doors - present):
+            self._new_links.append(ResourceDoor(resource=resource, door_id=door))
+            found.tell(partial(_("door %(door)s added").__mod__, {"door": self._door_names[door]}))
+        for door in sorted(present - doors):
+            self._ended.append((resource, door))
+            found.tell(partial(_("door %(door)s no longer leads here").__mod__, {"door": self._door_names[door]}))
 
     def write_the_rest(self) -> None:
         ended = {(resource.pk, door) for resource, door in self._ended}

@@ -345,3 +345,22 @@ def test_the_worker_has_a_context_of_its_own(ann, people):
     with pghistory.context(user=ann.pk):
         row = carried_out(ann, csv_file(HEAD, "n@pier.example,N,,"))
     assert row.context is not None
+
+
+def test_a_worker_that_comes_late_does_not_import_again(ann, people, monkeypatch):
+    """Two take the same import for theirs; the second finds it done, and its undoing still whole."""
+    row = checked(ann, csv_file(HEAD, "mei@pier.example,Mei Ling,,"))
+    imports.carry_out(row.pk, user=ann)
+    wait = imports._turn_of
+
+    def overtaken(late):
+        monkeypatch.setattr(imports, "_turn_of", wait)
+        MapImport.objects.filter(pk=late.pk).update(claimed_until=None)
+        imports.work_on_import(late.pk)
+        return wait(late)
+
+    monkeypatch.setattr(imports, "_turn_of", overtaken)
+    imports.work_on_import(row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.changed) == ("imported", 1)
+    assert Entry.objects.filter(action="map.import").count() == 1
