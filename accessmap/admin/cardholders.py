@@ -14,9 +14,10 @@ from accessmap.admin.history import WithHistory
 from accessmap.admin.masking import keeps_cards
 from accessmap.admin.sheets import WithSheets
 from accessmap.models import Card, Cardholder, CardStatus, MapImport, Membership, masked
+from portal.inlines import LabelledInline
 
 
-class CardInline(admin.TabularInline):
+class CardInline(LabelledInline):
     model = Card
     extra = 0
 
@@ -48,7 +49,7 @@ def _link(card: Card, words: str) -> str:
     return format_html('<a href="{}">{}<span class="visually-hidden"> {}</span></a>', page, words, card)
 
 
-class MembershipInline(admin.TabularInline):
+class MembershipInline(LabelledInline):
     model = Membership
     extra = 0
     autocomplete_fields = ["access_level"]

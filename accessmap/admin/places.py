@@ -19,7 +19,7 @@ class AccessLevelAdmin(WithHistory, admin.ModelAdmin):
 
 @admin.register(Door)
 class DoorAdmin(WithHistory, admin.ModelAdmin):
-    list_display = ["name", "controller", "number"]
-    list_filter = ["controller"]
+    list_display = ["name", "floor", "controller", "number"]
+    list_filter = ["floor", "controller"]
     list_select_related = ["controller"]
     search_fields = ["name"]

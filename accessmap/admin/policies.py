@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from accessmap.admin.history import WithHistory
 from accessmap.models import BOOKING_STATUS_CHOICES, AccessPolicy, PolicyAdmits, PolicyAlways
 from accessmap.words import policy_in_words
+from portal.inlines import LabelledInline
 
 _STATUSES = dict(BOOKING_STATUS_CHOICES)
 
@@ -48,12 +49,12 @@ class PolicyForm(forms.ModelForm):
         ]
 
 
-class PolicyAdmitsInline(admin.TabularInline):
+class PolicyAdmitsInline(LabelledInline):
     model = PolicyAdmits
     extra = 0
 
 
-class PolicyAlwaysInline(admin.TabularInline):
+class PolicyAlwaysInline(LabelledInline):
     model = PolicyAlways
     extra = 0
 

@@ -10,9 +10,10 @@ from accessmap.admin.history import WithHistory
 from accessmap.admin.policies import in_words
 from accessmap.admin.sheets import WithSheets
 from accessmap.models import MapImport, Resource, ResourceDoor
+from portal.inlines import LabelledInline
 
 
-class ResourceDoorInline(admin.TabularInline):
+class ResourceDoorInline(LabelledInline):
     model = ResourceDoor
     extra = 0
     autocomplete_fields = ["door"]
