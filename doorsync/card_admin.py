@@ -123,6 +123,4 @@ class CardAdmin(WithHistory, NumberHidden, admin.ModelAdmin):
             "card": card,
             "number": cards.show_number(card, actor=request.user.get_username()),
         }
-        answer = TemplateResponse(request, "admin/accessmap/card/number.html", context)
-        answer["Cache-Control"] = "no-store"
-        return answer
+        return TemplateResponse(request, "admin/accessmap/card/number.html", context)
