@@ -21,6 +21,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 from encrypted_fields.fields import EncryptedTextField
 
+from portal import clock
 from portal.offision.types import BookingStatus
 
 MAX_LEAD_MINUTES = 24 * 60
@@ -34,6 +35,11 @@ def normal_email(email: str) -> str:
 def validate_time_zone(name: str) -> None:
     if name not in available_timezones():
         raise ValidationError(_("%(name)s is no IANA time zone. An example is Asia/Hong_Kong."), params={"name": name})
+
+
+def tracked(**options: Any) -> Any:
+    """History keeps how a row began, every change of it, and how it was when it was deleted, to be put back."""
+    return pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent(), **options)
 
 
 class RaisesRevision:
@@ -67,7 +73,7 @@ class MapRevision(models.Model):
         return cls.objects.filter(pk=1).values_list("revision", flat=True).first() or 0
 
 
-@pghistory.track()
+@tracked()
 class Site(models.Model):
     name = models.CharField(_("name"), max_length=200, unique=True)
     time_zone = models.CharField(_("time zone"), max_length=64, validators=[validate_time_zone])
@@ -81,7 +87,7 @@ class Site(models.Model):
         return self.name
 
 
-@pghistory.track()
+@tracked()
 class AccessLevel(models.Model):
     name = models.CharField(_("name"), max_length=200, unique=True)
 
@@ -94,7 +100,7 @@ class AccessLevel(models.Model):
         return self.name
 
 
-@pghistory.track()
+@tracked()
 class Cardholder(models.Model):
     email = models.EmailField(
         _("email"),
@@ -132,7 +138,7 @@ class Cardholder(models.Model):
         self.email = self.email.strip()
 
 
-@pghistory.track()
+@tracked()
 class Membership(models.Model):
     """A cardholder's place in an access level."""
 
@@ -155,7 +161,7 @@ class CardStatus(models.TextChoices):
     RETURNED = "returned", _("returned")
 
 
-@pghistory.track()
+@tracked()
 class Card(models.Model):
     cardholder = models.ForeignKey(
         Cardholder, on_delete=models.CASCADE, related_name="cards", verbose_name=_("cardholder")
@@ -188,6 +194,7 @@ class Card(models.Model):
             models.CheckConstraint(condition=~models.Q(number=""), name="card_has_a_number"),
         ]
         triggers = [RaisesRevision.trigger]
+        permissions = [("view_card_number", _("Can have a card's whole number shown, which the audit log notes"))]
 
     def __str__(self) -> str:
         return masked(self.number)
@@ -205,7 +212,7 @@ def masked(number: str) -> str:
     return "••••" + number[-4:] if len(number) > 4 else "••••"
 
 
-@pghistory.track(exclude=["options", "secrets"])
+@tracked(exclude=["options", "secrets"])
 class Controller(models.Model):
     """The box that decides at doors."""
 
@@ -255,7 +262,7 @@ class Controller(models.Model):
             raise ValidationError({"options": _('Options are named values, such as {"url": "http://..."}.')})
 
 
-@pghistory.track()
+@tracked()
 class Door(models.Model):
     controller = models.ForeignKey(
         Controller, on_delete=models.CASCADE, related_name="doors", verbose_name=_("controller")
@@ -296,7 +303,7 @@ BOOKING_STATUS_CHOICES = [
 ]
 
 
-@pghistory.track()
+@tracked()
 class AccessPolicy(models.Model):
     """Whom a booking admits, how early and how late, and who may always pass."""
 
@@ -350,6 +357,7 @@ class AccessPolicy(models.Model):
         return self.name
 
 
+@tracked()
 class PolicyAdmits(models.Model):
     """An access level that a policy admits while the resource is booked."""
 
@@ -366,6 +374,7 @@ class PolicyAdmits(models.Model):
         return str(self.access_level)
 
 
+@tracked()
 class PolicyAlways(models.Model):
     """An access level that may always pass the doors of a policy's resources."""
 
@@ -382,7 +391,7 @@ class PolicyAlways(models.Model):
         return str(self.access_level)
 
 
-@pghistory.track()
+@tracked()
 class Resource(models.Model):
     """A bookable resource of Offision's, and the doors that lead to it."""
 
@@ -407,6 +416,7 @@ class Resource(models.Model):
         return self.name
 
 
+@tracked()
 class ResourceDoor(models.Model):
     """A door that leads to a resource."""
 
@@ -421,3 +431,57 @@ class ResourceDoor(models.Model):
 
     def __str__(self) -> str:
         return str(self.door)
+
+
+class MapImport(models.Model):
+    """A sheet that somebody has uploaded: checked first, then imported at their word, and undone at their word."""
+
+    class Kind(models.TextChoices):
+        PEOPLE = "people", _("people and cards")
+        RESOURCES = "resources", _("resources and doors")
+
+    class State(models.TextChoices):
+        CHECKING = "checking", _("being checked")
+        CHECKED = "checked", _("checked, not imported")
+        IMPORTING = "importing", _("being imported")
+        IMPORTED = "imported", _("imported")
+        FAILED = "failed", _("not imported")
+        DROPPED = "dropped", _("dropped")
+        UNDOING = "undoing", _("being undone")
+        UNDONE = "undone", _("undone")
+
+    # What a worker has to do; in every other state it is a person's turn.
+    WORK = (State.CHECKING, State.IMPORTING, State.UNDOING)
+
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind)
+    state = models.CharField(_("state"), max_length=20, choices=State, default=State.CHECKING)
+    file_name = models.CharField(_("file"), max_length=200)
+    # Cleared once it has been imported or dropped: it names people and whole card numbers.
+    content = models.BinaryField(editable=False, default=b"")
+    actor = models.CharField(_("uploaded by"), max_length=200)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", editable=False
+    )
+    language = models.CharField(max_length=10, default="en", editable=False)
+    uploaded_at = models.DateTimeField(_("uploaded"), default=clock.now)
+    finished_at = models.DateTimeField(_("finished"), null=True)
+    claimed_until = models.DateTimeField(null=True, editable=False)
+    rows_total = models.PositiveIntegerField(_("rows"), default=0)
+    rows_done = models.PositiveIntegerField(_("rows done"), default=0)
+    created = models.PositiveIntegerField(_("new"), default=0)
+    changed = models.PositiveIntegerField(_("changed"), default=0)
+    unchanged = models.PositiveIntegerField(_("unchanged"), default=0)
+    errors = models.PositiveIntegerField(_("rows with errors"), default=0)
+    # What stands on its page, card numbers masked: [[row, who or what, sentence], ...], no more than a page can show.
+    error_rows = models.JSONField(default=list, editable=False)
+    change_rows = models.JSONField(default=list, editable=False)
+    notes = models.JSONField(default=list, editable=False)
+    context = models.UUIDField(null=True, editable=False, help_text=_("Its changes in history."))
+
+    class Meta:
+        verbose_name = _("import")
+        verbose_name_plural = _("imports")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.file_name} ({self.get_state_display()})"

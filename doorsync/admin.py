@@ -8,8 +8,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from accessmap.admin.masking import NumberHidden
 from accessmap.models import masked
-from doorsync import approvals, controller_admin  # noqa: F401 (it registers controllers)
+from doorsync import approvals, card_admin, controller_admin  # noqa: F401 (they register cards and controllers)
 from doorsync.models import (
     Callback,
     ControllerCard,
@@ -231,7 +232,7 @@ class RefreshAdmin(ReadOnlyAdmin):
 
 
 @admin.register(ControllerCard)
-class ControllerCardAdmin(ReadOnlyAdmin):
+class ControllerCardAdmin(NumberHidden, ReadOnlyAdmin):
     list_display = ["masked_number", "controller", "state", "reason", "confirmed_at"]
     list_filter = ["state", "controller"]
     list_select_related = ["controller"]
@@ -245,7 +246,7 @@ class ControllerCardAdmin(ReadOnlyAdmin):
 
 
 @admin.register(UnmanagedCard)
-class UnmanagedCardAdmin(StateAdmin):
+class UnmanagedCardAdmin(NumberHidden, StateAdmin):
     list_display = ["masked_number", "controller", "wanted", "first_seen_at"]
     list_filter = ["controller", "wanted"]
     list_select_related = ["controller"]

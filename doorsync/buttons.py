@@ -15,12 +15,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accessmap.models import Controller, Door, Resource
-from doorsync import approvals, doors
+from doorsync import approvals, doors, passes
 from doorsync.compare import compare, rows_of
 from doorsync.drivers.base import DriverError
 from doorsync.models import Callback, ControllerSync, ResourceSync
 from portal import clock
 from portal.audit.models import Entry
+from portal.offision.errors import OffisionError, OperationAbsent
 
 UNLOCKED_MILLISECONDS = 5000
 MAX_REASON = 200
@@ -185,3 +186,29 @@ def _is_key(said: str) -> bool:
         return str(uuid.UUID(said)) == said
     except ValueError:
         return False
+
+
+@staff_member_required
+@require_POST
+def fetch_resources(request: HttpRequest) -> HttpResponse:
+    """Fetch Offision's list of resources, so that those that the map does not know can be given doors."""
+    _may(request, "doorsync.change_resourcesync")
+    try:
+        listed, unknown = passes.fetch_resources()
+    except OperationAbsent:
+        messages.warning(
+            request,
+            _(
+                "The contract has no list of resources. Enter them by hand, or import a sheet with their ids in "
+                "Offision."
+            ),
+        )
+    except OffisionError as error:
+        messages.error(request, error.summary)
+    else:
+        messages.success(
+            request,
+            _("Offision lists %(listed)d resources; the map does not know %(unknown)d of them.")
+            % {"listed": listed, "unknown": unknown},
+        )
+    return HttpResponseRedirect(reverse("unmapped") + "#rooms")

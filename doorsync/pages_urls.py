@@ -17,6 +17,7 @@ urlpatterns = [
     path("controllers/<int:pk>/resume/", buttons.resume_controller, name="resume-controller"),
     path("controllers/<int:pk>/approve/", buttons.approve_plan, name="approve-plan"),
     path("resources/<int:pk>/fetch/", buttons.fetch_resource, name="fetch-resource"),
+    path("resources/fetch/", buttons.fetch_resources, name="fetch-resources"),
     path("callbacks/<int:pk>/reprocess/", buttons.reprocess_callback, name="reprocess-callback"),
     path("doors/<int:pk>/unlock/", buttons.unlock, name="unlock-door"),
 ]

@@ -11,7 +11,10 @@ SECURITY = gettext_noop("Security")
 INTEGRATOR = gettext_noop("Integrator")
 ADMINISTRATOR = gettext_noop("Administrator")
 
-_VIEW_MAP_AND_SYNC = Q(content_type__app_label__in=["accessmap", "doorsync", "visitors"], codename__startswith="view_")
+_WHOLE_NUMBERS = Q(content_type__app_label="accessmap", codename="view_card_number")  # each look goes into the log
+_VIEW_MAP_AND_SYNC = (
+    Q(content_type__app_label__in=["accessmap", "doorsync", "visitors"], codename__startswith="view_") & ~_WHOLE_NUMBERS
+)
 _TURNSTILES = Q(content_type__app_label="visitors", content_type__model__in=["turnstile", "reader", "template"])
 _WHO_IS_HERE = Q(content_type__app_label="visitors", content_type__model__in=["passage", "statusmove", "visit"])
 _EVENTS = Q(content_type__model__endswith="event")  # pghistory's tables are read through the rows they tell of
@@ -23,6 +26,7 @@ _MAP_OF_STAFF = Q(
         "card",
         "cardholder",
         "door",
+        "mapimport",
         "membership",
         "policyadmits",
         "policyalways",
@@ -42,7 +46,7 @@ _LOG = Q(content_type__app_label="audit", codename="view_entry")
 
 ROLES: dict[str, Q] = {
     FACILITY_STAFF: _VIEW_MAP_AND_SYNC | _MAP_OF_STAFF | _ACT_ON_STATES | _APPROVE,
-    SECURITY: _VIEW_MAP_AND_SYNC | _LOG,
+    SECURITY: _VIEW_MAP_AND_SYNC | _WHOLE_NUMBERS | _LOG,
     INTEGRATOR: _VIEW_MAP_AND_SYNC & ~_WHO_IS_HERE | _CONTROLLERS | _TURNSTILES | _ACT_ON_STATES | _RECIPIENTS,
     ADMINISTRATOR: Q(content_type__app_label__in=["accessmap", "doorsync", "visitors"]) | _ACCOUNTS | _API_KEYS | _LOG,
 }

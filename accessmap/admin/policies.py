@@ -1,0 +1,79 @@
+"""Access policies, with what each means in words."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy
+
+from accessmap.admin.history import WithHistory
+from accessmap.models import BOOKING_STATUS_CHOICES, AccessPolicy, PolicyAdmits, PolicyAlways
+from accessmap.words import policy_in_words
+from portal.inlines import LabelledInline
+
+_STATUSES = dict(BOOKING_STATUS_CHOICES)
+
+
+def in_words(policy: AccessPolicy) -> str:
+    """A policy, whose access levels are prefetched, in sentences."""
+    return policy_in_words(
+        organizer=policy.admit_organizer,
+        attendees=policy.admit_attendees,
+        anyone=policy.admit_anyone,
+        levels=[level.name for level in policy.admit_levels.all()],
+        always=[level.name for level in policy.always_levels.all()],
+        statuses=[str(_STATUSES.get(status, status)) for status in policy.statuses],
+        lead=policy.lead_minutes,
+        grace=policy.grace_minutes,
+    )
+
+
+class PolicyForm(forms.ModelForm):
+    statuses = forms.MultipleChoiceField(
+        choices=BOOKING_STATUS_CHOICES,
+        widget=forms.CheckboxSelectMultiple,
+        label=AccessPolicy._meta.get_field("statuses").verbose_name,
+    )
+
+    class Meta:
+        model = AccessPolicy
+        fields = [
+            "name",
+            "admit_organizer",
+            "admit_attendees",
+            "admit_anyone",
+            "statuses",
+            "lead_minutes",
+            "grace_minutes",
+        ]
+
+
+class PolicyAdmitsInline(LabelledInline):
+    model = PolicyAdmits
+    extra = 0
+
+
+class PolicyAlwaysInline(LabelledInline):
+    model = PolicyAlways
+    extra = 0
+
+
+@admin.register(AccessPolicy)
+class AccessPolicyAdmin(WithHistory, admin.ModelAdmin):
+    form = PolicyForm
+    list_display = ["name", "its_words"]
+    inlines = [PolicyAdmitsInline, PolicyAlwaysInline]
+
+    def get_fields(self, request: HttpRequest, obj: AccessPolicy | None = None) -> list[Any]:
+        return [*PolicyForm.Meta.fields[:1], *(["its_words"] if obj else []), *PolicyForm.Meta.fields[1:]]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: AccessPolicy | None = None) -> list[str]:
+        return ["its_words"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).prefetch_related("admit_levels", "always_levels")
+
+    @admin.display(description=gettext_lazy("in words"))
+    def its_words(self, policy: AccessPolicy) -> str:
+        return in_words(policy)
