@@ -101,9 +101,9 @@ class UnifiClient:
             except TooLongError as error:
                 raise Unknown(_("The answer was longer than %(n)d bytes.") % {"n": MAX_BYTES}) from error
             except (OSError, HTTPError) as error:
-                raise _of_a_broken_connection(error) from error
+                raise (_too_slow(SLOWNESS * seconds) if deadline.expired else _of_a_broken_connection(error)) from error
         if deadline.expired:
-            raise Unknown(_("The answer did not end within %(seconds)s seconds.") % {"seconds": SLOWNESS * seconds})
+            raise _too_slow(SLOWNESS * seconds)
         self._note_moment(answer)
         return _opened(answer.status_code, content, path)
 
@@ -125,6 +125,10 @@ def understood() -> Iterator[None]:
             _("UniFi Access answered in a way that the portal does not understand (%(why)s).")
             % {"why": f"{type(error).__name__} {error}"[:100]}
         ) from error
+
+
+def _too_slow(seconds: float) -> Unknown:
+    return Unknown(_("The answer did not end within %(seconds)s seconds.") % {"seconds": seconds})
 
 
 def _of_a_broken_connection(error: Exception) -> Unreachable | Unknown:

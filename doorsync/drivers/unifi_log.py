@@ -23,6 +23,8 @@ HOUR, DAY = 3600, 86_400
 AT_MOST_BACK = 7 * DAY
 
 _KINDS = {"ACCESS": "opened", "BLOCKED": "denied"}
+# How a door was opened by nobody who showed something: from afar, by a button, by a request to exit.
+_NOBODY_AT_THE_DOOR = ("REMOTE", "BUTTON", "REN", "REX")
 
 
 class UnifiLog:
@@ -41,7 +43,7 @@ class UnifiLog:
                 until = since + (until - since) // 2
             if found := self._told(since, until, after):
                 return found
-            since = until
+            since = until  # nothing happened in that half
         return []
 
     def _from(self, after: int) -> tuple[int, int]:
@@ -60,23 +62,30 @@ class UnifiLog:
         return int((self._api.moment or self._now).timestamp()) - SETTLED_AFTER
 
     def _told(self, since: int, until: int, after: int) -> list[DoorEvent]:
-        told = []
-        for hit in self._all(since, until):
-            published, kind = int(hit["event"]["published"]), _KINDS.get(str(hit["event"].get("result")))
-            door = self._door(hit)
-            if kind and door is not None and published <= until * 1000:
-                told.append((published, door, kind, hit))
+        hits = [(int(hit["event"]["published"]), hit) for hit in self._all(since, until)]
         # Those of one moment are all told at once, so it matters to nobody's index in what order they come.
-        told.reverse()
-        told.sort(key=lambda event: event[0])
+        hits.reverse()
+        hits.sort(key=lambda entry: entry[0])
         found, place, before = [], 0, None
-        for published, door, kind, hit in told:
+        for published, hit in hits:
             place, before = (place + 1 if published == before else 0), published
             index = published * 1000 + place
-            if index > after:
-                moment = datetime.fromtimestamp(published / 1000, UTC)
-                found.append(DoorEvent(index=index, at=moment, door=door, card=self._card(hit), kind=kind))
+            if index > after and published <= until * 1000:
+                found.append(self._event(index, published, hit))
         return found
+
+    def _event(self, index: int, published: int, hit: Mapping[str, Any]) -> DoorEvent:
+        door = self._door(hit)
+        kind = _KINDS.get(str(hit["event"].get("result")), "")
+        if kind == "opened" and _provider(hit).startswith(_NOBODY_AT_THE_DOOR):
+            kind = "unlocked"
+        return DoorEvent(
+            index=index,
+            at=datetime.fromtimestamp(published / 1000, UTC),
+            door=door or 0,
+            card=self._card(hit) if door else "",
+            kind=kind if door else "",  # at other doors: only counted as read
+        )
 
     def _all(self, since: int, until: int) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -113,9 +122,9 @@ class UnifiLog:
 
     def _card(self, hit: Mapping[str, Any]) -> str:
         """The number of the card that was presented; "" where it was none, or nobody can tell which."""
-        proof, actor = hit.get("authentication") or {}, hit.get("actor") or {}
-        if not str(proof.get("credential_provider") or "").upper().startswith("NFC"):
+        if not _provider(hit).startswith("NFC"):
             return ""
+        proof, actor = hit["authentication"], hit.get("actor") or {}
         issuer, who = str(proof.get("issuer") or ""), str(actor.get("id") or "")
         rows, name = self._rows, str(actor.get("display_name") or "").split()
         shown = {
@@ -131,3 +140,7 @@ class UnifiLog:
     @cached_property
     def _rows(self) -> list[tuple[str, dict[str, Any]]]:
         return cards_by_number(self._api)
+
+
+def _provider(hit: Mapping[str, Any]) -> str:
+    return str((hit.get("authentication") or {}).get("credential_provider") or "").upper()

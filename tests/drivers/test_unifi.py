@@ -509,7 +509,7 @@ def test_a_door_that_is_gone_does_not_keep_the_others_from_being_read(start):
 
 
 def told(driver, after=0):
-    return [(event.card, event.kind, event.door) for event in driver.events(after=after)]
+    return [(event.card, event.kind, event.door) for event in driver.events(after=after) if event.kind]
 
 
 def test_events_of_one_moment_come_each_once(start):
@@ -551,7 +551,7 @@ def test_many_events_come_in_parts_oldest_first_and_none_is_lost(start, monkeypa
             peer.note(result="ACCESS", target=[{"type": "door", "id": DOORS[2], "display_name": "Elsewhere"}])
     seen, rounds, after = [], 0, 0
     while found := driver().events(after=after):
-        seen += found
+        seen += [event for event in found if event.kind]
         after, rounds = found[-1].index, rounds + 1
     assert len(seen) == sum(1 + minute % 3 for minute in range(60))
     assert [event.index for event in seen] == sorted({event.index for event in seen})
@@ -599,7 +599,7 @@ def test_whose_card_it_was(start):
             ("1001", "opened", 2),
             ("1002", "opened", 2),
             ("6FC02554", "denied", 1),
-            ("", "opened", 2),
+            ("", "unlocked", 2),
         ]
 
 

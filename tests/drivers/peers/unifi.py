@@ -93,7 +93,7 @@ class Unifi(Peer):
             "fingerprint": hashlib.sha256(shown).hexdigest(),
             "doors": ", ".join(DOORS[:2]),
             "staff_cards": self.staff_cards,
-            "timeout_seconds": 0.3,
+            "timeout_seconds": 1,
         }
 
     def stop(self) -> None:
