@@ -167,7 +167,7 @@ class NoticeAdmin(_WrittenByThePortal):
 
 @admin.register(Delivery)
 class DeliveryAdmin(_WrittenByThePortal):
-    list_display = ["made_at", "recipient", "subject", "state", "attempts", "not_before", "trouble"]
+    list_display = ["made_at", "state", "recipient", "subject", "attempts", "not_before", "trouble"]
     list_filter = ["state", "recipient", "type"]
     list_select_related = ["recipient"]
     fields = ["recipient", "made_at", "subject", "text", "state", "attempts", "not_before", "sent_at", "trouble"]

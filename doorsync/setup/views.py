@@ -38,7 +38,6 @@ class Link:
     label: str
     url: str
     allowed: bool = True
-    note: str = ""
 
 
 def _let_in(request: HttpRequest) -> None:
