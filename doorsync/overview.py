@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from doorsync import drift, unmapped
+from doorsync.inbox import TEST_CALL
 from doorsync.models import Callback, ControllerSync, PassState, ResourceSync, UnmanagedCard
 
 # A worker that has not ticked for so long is not there.
@@ -37,7 +38,9 @@ class Facts:
 def facts() -> Facts:
     """When Offision last called, when everything was last looked at, and when the subscription was last in order."""
     state = PassState.objects.filter(pk=1).first()
-    last = Callback.objects.order_by("-id").values_list("received_at", flat=True).first()
+    # Not the setup's own calls to itself.
+    calls = Callback.objects.exclude(content_type=TEST_CALL).order_by("-id")
+    last = calls.values_list("received_at", flat=True).first()
     return Facts(last, state.full_pass_at if state else None, state.subscribed_at if state else None)
 
 

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 
 from accessmap.admin.history import WithHistory
-from accessmap.models import BOOKING_STATUS_CHOICES, AccessPolicy, PolicyAdmits, PolicyAlways
+from accessmap.models import BOOKING_STATUS_CHOICES, AccessPolicy, PolicyAdmits, PolicyAlways, default_statuses
 from accessmap.words import policy_in_words
 from portal.inlines import LabelledInline
 
@@ -34,6 +34,7 @@ class PolicyForm(forms.ModelForm):
         choices=BOOKING_STATUS_CHOICES,
         widget=forms.CheckboxSelectMultiple,
         label=AccessPolicy._meta.get_field("statuses").verbose_name,
+        initial=default_statuses,
     )
 
     class Meta:
