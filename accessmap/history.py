@@ -89,7 +89,8 @@ def changes_of(row: models.Model) -> list[Change]:
         for event in reversed(events):
             found.append((model, event, older.get(event.pgh_obj_id)))
             older[event.pgh_obj_id] = event
-    found.sort(key=lambda one: (one[1].pgh_created_at, one[1].pgh_id), reverse=True)
+    # One transaction's events are all of one moment: what is part of something is added after it.
+    found.sort(key=lambda one: (one[1].pgh_created_at, one[0] is not type(row), one[1].pgh_id), reverse=True)
     return _in_words(found[:SHOWN], type(row))
 
 

@@ -215,7 +215,11 @@ def _xlsx_cell(cell: Any) -> Cell:
 def _number_cell(value: int | float, number_format: str) -> Cell:
     """A number, if it is whole and the spreadsheet kept all its digits; zeros that its format shows are there."""
     if isinstance(value, float) and not value.is_integer():
-        return Cell(str(value), trouble=_("holds a number with a fraction"), numeric=True)
+        return Cell(
+            str(value),
+            trouble=_("holds a number with a fraction; format the column as text and enter it again"),
+            numeric=True,
+        )
     if abs(value) >= 10**_DIGITS_KEPT:
         return Cell(
             str(value),

@@ -50,8 +50,8 @@ class CardAdmin(WithHistory, NumberHidden, admin.ModelAdmin):
             self.message_user(request, _("Lost already: nothing was changed."), messages.WARNING)
             return
         said = ngettext(
-            "%(n)d card is lost and opens nothing from now on.",
-            "%(n)d cards are lost and open nothing from now on.",
+            "%(n)d card is reported lost.",
+            "%(n)d cards are reported lost.",
             len(lost),
         ) % {"n": len(lost)}
         asked = (

@@ -81,7 +81,7 @@ def test_several_are_reported_from_the_list_and_none_twice(place, client, staff)
     staff()
     press = {"action": "report_lost", "_selected_action": list(Card.objects.values_list("pk", flat=True))}
     page = reverse("admin:accessmap_card_changelist")
-    assert "3 cards are lost" in client.post(page, press, follow=True).content.decode()
+    assert "3 cards are reported lost" in client.post(page, press, follow=True).content.decode()
     assert "Lost already" in client.post(page, press, follow=True).content.decode()
     assert Entry.objects.filter(action="card.lost").count() == 3
 
