@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from django.db import transaction
 
 from accessmap.models import Card, CardStatus
-from portal.audit.models import record
+from portal.audit.models import Entry, Outcome, record
 
 
 @transaction.atomic
@@ -34,15 +34,22 @@ def report_lost(keys: Iterable[int], *, actor: str) -> list[Card]:
     return cards
 
 
-def note_status(card: Card, *, actor: str) -> None:
-    """Note in the log that a card was given another status on a page."""
-    record(
-        actor=actor,
+def status_entry(card: Card, *, actor: str) -> Entry:
+    """What the log is to say of a card that was given another status; not in the log yet."""
+    return Entry(
+        actor=actor[:200],
         action="card.lost" if card.status == CardStatus.LOST else "card.status",
-        on=card,
-        label=f"{card} ({card.cardholder.name})",
+        object_type=Card._meta.label,
+        object_id=str(card.pk),
+        object_label=f"{card} ({card.cardholder.name})"[:300],
+        outcome=Outcome.DONE,
         detail={"now": card.status, "cardholder": card.cardholder_id},
     )
+
+
+def note_status(card: Card, *, actor: str) -> None:
+    """Note in the log that a card was given another status on a page."""
+    status_entry(card, actor=actor).save()
 
 
 def show_number(card: Card, *, actor: str) -> str:

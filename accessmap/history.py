@@ -137,7 +137,7 @@ def _who(contexts: Iterable[uuid.UUID | None]) -> dict[uuid.UUID | None, str]:
     usernames = dict(User.objects.filter(pk__in=users).values_list("pk", "username"))
     said: dict[uuid.UUID | None, str] = {}
     for key, data in metadata.items():
-        name = usernames.get(data.get("user"), "–")
+        name = usernames.get(data.get("user"), data.get("actor", "–"))
         if data.get("import_id"):
             name = _("%(who)s, by import %(n)d") % {"who": name, "n": data["import_id"]}
         elif data.get("undo_of_import"):

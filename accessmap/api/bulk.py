@@ -4,6 +4,7 @@ A row is applied as a whole or not at all. What a row does not name is left alon
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ from accessmap.api.models import ApiKey
 from accessmap.api.problems import flat
 from accessmap.api.serializers import RowSerializer, in_order
 from accessmap.api.services import card_detail, levels_by_name, people_by_email, unknown_level
+from accessmap.cards import status_entry
 from accessmap.models import Card, Cardholder, Membership, masked, normal_email
 from portal import clock
 from portal.audit.models import Entry, Outcome
@@ -39,6 +41,7 @@ class Row:
     renamed: bool = False
     cards_added: list[Card] = field(default_factory=list)
     cards_changed: list[Card] = field(default_factory=list)
+    statuses_changed: list[Card] = field(default_factory=list)
     cards_removed: list[Card] = field(default_factory=list)
     levels_added: list[str] = field(default_factory=list)
     levels_removed: list[str] = field(default_factory=list)
@@ -156,6 +159,8 @@ def _plan_cards(row: Row, cards: dict[str, Card], present: list[Card], given: di
         elif row.new or card.cardholder_id != row.person.pk:
             row.refuse(f"{where}.number", _("This card belongs to somebody else: take it away there first."))
         elif any(getattr(card, name) != value for name, value in wanted.items()):
+            if wanted.get("status", card.status) != card.status:
+                row.statuses_changed.append(card)
             for name, value in wanted.items():
                 setattr(card, name, value)
             row.cards_changed.append(card)
@@ -199,7 +204,7 @@ def _apply(rows: list[Row], by: ApiKey) -> None:
     if changed:
         Card.objects.bulk_update(changed, ["status", "valid_from", "valid_until"], batch_size=_BATCH)
     _apply_levels(rows)
-    Entry.objects.bulk_create(_log_entry(row, by) for row in rows)
+    Entry.objects.bulk_create(entry for row in rows for entry in _log_entries(row, by))
 
 
 def _apply_levels(rows: list[Row]) -> None:
@@ -215,8 +220,8 @@ def _apply_levels(rows: list[Row]) -> None:
     )
 
 
-def _log_entry(row: Row, by: ApiKey) -> Entry:
-    return Entry(
+def _log_entries(row: Row, by: ApiKey) -> Iterator[Entry]:
+    yield Entry(
         at=clock.now(),
         actor=by.actor,
         action="cardholder.created" if row.new else "cardholder.changed",
@@ -226,3 +231,6 @@ def _log_entry(row: Row, by: ApiKey) -> Entry:
         outcome=Outcome.DONE,
         detail={"key": by.prefix, **row.detail()},
     )
+    for card in row.statuses_changed:
+        card.cardholder = row.person  # as it is known already, or it would be asked for
+        yield status_entry(card, actor=by.actor)

@@ -44,7 +44,7 @@ def write(method: Callable[..., Response]) -> Callable[..., Response]:
             except (IntegrityError, OperationalError) as error:
                 raise _overtaken(error) from error
 
-        with pghistory.context(api_key=key.name, api_key_prefix=key.prefix, url=request.path), transaction.atomic():
+        with pghistory.context(actor=key.actor, api_key=key.prefix, url=request.path), transaction.atomic():
             if name is None:
                 return work()
             return _once(key, name, _digest(request), view, work)

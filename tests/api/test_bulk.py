@@ -218,6 +218,9 @@ def test_a_thousand_people_are_a_few_statements(hr, django_assert_max_num_querie
     with django_assert_max_num_queries(35):
         assert hr("PUT", "cardholders/bulk", {"cardholders": rows}).json()["updated"] == 1000
     assert Card.objects.filter(status="lost").count() == 1000
+    assert Entry.objects.filter(action="card.lost").count() == 1000, (
+        "whoever looks for lost cards in the log finds them"
+    )
     rows.append({"email": "more@x.example", "name": "More"})
     assert "at most 1000" in hr("PUT", "cardholders/bulk", {"cardholders": rows}).json()["errors"][0]["message"]
 

@@ -2,6 +2,8 @@
 
 import pghistory.models
 import pytest
+from django.contrib.auth.models import User
+from django.urls import reverse
 
 from accessmap.models import AccessLevel, Card, Cardholder, Membership
 from portal.audit.models import Entry
@@ -41,9 +43,10 @@ def test_a_person_is_entered_changed_found_and_taken_out_with_their_cards(hr, le
         ("API key HR", "cardholder.changed"),
         ("API key HR", "cardholder.changed"),
         ("API key HR", "cardholder.changed"),
+        ("API key HR", "card.lost"),
         ("API key HR", "cardholder.deleted"),
     ]
-    assert {e.detail["key"] for e in entries} == {hr.key.prefix}
+    assert {e.detail["key"] for e in entries if e.action != "card.lost"} == {hr.key.prefix}
     assert "1001" not in str([e.detail for e in entries])
 
 
@@ -52,11 +55,13 @@ def test_what_changes_nothing_says_nothing(hr, mei):
     assert not Entry.objects.exists()
 
 
-def test_history_names_the_key(hr, mei):
+def test_history_names_the_key(hr, mei, client):
     hr("PATCH", f"cardholders/{mei.pk}", {"name": "Mei Ling"})
     context = mei.events.get(name="Mei Ling").pgh_context
     assert isinstance(context, pghistory.models.Context)
-    assert (context.metadata["api_key"], context.metadata["api_key_prefix"]) == ("HR", hr.key.prefix)
+    assert (context.metadata["actor"], context.metadata["api_key"]) == ("API key HR", hr.key.prefix)
+    client.force_login(User.objects.create_superuser("chief"))
+    assert "API key HR" in client.get(reverse("admin:accessmap_cardholder_history", args=[mei.pk])).content.decode()
 
 
 @pytest.mark.parametrize(
