@@ -21,10 +21,13 @@ class CardInline(LabelledInline):
     model = Card
     extra = 0
 
+    class Media:
+        css = {"all": ["accessmap/pages.css"]}
+
     def get_fields(self, request: HttpRequest, obj: Cardholder | None = None) -> list[Any]:
         number = "number" if keeps_cards(request) else "masked_number"
         page = "lost_link" if keeps_cards(request) else "doors_link"
-        return [number, "status", "valid_from", "valid_until", page]
+        return [number, page, "status", "valid_from", "valid_until"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Cardholder | None = None) -> list[str]:
         return ["masked_number", "lost_link", "doors_link"]

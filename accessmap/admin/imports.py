@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -98,7 +99,7 @@ class MapImportAdmin(admin.ModelAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": row.file_name,
-            "subtitle": row.get_kind_display(),
+            "subtitle": capfirst(row.get_kind_display()),
             "opts": self.opts,
             "row": row,
             "states": MapImport.State,

@@ -51,7 +51,7 @@ class PeopleSheet(SheetResource):
         import_id_fields = ("email",)
         fields = ("email", "name", "cards", "levels")
         use_bulk = True
-        batch_size = BATCH
+        batch_size = chunk_size = BATCH
         skip_diff = True
         report_skipped = False
 

@@ -40,7 +40,7 @@ class RoomsSheet(SheetResource):
         import_id_fields = ("external_id",)
         fields = ("external_id", "name", "site", "policy", "doors")
         use_bulk = True
-        batch_size = BATCH
+        batch_size = chunk_size = BATCH
         skip_diff = True
         report_skipped = False
 
