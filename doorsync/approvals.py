@@ -46,6 +46,34 @@ def approve(rows: QuerySet[ControllerSync], *, actor: str) -> int:
 
 
 @transaction.atomic
+def drop(controller: Controller, *, reason: str, actor: str) -> bool:
+    """Have the cards keep what the plan held for this controller would take away, until the ends that were promised.
+
+    What has no end goes on waiting for an approval. Whether a plan was held.
+    """
+    row = ControllerSync.objects.select_for_update().filter(controller=controller, held_plan__isnull=False).first()
+    if row is None or row.held_plan is None:
+        return False
+    row.dropped = sorted([*row.dropped, *(pair for pair in row.held_plan["pairs"] if pair not in row.dropped)])
+    row.save(update_fields=["dropped"])
+    asking.ask_at_once(ControllerSync.objects.filter(pk=row.pk))
+    record(actor=actor, action="plan.drop", on=controller, reasons=[reason, row.trouble])
+    return True
+
+
+@transaction.atomic
+def take_up_again(controller: Controller, *, actor: str) -> int:
+    """Have what staff dropped decided anew: by the plan, which is held again where it takes much away. How many."""
+    row = ControllerSync.objects.select_for_update().get(controller=controller)
+    count = len(row.dropped)
+    if count:
+        ControllerSync.objects.filter(pk=row.pk).update(dropped=[])
+        asking.ask_at_once(ControllerSync.objects.filter(pk=row.pk))
+        record(actor=actor, action="plan.take_up", on=controller)
+    return count
+
+
+@transaction.atomic
 def adopt(rows: QuerySet[UnmanagedCard], *, actor: str) -> int:
     """Take these entries, which the portal did not write, for its own from now on. How many.
 
@@ -99,7 +127,7 @@ def forget_boxes(rows: QuerySet[ControllerSync], *, actor: str) -> int:
             ],
         )
     changed = ControllerSync.objects.filter(pk__in=[row.pk for row in held])
-    changed.update(serial="", held_plan=None, approved=[])
+    changed.update(serial="", held_plan=None, approved=[], dropped=[])
     asking.ask_at_once(changed)
     return len(held)
 

@@ -20,7 +20,6 @@ from doorsync.compare import compare, rows_of
 from doorsync.drivers.base import DriverError
 from doorsync.models import Callback, ControllerSync, ResourceSync
 from portal import clock
-from portal.audit.models import Entry
 from portal.offision.errors import OffisionError, OperationAbsent
 
 UNLOCKED_MILLISECONDS = 5000
@@ -117,6 +116,41 @@ def approve_plan(request: HttpRequest, pk: int) -> HttpResponse:
 
 @staff_member_required
 @require_POST
+def drop_plan(request: HttpRequest, pk: int) -> HttpResponse:
+    """Drop the plan that is held for a controller: the cards keep their doors until the ends that were promised."""
+    _may(request, "doorsync.approve_controllersync")
+    controller = get_object_or_404(Controller, pk=pk)
+    reason = request.POST.get("reason", "").strip()[:MAX_REASON]
+    if not reason:
+        messages.error(request, _("Say why the plan is dropped; the log keeps it. Nothing was changed."))
+    elif approvals.drop(controller, reason=reason, actor=request.user.get_username()):
+        messages.success(
+            request,
+            _(
+                "The plan is dropped: the cards keep their doors until their bookings would have ended. What has no "
+                "end goes on waiting for an approval."
+            ),
+        )
+    else:
+        messages.warning(request, _("No plan is held any more: somebody else decided, or it changed."))
+    return _back(controller)
+
+
+@staff_member_required
+@require_POST
+def take_up_plan(request: HttpRequest, pk: int) -> HttpResponse:
+    """Have what was dropped for a controller decided anew."""
+    _may(request, "doorsync.approve_controllersync")
+    controller = get_object_or_404(Controller, pk=pk)
+    if approvals.take_up_again(controller, actor=request.user.get_username()):
+        messages.success(request, _("It is decided anew within seconds: where much is taken away, the plan is held."))
+    else:
+        messages.warning(request, _("Nothing is kept any more: it has ended, or the bookings give it again."))
+    return _back(controller)
+
+
+@staff_member_required
+@require_POST
 def fetch_resource(request: HttpRequest, pk: int) -> HttpResponse:
     """Have a resource's bookings fetched now."""
     _may(request, "doorsync.change_resourcesync")
@@ -149,7 +183,7 @@ def unlock(request: HttpRequest, pk: int) -> HttpResponse:
     reason = request.POST.get("reason", "").strip()[:MAX_REASON]
     if request.method == "POST" and reason:
         key = request.POST.get("key", "")[:36]
-        if not _is_key(key) or Entry.objects.filter(action="door.pulse", detail__key=key, object_id=door.pk).exists():
+        if not _is_key(key) or not doors.is_first(key):
             messages.warning(request, _("The door was unlocked already. Open the page again for another time."))
             return back
         opened = doors.open_for_a_moment(

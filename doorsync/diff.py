@@ -1,6 +1,6 @@
 """What must change at a controller, and what may. Pure."""
 
-from collections.abc import Hashable, Mapping, Set
+from collections.abc import Hashable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -69,6 +69,11 @@ def revoked(
         if not now_wanted - promised:
             found |= {(card, door) for door in promised - now_wanted}
     return frozenset(found)
+
+
+def ends(permissions: Iterable[Permission]) -> bool:
+    """Whether what these permissions admit to is over some day, by itself."""
+    return all(permission.window.end is not None for permission in permissions)
 
 
 def at_stake(before: Mapping[str, Mapping[int, tuple[Permission, ...]]], *, now: datetime) -> frozenset[Pair]:

@@ -1,16 +1,21 @@
 """Doors opened on request, one moment at a time."""
 
 import math
+from datetime import timedelta
 from typing import Any
 
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from accessmap.models import Door
 from doorsync import openings
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import Driver, DriverError, Unknown, Unreachable
+from doorsync.models import UnlockRequest
 from portal import clock
 from portal.audit.models import Outcome, record
+
+KEYS_KEPT_FOR = timedelta(days=1)
 
 
 def open_for_a_moment(door: Door, *, milliseconds: int, key: str, actor: str, reason: str = "") -> bool | None:
@@ -50,6 +55,21 @@ def open_for_a_moment(door: Door, *, milliseconds: int, key: str, actor: str, re
         detail=detail,
     )
     return opened
+
+
+def is_first(key: str) -> bool:
+    """Whether this key (a UUID) was never used before; it is used from now on. Two at the same moment: one is first.
+
+    Keys are forgotten after a day, when nobody presses the button of a page that was opened then.
+    """
+    now = clock.now()
+    UnlockRequest.objects.filter(at__lt=now - KEYS_KEPT_FOR).delete()
+    try:
+        with transaction.atomic():
+            UnlockRequest.objects.create(key=key, at=now)
+    except IntegrityError:
+        return False
+    return True
 
 
 def _pulse(driver: Driver, door: Door, *, seconds: int, key: str) -> bool:

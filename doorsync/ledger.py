@@ -157,6 +157,9 @@ def close_round(sync: ControllerSync, outcome: Round, *, not_before: datetime | 
     if outcome.read:
         pairs = sorted(map(list, outcome.held))
         changes["held_plan"] = {"pairs": pairs} if pairs else None
+        # What has ended, or is wanted again, is decided anew the next time.
+        if locked.dropped == sync.dropped:
+            changes["dropped"] = sorted(map(list, outcome.dropped))
         # Doors that were unlocked for a moment while this round ran, or are still, are looked at after it.
         moment = openings.next_end(controller, after=outcome.started_at)
         changes["next_edge_at"] = min(filter(None, (outcome.next_edge_at, moment)), default=None)

@@ -87,6 +87,11 @@ class ControllerSync(Asked):
     approved = models.JSONField(
         default=list, editable=False, help_text=_("[card, door] of which staff said that they may be taken away.")
     )
+    dropped = models.JSONField(
+        default=list,
+        editable=False,
+        help_text=_("[card, door] of which staff said that they are not taken away before the end that was promised."),
+    )
     serial = models.CharField(_("serial number"), max_length=100, blank=True)
     firmware = models.CharField(_("firmware"), max_length=100, blank=True)
     clock_skew_seconds = models.FloatField(_("clock skew (seconds)"), null=True)
@@ -94,7 +99,7 @@ class ControllerSync(Asked):
     class Meta:
         verbose_name = _("state of a controller")
         verbose_name_plural = _("states of controllers")
-        permissions = [("approve_controllersync", _("Can let a held plan go ahead"))]
+        permissions = [("approve_controllersync", _("Can let a held plan go ahead, or drop it"))]
         ordering = ["controller__name"]
         indexes = [
             models.Index(
@@ -106,6 +111,16 @@ class ControllerSync(Asked):
 
     def __str__(self) -> str:
         return str(self.controller)
+
+
+class UnlockRequest(models.Model):
+    """One opening of the page that unlocks a door: its key unlocks once, however often it is sent."""
+
+    key = models.UUIDField(primary_key=True)
+    at = models.DateTimeField(default=clock.now, db_index=True)
+
+    def __str__(self) -> str:
+        return str(self.key)
 
 
 class PassState(models.Model):

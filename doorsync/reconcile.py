@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from accessmap.models import Card
 from doorsync import asking, compare, ledger, openings
 from doorsync.desired import desired_for
-from doorsync.diff import Diff, alive, at_stake, diff, revoked, too_many, without_lapsed
+from doorsync.diff import Diff, alive, at_stake, diff, ends, revoked, too_many, without_lapsed
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import (
     Actual,
@@ -200,7 +200,8 @@ def _mind_clock(driver: Driver, theirs: datetime, outcome: Round) -> None:
 def _hold_back(sync: ControllerSync, rows: Mapping[str, ControllerCard], actual: Actual, outcome: Round) -> None:
     """Where too much would be taken away at once, what was promised stays wanted until a person approves.
 
-    The rest goes ahead; and nothing is held beyond the end that it was promised until.
+    The rest goes ahead; and nothing is held beyond the end that it was promised until. What a person said is not to be
+    taken away stays until that end, too; what has no end goes on waiting for an approval.
     """
     now, desired = outcome.started_at, outcome.desired
     before = ledger.promised(rows)
@@ -216,11 +217,17 @@ def _hold_back(sync: ControllerSync, rows: Mapping[str, ControllerCard], actual:
         losing[card][door] = before[card][door]
     kept = _still_valid(losing, now)
     lost = frozenset((card, door) for card, doors in kept.items() for door in doors)
-    stake = at_stake(before, now=now) - approved | lost
-    if not too_many(revoked=len(lost), before=len(stake), limit=settings.HOLD_REVOCATIONS_OVER):
-        return
-    outcome.held = lost
-    outcome.desired = keeping(desired, kept)
+    refused = lost & {(card, door) for card, door in sync.dropped}
+    outcome.dropped = frozenset((card, door) for card, door in refused if ends(kept[card][door]))
+    asked, stake = lost - refused, at_stake(before, now=now) - approved | lost
+    if not too_many(revoked=len(asked), before=len(stake), limit=settings.HOLD_REVOCATIONS_OVER):
+        asked = frozenset()
+    outcome.held = asked | refused - outcome.dropped
+    staying = outcome.held | outcome.dropped
+    outcome.desired = keeping(
+        desired,
+        {card: {d: some for d, some in doors.items() if (card, d) in staying} for card, doors in kept.items()},
+    )
 
 
 def _still_valid(

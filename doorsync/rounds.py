@@ -52,6 +52,7 @@ class Round:
     failed: dict[str, str] = field(default_factory=dict)  # card or "door N" -> why
     unconfirmed: dict[str, str] = field(default_factory=dict)
     held: frozenset[Pair] = frozenset()
+    dropped: frozenset[Pair] = frozenset()  # what stays until its end, on staff's word
     # The doors at which each card's admission is at issue in this round.
     doors_of: Mapping[str, Set[int]] = field(default_factory=dict)
     unmanaged: dict[str, Record] = field(default_factory=dict)

@@ -115,6 +115,8 @@ def explain(facts: Facts, at: datetime, now: datetime) -> Answer:
     steps: list[Step] = []
     usable = _cards(facts, at, steps)
     granted = _granted(facts, at, now, steps)
+    if (not usable or not granted) and (left := _still_there(facts, at, now, steps)):
+        return _answer(facts, at, True, steps, *left)
     if not usable:
         return _answer(facts, at, False, steps, *_give_a_card(facts))
     if not granted:
@@ -271,9 +273,14 @@ def _held(
         else reverse("admin:accessmap_controller_change", args=[controller.pk])
     )
     if not controller.enabled:
+        there = any(_holds(entry, facts.door.number, at) for entry in facts.entries.values())
         steps.append(
-            Step(False, _("Controller %(name)s is disabled: nothing is written to it.") % {"name": controller})
+            Step(None, _("Controller %(name)s is disabled, and goes on with what it holds.") % {"name": controller})
+            if there
+            else Step(False, _("Controller %(name)s is disabled: nothing is written to it.") % {"name": controller})
         )
+        if there:
+            return None
         return _("Enable the controller."), reverse("admin:accessmap_controller_change", args=[controller.pk])
     known = [facts.entries[card.number] for card in usable if card.number in facts.entries]
     number = str(facts.door.number)
@@ -322,6 +329,44 @@ def _held(
     if entry.state == ControllerCard.State.PENDING and now - entry.changed_at < ON_ITS_WAY:
         return _("It is on its way: look again in a minute."), page
     return _("See what is wrong with the controller, and have it reconciled."), page
+
+
+def _still_there(facts: Facts, at: datetime, now: datetime, steps: list[Step]) -> tuple[str, str] | None:
+    """What ends it that the controller goes on to admit what nothing grants any more; None where it does not.
+
+    A door asks its controller, not the bookings. What is merely on its way out counts for the next minute only; of the
+    past, the portal knows by the log alone.
+    """
+    if at < now:
+        return None
+    controller, sync, door = facts.door.controller, facts.sync, facts.door.number
+    page = reverse("admin:accessmap_controller_change", args=[controller.pk])
+    for entry in facts.entries.values():
+        if not _holds(entry, door, at):
+            continue
+        pair = [entry.number, door]
+        if sync and sync.held_plan and pair in sync.held_plan["pairs"]:
+            remedy = _("A plan that takes it away is held: approve it.")
+        elif sync and pair in sync.dropped:
+            remedy = _("Staff dropped the plan that would have taken it away: have it decided anew.")
+        elif not controller.enabled:
+            remedy = _("Enable the controller.")
+        elif sync and sync.unreachable:
+            remedy = _("The controller does not answer, and can't be told: see what is wrong with it.")
+        elif at < now + ON_ITS_WAY:
+            remedy = _("It is taken out with the next reconciliation: have the controller reconciled now.")
+        else:
+            continue
+        words = {"name": controller, "number": masked(entry.number)}
+        steps.append(Step(True, _("%(name)s still holds card %(number)s for it, though nothing grants it.") % words))
+        return remedy, page
+    return None
+
+
+def _holds(entry: ControllerCard, door: int, at: datetime) -> bool:
+    """Whether the controller admits this card at that moment, by what was last seen or written there."""
+    stored = entry.desired if entry.state == ControllerCard.State.IN_STEP else entry.written or {}
+    return any(_window(window).covers(at) for window in stored.get(str(door), []))
 
 
 def _to_end_it(facts: Facts) -> tuple[str, str]:

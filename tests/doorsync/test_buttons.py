@@ -7,7 +7,8 @@ from django.contrib.auth.models import Group, User
 from django.urls import reverse
 
 from accessmap.models import Controller, Door, Resource
-from doorsync.models import Callback, PassState
+from doorsync import doors
+from doorsync.models import Callback, ControllerSync, PassState
 from portal import roles
 from portal.audit.models import Entry
 
@@ -64,6 +65,8 @@ def test_a_suspended_controller_is_left_alone_with_a_reason_until_it_is_resumed(
         ("sync-controller", box, {roles.FACILITY_STAFF, roles.INTEGRATOR, roles.ADMINISTRATOR}),
         ("suspend-controller", box, {roles.FACILITY_STAFF, roles.INTEGRATOR, roles.ADMINISTRATOR}),
         ("approve-plan", box, {roles.FACILITY_STAFF, roles.ADMINISTRATOR}),
+        ("drop-plan", box, {roles.FACILITY_STAFF, roles.ADMINISTRATOR}),
+        ("take-up-plan", box, {roles.FACILITY_STAFF, roles.ADMINISTRATOR}),
         (
             "fetch-resource",
             lambda: Resource.objects.get(external_id="room"),
@@ -76,10 +79,10 @@ def test_each_button_is_for_its_roles_and_is_shown_to_them_alone(place, as_role,
     for role in roles.ROLES:
         client = as_role(role)
         address = reverse(name, args=[row().pk])
+        ControllerSync.objects.update(held_plan={"pairs": [["1001", 1]]}, dropped=[["1002", 1]])
+        form = reverse(f"admin:{row()._meta.label_lower.replace('.', '_')}_change", args=[row().pk])
+        assert (address in client.get(form).content.decode()) == (role in allowed), role
         assert (client.post(address, {"reason": ""}).status_code == 403) == (role not in allowed), role
-        if name != "approve-plan":  # it is shown where a plan is held
-            form = reverse(f"admin:{row()._meta.label_lower.replace('.', '_')}_change", args=[row().pk])
-            assert (address in client.get(form).content.decode()) == (role in allowed), role
     assert as_role(roles.ADMINISTRATOR).get(reverse("sync-controller", args=[box().pk])).status_code == 405
 
 
@@ -91,6 +94,7 @@ def test_a_door_is_unlocked_for_a_reason_and_once(place, as_role):
     for _ in range(2):
         client.post(page, {"key": key, "reason": "A parcel."})
     client.post(page, {"key": "made up", "reason": "A parcel."})
+    assert not doors.is_first(key), "used, whoever asks next"
     assert [e["kind"] for e in place.box("GET", "events?after=0")["events"]] == ["opened"]
     entry = Entry.objects.get(action="door.pulse")
     assert (entry.actor, entry.detail["reason"]) == (roles.FACILITY_STAFF, "A parcel.")
@@ -109,3 +113,12 @@ def test_a_callback_is_looked_at_again_and_its_words_are_for_administrators(plac
     client.post(reverse("reprocess-callback", args=[lost.pk]))
     assert PassState.objects.get().full_pass_wanted_at is not None
     assert as_role(roles.SECURITY).post(reverse("reprocess-callback", args=[known.pk])).status_code == 403
+
+
+def test_a_plan_is_dropped_for_a_reason(place, as_role):
+    ControllerSync.objects.update(held_plan={"pairs": [["1001", 1]]}, trouble="1 card would lose doors.")
+    client = as_role(roles.FACILITY_STAFF)
+    client.post(reverse("drop-plan", args=[box().pk]), {"reason": " "})
+    assert not Entry.objects.filter(action="plan.drop").exists()
+    client.post(reverse("drop-plan", args=[box().pk]), {"reason": "Offision's list was wrong."})
+    assert Entry.objects.get(action="plan.drop").reasons == ["Offision's list was wrong.", "1 card would lose doors."]

@@ -181,7 +181,11 @@ def test_to_the_second(loaded):
         (lambda: Card.objects.filter(number="1001").update(valid_until=NOW), "only", "Give Mei a card"),
         (lambda: Cardholder.objects.filter(name="Mei").update(email=""), "No booking", "Enter the email"),
         (lambda: Resource.objects.get(external_id="room").doors.clear(), "leads to no resource", "which resource"),
-        (lambda: Controller.objects.update(enabled=False), "is disabled", "Enable the controller"),
+        (
+            lambda: (ControllerCard.objects.all().delete(), Controller.objects.update(enabled=False)),
+            "is disabled",
+            "Enable the controller",
+        ),
         (
             lambda: ControllerCard.objects.update(state="failed", reason="It is full."),
             "It is full.",
@@ -196,6 +200,21 @@ def test_why_she_cannot_and_the_one_thing_that_would_change_it(loaded, change, r
     assert reason in steps(answer)
     assert remedy in answer.remedy
     assert answer.remedy_url
+
+
+def test_what_the_controller_still_holds_opens_whatever_the_bookings_say(loaded):
+    Controller.objects.update(enabled=False)
+    assert ask("Mei", TEN).opens, "a suspended controller goes on with what it holds"
+    Card.objects.filter(number="1001").update(status="lost")
+    answer = ask("Mei", TEN)
+    assert answer.opens
+    assert "still holds card •••• for it, though nothing grants it" in steps(answer)
+    Controller.objects.update(enabled=True)
+    assert not ask("Mei", TEN).opens, "until then it has been taken out long since"
+    with clock.stopped_at(TEN):
+        assert "reconciled now" in ask("Mei", TEN).remedy
+        loaded.reconcile()
+        assert not ask("Mei", TEN).opens
 
 
 def test_a_booking_whose_status_does_not_count_is_named(start_place):

@@ -7,10 +7,11 @@ from django.contrib.auth.models import Group, User
 from django.db.models import ProtectedError
 from django.urls import reverse
 
-from accessmap.models import Card, Controller
+from accessmap.models import Card, Cardholder, Controller, Door
 from doorsync import approvals, ledger, passes, reconcile
 from doorsync.models import ControllerCard, ControllerHold, ControllerSync, Report, UnmanagedCard
 from doorsync.rounds import SUSPEND_AFTER
+from doorsync.why import explain, facts_for
 from portal import clock, roles
 from portal.audit.models import Entry
 from tests.places import NOW, booking, building
@@ -222,6 +223,67 @@ def test_taking_away_a_great_deal_waits_for_a_person_and_goes_ahead_on_their_wor
     assert set(place.cards()) == {"2000"}
     assert place.sync().held_plan is None
     assert Entry.objects.filter(action="plan.approve", actor="ann").count() == 1
+
+
+def test_a_plan_that_staff_drop_leaves_the_cards_until_their_end_and_is_decided_anew_on_their_word(start_place):
+    place = start_place(many(12))
+    place.refresh()
+    place.reconcile()
+    place.change(update="big", set={"attendees": ["p0@x.example"]})
+    place.refresh()
+    place.reconcile()
+    box = place.sync().controller
+    assert approvals.drop(box, reason="The list is wrong.", actor="ann")
+    outcome = reconcile.reconcile_controller(box.pk)
+    assert (len(outcome.held), len(outcome.dropped), place.sync().trouble) == (0, 11, "")
+    assert place.sync().held_plan is None
+    assert not approvals.drop(box, reason="Again.", actor="ann"), "no plan is held any more"
+    assert Entry.objects.get(action="plan.drop", actor="ann").reasons[0] == "The list is wrong."
+    place.reconcile()
+    assert len(place.cards()) == 12, "also in the rounds to come"
+    at = NOW + timedelta(hours=2, minutes=5)  # within the meeting
+    answer = explain(facts_for(Cardholder.objects.get(name="P3"), Door.objects.get(name="Room door"), at), at, NOW)
+    assert answer.opens
+    assert "decided anew" in answer.remedy
+    Card.objects.filter(number="2003").update(status="lost")
+    place.reconcile()
+    assert "2003" not in place.cards(), "a lost card waits for nobody"
+    assert approvals.take_up_again(box, actor="ben") == 10
+    assert len(reconcile.reconcile_controller(box.pk).dropped) == 0
+    assert set(place.cards()) == {"2000"}, "ten are not too many"
+
+
+def test_what_was_dropped_ends_when_it_would_have_ended_and_is_forgotten(start_place):
+    place = start_place(many(12))
+    place.refresh()
+    place.reconcile()
+    place.change(delete="big")
+    place.refresh()
+    place.reconcile()
+    approvals.drop(place.sync().controller, reason="No.", actor="ann")
+    place.reconcile()
+    assert len(place.cards()) == 12
+    with clock.stopped_at(NOW + timedelta(hours=3)):
+        place.reconcile()
+        assert place.cards() == {}
+        assert place.sync().dropped == []
+
+
+def test_what_has_no_end_stays_held_when_the_plan_is_dropped(start_place):
+    place = start_place(many(12))
+    place.refresh()
+    place.reconcile()
+    ControllerCard.objects.exclude(number="2000").update(desired={"1": [[None, None, ["level:x"]]]})
+    for row in ControllerCard.objects.exclude(number__in=["2000", "2001", "2002"]):
+        row.desired = {"1": [[None, (NOW + timedelta(days=1)).isoformat(), ["booking:big"]]]}
+        row.save()
+    place.change(delete="big")
+    place.refresh()
+    place.reconcile()
+    approvals.drop(place.sync().controller, reason="No.", actor="ann")
+    outcome = place.reconcile()
+    assert {card for card, _door in outcome.held} == {"2001", "2002"}
+    assert len(outcome.dropped) == 10
 
 
 def test_the_end_of_a_great_meeting_is_no_reason_for_alarm(start_place):
