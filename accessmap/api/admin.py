@@ -18,7 +18,8 @@ from portal.audit.models import record
 
 class NewKeyForm(forms.ModelForm):
     scopes = forms.MultipleChoiceField(
-        choices=[(scope.value, f"{scope.value} – {scope.label}") for scope in Scope],
+        # Asked for each form: each has its reader's language.
+        choices=lambda: [(scope.value, f"{scope.value} – {scope.label}") for scope in Scope],
         widget=forms.CheckboxSelectMultiple,
         label=gettext_lazy("Scopes"),
         help_text=gettext_lazy("Give it no more than it needs. They can't be changed later; make another key instead."),
@@ -27,6 +28,7 @@ class NewKeyForm(forms.ModelForm):
     class Meta:
         model = ApiKey
         fields = ["name", "scopes", "expiry_date"]
+        labels = {"name": gettext_lazy("name")}
         help_texts = {"name": gettext_lazy("Who uses it, such as “HR nightly”. It stands in the audit log.")}
 
     class Media:
