@@ -43,7 +43,7 @@ class _ByNumber(Paginator):
 class SealAdmin(admin.ModelAdmin):
     list_display = ["number", "sealed_at", "count", "first_id", "last_id", "short_hash"]
     ordering = ["-number"]
-    sortable_by: list[str] = []
+    sortable_by = ()
     paginator = _ByNumber
     show_full_result_count = False
 
@@ -60,8 +60,8 @@ class SealAdmin(admin.ModelAdmin):
             times = {"at": clock.local(state.checked_at), "why": state.trouble}
             messages.error(request, _("Broken, as found at %(at)s: %(why)s") % times)
         else:
-            times = {"at": clock.local(state.checked_at), "number": state.number}
-            messages.success(request, _("In order up to seal %(number)d, as checked at %(at)s.") % times)
+            times = {"at": clock.local(state.checked_at), "number": str(state.number)}
+            messages.success(request, _("In order up to seal %(number)s, as checked at %(at)s.") % times)
         return super().changelist_view(request, extra_context)
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -3,6 +3,7 @@
 import threading
 from datetime import timedelta
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -33,7 +34,7 @@ def broken(*arguments: str) -> str:
     return str(raised.value)
 
 
-def as_superuser(sql: str, *parameters: object) -> None:
+def as_superuser(sql: str, *parameters: Any) -> None:
     """Past every trigger, as somebody can who owns the tables."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
@@ -84,7 +85,7 @@ def test_blocks_are_bounded_and_follow_one_another(monkeypatch):
     assert "10 entries" in verify()
 
 
-CHANGE = {Seal: {"root": ""}, SealedEntry: {"leaf": b""}}
+CHANGE: dict[Any, dict[str, Any]] = {Seal: {"root": ""}, SealedEntry: {"leaf": b""}}
 
 
 @pytest.mark.parametrize("model", CHANGE)
