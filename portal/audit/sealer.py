@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, QuerySet, TextField
 from django.db.models.functions import Cast
 
 from portal import clock
-from portal.audit.models import Entry, Seal, SealedEntry, Unsealed
+from portal.audit.models import Entry, Seal, Unsealed
 from portal.audit.sealing import FIELDS, NOTHING, Block, leaf_hash, merkle_root
 
 MOST_IN_A_BLOCK = 10_000
@@ -57,8 +57,14 @@ def seal_block() -> int:
         hash=block.hash(),
         sealed_at=block.sealed_at,
     )
-    SealedEntry.objects.bulk_create(SealedEntry(entry_id=pk, seal=made, leaf=leaf) for pk, leaf in leaves.items())
-    Unsealed.objects.filter(entry_id__in=ids).delete()
+    with connection.cursor() as cursor:
+        # As two arrays: as ten thousand rows of parameters a block takes ten times as long.
+        cursor.execute(
+            "INSERT INTO audit_sealedentry (seal_id, entry_id, leaf)"
+            " SELECT %s, entry_id, leaf FROM unnest(%s::bigint[], %s::bytea[]) AS sealed (entry_id, leaf)",
+            [made.number, ids, list(leaves.values())],
+        )
+        cursor.execute("DELETE FROM audit_unsealed WHERE entry_id = ANY(%s)", [ids])
     return len(ids)
 
 
