@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from doorsync import drift, unmapped
 from doorsync.inbox import TEST_CALL
 from doorsync.models import Callback, ControllerSync, PassState, ResourceSync, UnmanagedCard
+from portal.audit.models import SealCheck
 
 # A worker that has not ticked for so long is not there.
 SILENT_AFTER = timedelta(minutes=1)
@@ -44,9 +45,14 @@ def facts() -> Facts:
     return Facts(last, state.full_pass_at if state else None, state.subscribed_at if state else None)
 
 
-def notices(now: datetime) -> list[Notice]:
-    """All that staff should see to at `now` (aware), the urgent first; nothing where all is well."""
+def notices(now: datetime, *, reads_log: bool = False) -> list[Notice]:
+    """All that staff should see to at `now` (aware), the urgent first; nothing where all is well.
+
+    `reads_log`: whether they may read the audit log, and so see what is wrong with it.
+    """
     found = [*_of_the_portal(now), *_of_doors(now), *_of_people_to_decide(), *_of_the_map(now)]
+    if reads_log:
+        found += _of_the_log()
     return sorted(found, key=lambda notice: not notice.urgent)
 
 
@@ -67,6 +73,12 @@ def _of_the_portal(now: datetime) -> Iterator[Notice]:
     if state.subscription_trouble:
         sentence = _("The subscription is not in order: %(why)s") % {"why": state.subscription_trouble}
         yield Notice(sentence, _("See its state"), page)
+
+
+def _of_the_log() -> Iterator[Notice]:
+    if broken := SealCheck.objects.exclude(trouble="").first():
+        sentence = _("The seals of the audit log are broken: %(why)s") % {"why": broken.trouble}
+        yield Notice(sentence, _("See the seals"), reverse("admin:audit_seal_changelist"), urgent=True)
 
 
 def _of_doors(now: datetime) -> Iterator[Notice]:

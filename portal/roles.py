@@ -42,7 +42,7 @@ _RECIPIENTS = Q(content_type__app_label="doorsync", content_type__model="recipie
 _APPROVE = Q(content_type__app_label="doorsync", codename__startswith="approve_")
 _ACCOUNTS = Q(content_type__app_label="auth", content_type__model="user") | Q(codename="view_group")
 _API_KEYS = Q(content_type__app_label="api", content_type__model="apikey")
-_LOG = Q(content_type__app_label="audit", codename="view_entry")
+_LOG = Q(content_type__app_label="audit", codename__in=["view_entry", "view_seal"])
 
 ROLES: dict[str, Q] = {
     FACILITY_STAFF: _VIEW_MAP_AND_SYNC | _MAP_OF_STAFF | _ACT_ON_STATES | _APPROVE,

@@ -301,6 +301,8 @@ CELERY_BEAT_SCHEDULE = {
     "tell": {"task": "visitors.tasks.tell_offision", "schedule": 10.0, "options": {"expires": 10}},
     "answers": {"task": "accessmap.api.tasks.forget_old_answers", "schedule": 3600.0, "options": {"expires": 3600}},
     "visits": {"task": "visitors.tasks.prefetch_visits", "schedule": 300.0, "options": {"expires": 300}},
+    "seal": {"task": "portal.audit.tasks.seal", "schedule": 60.0, "options": {"expires": 60}},
+    "check_seals": {"task": "portal.audit.tasks.check_seals", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 
 LOGGING_CONFIG = None

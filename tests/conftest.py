@@ -26,10 +26,7 @@ def _no_client_of_another_test():
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
     """Tests with real commits empty the tables between them; the audit log's guard would not let them."""
-    from portal.audit.models import Entry
-
     with django_db_blocker.unblock(), connection.cursor() as cursor:
-        table = Entry._meta.db_table
-        cursor.execute("SELECT tgname FROM pg_trigger WHERE tgname LIKE 'pgtrigger_never_emptied%'")
-        for (trigger,) in cursor.fetchall():
+        cursor.execute("SELECT tgname, tgrelid::regclass FROM pg_trigger WHERE tgname LIKE 'pgtrigger_never_emptied%'")
+        for trigger, table in cursor.fetchall():
             cursor.execute(f'ALTER TABLE {table} DISABLE TRIGGER "{trigger}"')

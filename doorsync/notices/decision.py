@@ -18,6 +18,7 @@ PATIENCE: Mapping[str, timedelta] = {
     Kind.CONTROLLER: timedelta(minutes=2),
     Kind.CALLBACKS: timedelta(minutes=10),
     Kind.OFFISION: timedelta(minutes=10),
+    Kind.SEALS: timedelta(0),  # it does not pass by itself
 }
 # It must have been well for so long before it counts as over.
 CALM = timedelta(minutes=2)

@@ -13,6 +13,7 @@ from doorsync.models import Callback, ControllerSync, PassState, Refresh, Resour
 from doorsync.notices.decision import Seen, Which, Wrong
 from doorsync.notices.models import Kind
 from doorsync.rounds import SUSPEND_AFTER
+from portal.audit.models import SealCheck
 
 # What is asked for and not even begun for so long is drift, too.
 NOT_BEGUN_AFTER = timedelta(minutes=5)
@@ -37,6 +38,8 @@ def seen(now: datetime) -> Seen:
         wrong.append(Wrong(subscription, _("The subscription"), state.subscription_trouble))
     if why := _no_callbacks(now):
         wrong.append(Wrong(Which(Kind.CALLBACKS, "silence"), _("Offision's calls"), why))
+    if broken := SealCheck.objects.exclude(trouble="").first():
+        wrong.append(Wrong(Which(Kind.SEALS, "seals"), _("the audit log"), broken.trouble))
     return Seen(tuple(wrong), frozenset(veiled))
 
 

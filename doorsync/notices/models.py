@@ -18,6 +18,7 @@ class Kind(models.TextChoices):
     CONTROLLER = "controller", _("controllers that do not answer")
     CALLBACKS = "callbacks", _("callbacks that stop")
     OFFISION = "offision", _("Offision failing")
+    SEALS = "seals", _("broken seals of the audit log")
 
 
 def every_kind() -> list[str]:

@@ -109,6 +109,8 @@ def page_of(notice: Notice) -> str:
     states = "resourcesync" if notice.key.startswith("resource:") else "controllersync"
     if notice.kind == Kind.CALLBACKS and notice.key == "silence":
         path = reverse("admin:doorsync_callback_changelist")
+    elif notice.kind == Kind.SEALS:
+        path = reverse("admin:audit_seal_changelist")
     elif notice.kind in (Kind.CALLBACKS, Kind.OFFISION):
         path = reverse("admin:doorsync_passstate_changelist")
     else:

@@ -17,7 +17,7 @@ def all_is_well(context: dict[str, Any]) -> dict[str, Any]:
     now = clock.now()
     installs = context["user"].has_perm("accessmap.change_controller")
     return {
-        "notices": overview.notices(now),
+        "notices": overview.notices(now, reads_log=context["user"].has_perm("audit.view_seal")),
         "facts": overview.facts(),
         "setup_undone": steps.undone(now) if installs else 0,
     }

@@ -2,10 +2,15 @@
 
 from typing import Any
 
-from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib import admin, messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from portal.audit.models import Entry
+from portal import clock
+from portal.audit.models import Entry, Seal, SealCheck
 
 
 @admin.register(Entry)
@@ -15,6 +20,49 @@ class EntryAdmin(admin.ModelAdmin):
     search_fields = ["actor", "object_label", "object_id"]
     date_hierarchy = "at"
     show_full_result_count = False  # the log grows without end; counting it all would make the page slow
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class _ByNumber(Paginator):
+    """Seals are numbered without a gap: nobody need count them."""
+
+    @cached_property
+    def count(self) -> int:
+        return Seal.objects.values_list("number", flat=True).first() or 0
+
+
+@admin.register(Seal)
+class SealAdmin(admin.ModelAdmin):
+    list_display = ["number", "sealed_at", "count", "first_id", "last_id", "short_hash"]
+    ordering = ["-number"]
+    sortable_by = ()
+    paginator = _ByNumber
+    show_full_result_count = False
+
+    @admin.display(description=gettext_lazy("hash"))
+    def short_hash(self, seal: Seal) -> str:
+        return f"{seal.hash[:16]}…"
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The list, under what the last check has found."""
+        state = SealCheck.objects.filter(pk=1).first()
+        if state is None or state.checked_at is None:
+            messages.info(request, _("The seals have not been checked yet."))
+        elif state.trouble:
+            times = {"at": clock.local(state.checked_at), "why": state.trouble}
+            messages.error(request, _("Broken, as found at %(at)s: %(why)s") % times)
+        else:
+            times = {"at": clock.local(state.checked_at), "number": str(state.number)}
+            messages.success(request, _("In order up to seal %(number)s, as checked at %(at)s.") % times)
+        return super().changelist_view(request, extra_context)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -7,6 +7,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from portal import clock
+from portal.audit.sealing import NOTHING
 
 
 class Outcome(models.TextChoices):
@@ -14,6 +15,19 @@ class Outcome(models.TextChoices):
     REFUSED = "refused", _("refused")
     FAILED = "failed", _("failed")
     HELD = "held", _("held for approval")
+
+
+def _append_only(emptied: str) -> list[pgtrigger.Trigger]:
+    return [
+        pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+        pgtrigger.Trigger(
+            name="never_emptied",
+            operation=pgtrigger.Truncate,
+            when=pgtrigger.Before,
+            level=pgtrigger.Statement,
+            func=f"RAISE EXCEPTION '{emptied}';",
+        ),
+    ]
 
 
 class Entry(models.Model):
@@ -35,18 +49,89 @@ class Entry(models.Model):
         ordering = ["-id"]
         indexes = [models.Index(fields=["object_type", "object_id", "-id"])]
         triggers = [
-            pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+            *_append_only("The audit log is append-only: it cannot be emptied."),
+            # A transaction that commits late makes an entry with a low number appear late. So no number says what is
+            # sealed: an entry waits from the moment it can be seen until a seal covers it.
             pgtrigger.Trigger(
-                name="never_emptied",
-                operation=pgtrigger.Truncate,
-                when=pgtrigger.Before,
-                level=pgtrigger.Statement,
-                func="RAISE EXCEPTION 'The audit log is append-only: it cannot be emptied.';",
+                name="wait_for_seal",
+                operation=pgtrigger.Insert,
+                when=pgtrigger.After,
+                func="INSERT INTO audit_unsealed (entry_id, since) VALUES (NEW.id, now()); RETURN NULL;",
             ),
         ]
 
     def __str__(self) -> str:
         return f"{self.actor}: {self.action} {self.object_label} ({self.get_outcome_display()})"
+
+
+class Unsealed(models.Model):
+    """An entry that no seal covers yet. Written by the entry's trigger, taken away by the sealer."""
+
+    entry_id = models.BigIntegerField(primary_key=True)
+    since = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.entry_id)
+
+
+class Seal(models.Model):
+    """What closes a block of entries: it covers them all, and the seal before. See portal.audit.sealing."""
+
+    number = models.BigIntegerField(_("number"), primary_key=True)
+    first_id = models.BigIntegerField(_("first entry"))
+    last_id = models.BigIntegerField(_("last entry"))
+    count = models.PositiveIntegerField(_("entries"))
+    root = models.CharField(_("root"), max_length=64)
+    previous = models.CharField(_("hash of the seal before"), max_length=64)
+    hash = models.CharField(_("hash"), max_length=64)
+    sealed_at = models.DateTimeField(_("sealed"))
+
+    class Meta:
+        verbose_name = _("seal of the audit log")
+        verbose_name_plural = _("seals of the audit log")
+        ordering = ["-number"]
+        triggers = _append_only("The seals of the audit log are append-only: they cannot be emptied.")
+
+    def __str__(self) -> str:
+        return _("Seal %(number)s") % {"number": self.number}
+
+
+class SealedEntry(models.Model):
+    """Which seal covers an entry, and the entry's hash: so a change is found in the entry, not only in its block."""
+
+    # No constraint to the entry: it must be possible to see that the entry is gone.
+    entry_id = models.BigIntegerField(primary_key=True)
+    seal = models.ForeignKey(Seal, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False)
+    leaf = models.BinaryField()
+
+    class Meta:
+        default_permissions = ()
+        indexes = [models.Index(fields=["seal", "entry_id"], name="sealed_entries_of_a_seal")]
+        triggers = _append_only("The seals of the audit log are append-only: they cannot be emptied.")
+
+    def __str__(self) -> str:
+        return f"{self.entry_id}: {self.seal_id}"
+
+
+class SealCheck(models.Model):
+    """What the last check of the seals has found; one row."""
+
+    trouble = models.TextField(_("trouble"), blank=True)
+    checked_at = models.DateTimeField(_("checked"), null=True)
+    # Every seal from the first was checked then.
+    all_checked_at = models.DateTimeField(_("all checked"), null=True)
+    # Up to here all was well.
+    number = models.BigIntegerField(default=0)
+    hash = models.CharField(max_length=64, default=NOTHING)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.trouble or str(self.number)
 
 
 def record(

@@ -31,7 +31,10 @@ def test_an_entry_stays_as_it_is(entry, attempt):
 
 def test_the_log_cannot_be_emptied(entry):
     with connection.cursor() as cursor:
-        cursor.execute("SELECT tgname FROM pg_trigger WHERE tgname LIKE 'pgtrigger_never_emptied%'")
+        cursor.execute(
+            "SELECT tgname FROM pg_trigger WHERE tgname LIKE 'pgtrigger_never_emptied%%' AND tgrelid = %s::regclass",
+            [Entry._meta.db_table],
+        )
         ((trigger,),) = cursor.fetchall()
         # Other tests need it off (see conftest.py).
         cursor.execute(f'ALTER TABLE {Entry._meta.db_table} ENABLE TRIGGER "{trigger}"')
