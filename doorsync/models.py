@@ -126,7 +126,7 @@ class UnlockRequest(models.Model):
 class PassState(models.Model):
     """One row: the periodic work."""
 
-    map_revision = models.BigIntegerField(default=0)
+    map_revision = models.BigIntegerField(_("revision of the map"), default=0)
     ticked_at = models.DateTimeField(_("last tick"), null=True)
     full_pass_wanted_at = models.DateTimeField(_("full pass wanted since"), null=True)
     full_pass_at = models.DateTimeField(_("last full pass"), null=True)
@@ -235,7 +235,7 @@ class Refresh(models.Model):
     resource = models.ForeignKey(
         Resource, on_delete=models.CASCADE, related_name="refreshes", verbose_name=_("resource")
     )
-    generation = models.BigIntegerField()
+    generation = models.BigIntegerField(_("generation"))
     cause = models.CharField(_("asked for by"), max_length=20)
     started_at = models.DateTimeField(_("begun"), db_index=True)
     finished_at = models.DateTimeField(_("finished"))
@@ -261,7 +261,7 @@ class RefreshTarget(models.Model):
 
     refresh = models.ForeignKey(Refresh, on_delete=models.CASCADE, related_name="targets")
     controller = models.ForeignKey(Controller, on_delete=models.CASCADE)
-    generation = models.BigIntegerField()
+    generation = models.BigIntegerField(_("generation"))
     confirmed_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -301,7 +301,7 @@ class Callback(models.Model):
         related_name="callbacks",
         verbose_name=_("resource"),
     )
-    generation = models.BigIntegerField(null=True)
+    generation = models.BigIntegerField(_("generation"), null=True)
     refresh = models.ForeignKey(
         Refresh,
         on_delete=models.SET_NULL,
@@ -446,7 +446,7 @@ class Report(models.Model):
     controller = models.ForeignKey(
         Controller, on_delete=models.CASCADE, related_name="reports", verbose_name=_("controller")
     )
-    generation = models.BigIntegerField()
+    generation = models.BigIntegerField(_("generation"))
     started_at = models.DateTimeField(_("begun"))
     finished_at = models.DateTimeField(_("finished"), db_index=True)
     unchanged = models.PositiveIntegerField(_("unchanged"), default=0)

@@ -340,7 +340,7 @@ class Verification(models.Model):
     visit = models.ForeignKey(
         Visit, on_delete=models.SET_NULL, null=True, related_name="verifications", verbose_name=_("visit")
     )
-    nonce = models.CharField(max_length=100, blank=True)
+    nonce = models.CharField(_("nonce"), max_length=100, blank=True)
     allowed = models.BooleanField(_("allowed"))
     reasons = models.JSONField(_("reasons"), default=list)
     notes = models.JSONField(_("remarkable"), default=list)

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('doorsync', '0008_notices'),
+        ('doorsync', '0009_dropped_plans'),
     ]
 
     operations = [
