@@ -47,7 +47,8 @@ def catalogue() -> Catalog:
 def said(message: Message) -> tuple[str, str]:
     """Its English, in the plural where there is one, and its Chinese, which has no plural."""
     english = message.id if isinstance(message.id, str) else message.id[-1]
-    return english, message.string if isinstance(message.string, str) else message.string[0]
+    chinese = message.string if isinstance(message.string, str) else (message.string or [""])[0]
+    return english, chinese
 
 
 def test_every_word_is_translated(catalogue: Catalog) -> None:
@@ -73,10 +74,12 @@ def test_what_is_compiled_is_what_is_written(catalogue: Catalog) -> None:
         compiled = gettext.GNUTranslations(file)
     for message in catalogue:
         if message.id:
-            plural = not isinstance(message.id, str)
-            first = message.id[0] if plural else message.id
+            english, chinese = said(message)
+            first = message.id if isinstance(message.id, str) else message.id[0]
             if message.context:
                 found = compiled.pgettext(message.context, first)
+            elif isinstance(message.id, str):
+                found = compiled.gettext(first)
             else:
-                found = compiled.ngettext(*message.id, 2) if plural else compiled.gettext(first)
-            assert found == said(message)[1], "Run `make messages`."
+                found = compiled.ngettext(first, english, 2)
+            assert found == chinese, "Run `make messages`."
