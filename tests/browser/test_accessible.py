@@ -19,7 +19,6 @@ from doorsync import passes
 from doorsync.setup.steps import facts_at, steps
 from portal.audit.models import record
 from tests.places import NOW, booking
-from tests.visitors.conftest import gate  # noqa: F401
 from visitors import models as visits
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -31,7 +30,7 @@ Page = tuple[str, str]  # what it is, and its address
 
 
 @pytest.fixture
-def full_house(gate):  # noqa: F811
+def full_house(gate):
     """A building in which there is something to see on every page: at least one row of everything."""
     place = gate.place
     chief = User.objects.create_superuser("chief")
@@ -90,7 +89,7 @@ def first_row(model: type[models.Model]) -> Any:
     return model._default_manager.order_by("pk").first()
 
 
-def own_pages(gate: Any) -> Iterator[Page]:  # noqa: F811
+def own_pages(gate: Any) -> Iterator[Page]:
     """The pages that are not the admin's."""
     site = gate.place.site()
     door = Door.objects.get(name="Room door")
@@ -111,7 +110,6 @@ def own_pages(gate: Any) -> Iterator[Page]:  # noqa: F811
     yield "unlock", reverse("unlock-door", args=[door.pk])
     yield "preview", reverse("preview-controller", args=[door.controller_id])
     yield "lost", reverse("admin:accessmap_card_lost", args=[card.pk])
-    yield "number", reverse("admin:accessmap_card_number", args=[card.pk])
     yield "upload", reverse("admin:accessmap_mapimport_add")
     yield "import", reverse("admin:accessmap_mapimport_change", args=[sheet.pk])
     yield "setup", reverse("setup")
