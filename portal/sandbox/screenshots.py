@@ -118,7 +118,10 @@ def shots() -> list[Shot]:
 def _meeting() -> tuple[StoredBooking, Cardholder, Door]:
     """A booking still to come, somebody whom it admits, and the door there."""
     coming = StoredBooking.objects.filter(
-        starts_at__gt=clock.now(), status="confirmed", resource__doors__isnull=False, resource__policy__admit_organizer=True
+        starts_at__gt=clock.now(),
+        status="confirmed",
+        resource__doors__isnull=False,
+        resource__policy__admit_organizer=True,
     )
     for booking in coming.select_related("resource"):
         holder = Cardholder.objects.filter(email__iexact=booking.organizer_email, cards__status="active").first()
@@ -130,12 +133,14 @@ def _meeting() -> tuple[StoredBooking, Cardholder, Door]:
 
 def photograph(place: Playground, folder: Path) -> list[Path]:
     """Take every picture into a folder. What was written. Raises CannotPhotographError."""
+    client = Client()
+    client.force_login(furnish(place))
+    session = client.cookies[settings.SESSION_COOKIE_NAME]
+    wanted = shots()
+    folder.mkdir(parents=True, exist_ok=True)
+    # Last, since Playwright keeps an event loop in this thread, in which Django asks no database.
     with browser() as chromium:
-        client = Client()
-        client.force_login(furnish(place))
-        session = client.cookies[settings.SESSION_COOKIE_NAME]
-        folder.mkdir(parents=True, exist_ok=True)
-        return [_take(chromium, place.portal_url, session.value, shot, folder) for shot in shots()]
+        return [_take(chromium, place.portal_url, session.value, shot, folder) for shot in wanted]
 
 
 def _take(chromium: "Browser", url: str, session: str, shot: Shot, folder: Path) -> Path:

@@ -83,7 +83,10 @@ POST = """
         method: "POST",
         redirect: "manual",
         headers: { "Content-Type": "application/x-www-form-urlencoded" },
-        body: new URLSearchParams({ ...body, csrfmiddlewaretoken: document.querySelector("[name=csrfmiddlewaretoken]").value }),
+        body: new URLSearchParams({
+            ...body,
+            csrfmiddlewaretoken: document.querySelector("[name=csrfmiddlewaretoken]").value,
+        }),
     }).then((answer) => answer.status)
 """
 
