@@ -13,6 +13,9 @@ from django.utils.translation import gettext as _
 class _NamedAutocomplete(AutocompleteSelect):
     """While nothing is chosen, the name of the field stands in it; else nobody would say what the empty box is."""
 
+    class Media:
+        js = ["portal/autocomplete.js"]
+
     def build_attrs(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         return {**super().build_attrs(*args, **kwargs), "data-placeholder": capfirst(self.field.verbose_name)}
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import requests
 from django.conf import settings
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from accessmap import imports
 from accessmap.models import Cardholder, Door, MapImport, Site
 from doorsync.models import StoredBooking
-from portal import clock
+from portal import clock, roles
 from portal.sandbox.playground import Playground, quiet
 from visitors.models import Turnstile, TurnstileKey
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 WIDE, PHONE = (1440, 900), (390, 844)
 SHEET = (
-    "name,email,card_numbers\n"
+    "name,email,cards\n"
     "Mei Ling Wong,mei.ling.wong@pierhouse.example,40210010\n"
     "Hana Sato,hana.sato@pierhouse.example,40210999\n"
     "Ivo Brandt,no email,40210998\n"
@@ -74,7 +74,8 @@ def browser() -> Iterator["Browser"]:
 
 def furnish(place: Playground) -> User:
     """Let there be something to see: visitors inside, and a sheet to be looked through. The one who looks."""
-    admin = User.objects.create_superuser("admin")
+    admin = User.objects.create_user("admin", is_staff=True)
+    admin.groups.add(Group.objects.get(name=roles.ADMINISTRATOR))
     gate = Turnstile.objects.filter(direction="in").order_by("pk")[0]
     _key, secret = TurnstileKey.objects.create_key(name="pictures", turnstile=gate)
     for visit in place.building.visits:
