@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.widgets import AdminSplitDateTime, AutocompleteSelect
-from django.forms import BaseInlineFormSet, CheckboxInput, Field, Widget
+from django.forms import BaseInlineFormSet, CheckboxInput, Field
 from django.http import HttpRequest
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -37,9 +37,13 @@ class LabelledFields:
         return field
 
 
+class _Delete(CheckboxInput):
+    def __init__(self) -> None:
+        super().__init__(attrs={"aria-label": _("Delete?")})
+
+
 class _LabelledFormSet(BaseInlineFormSet):
-    def get_deletion_widget(self) -> Widget:
-        return CheckboxInput(attrs={"aria-label": _("Delete?")})
+    deletion_widget = _Delete
 
 
 class LabelledInline(LabelledFields, admin.TabularInline):

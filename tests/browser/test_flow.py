@@ -37,7 +37,7 @@ def test_a_person_and_a_room_are_mapped_seen_at_the_door_and_a_lost_card_is_out(
     desk.log_in_as(roles.FACILITY_STAFF)
 
     desk.open("admin:accessmap_cardholder_add")
-    page.get_by_label("Name", exact=True).first.fill("Ana")
+    page.get_by_label("Name:", exact=True).fill("Ana")
     page.get_by_label("Email").fill("ana@pier.example")
     page.get_by_text("Add another Card", exact=True).click()
     page.locator("#id_cards-0-number").fill("7007")
@@ -45,7 +45,7 @@ def test_a_person_and_a_room_are_mapped_seen_at_the_door_and_a_lost_card_is_out(
     assert "was added successfully" in desk.reads()
 
     desk.open("admin:accessmap_resource_change", Resource.objects.get(external_id="desk").pk)
-    page.get_by_role("link", name="Add another").click()
+    page.locator("#resourcedoor_set-group .add-row a").click()
     page.locator("#resourcedoor_set-0 .select2-selection").click()
     page.locator(".select2-search__field").fill("Side")
     page.locator(".select2-results__option", has_text="Side door").click()
