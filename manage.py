@@ -7,7 +7,7 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
-    if sys.argv[1:2] in (["demo"], ["bench"]):
+    if sys.argv[1:2] in (["demo"], ["bench"], ["screenshots"]):
         # Before the settings are read: the demo has a database, secrets and a place of its own.
         from portal.sandbox.surroundings import prepare
 

@@ -17,10 +17,11 @@ from accessmap.admin.history import WithHistory
 from accessmap.admin.masking import NumberHidden, may_have_numbers_shown
 from accessmap.models import Card, CardStatus, masked
 from doorsync import lost_cards
+from portal.inlines import LabelledFields
 
 
 @admin.register(Card)
-class CardAdmin(WithHistory, NumberHidden, admin.ModelAdmin):
+class CardAdmin(WithHistory, NumberHidden, LabelledFields, admin.ModelAdmin):
     list_display = ["masked_number", "cardholder", "status", "valid_from", "valid_until"]
     list_filter = ["status"]
     list_select_related = ["cardholder"]

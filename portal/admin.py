@@ -1,17 +1,30 @@
 """Accounts in the admin. Who may make accounts is not thereby allowed everything."""
 
+from typing import Any
+
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.models import User
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
 from django.db.models import QuerySet
+from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest
 
-admin.site.unregister(User)
+from portal.inlines import LabelledFields
+
+admin.site.unregister([User, Group])
 
 
 @admin.register(User)
-class AccountAdmin(UserAdmin):
+class AccountAdmin(LabelledFields, UserAdmin):
     """Only a superuser makes superusers, touches their accounts, or gives rights beside the roles."""
+
+    # Django's two lists with arrows have parts without names, and four roles fit on a page.
+    filter_horizontal = ()
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "groups":
+            kwargs["widget"] = CheckboxSelectMultiple
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         accounts = super().get_queryset(request)
@@ -20,3 +33,10 @@ class AccountAdmin(UserAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
         fields = list(super().get_readonly_fields(request, obj))
         return fields if request.user.is_superuser else [*fields, "is_superuser", "user_permissions"]
+
+
+@admin.register(Group)
+class RoleAdmin(GroupAdmin):
+    """The roles, to be looked at; migrations make them."""
+
+    filter_horizontal = ()

@@ -3,7 +3,7 @@
 import pytest
 from django.db import connection
 
-pytest_plugins = ["tests.places"]
+pytest_plugins = ["tests.places", "tests.chromium"]
 
 
 @pytest.fixture(scope="session", autouse=True)

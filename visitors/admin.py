@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from rest_framework_api_key.models import APIKey
 
 from portal.audit.models import record
+from portal.inlines import LabelledFields, LabelledInline
 from visitors import kiosks
 from visitors.models import (
     STATUS_CHOICES,
@@ -82,7 +83,7 @@ class TurnstileForm(forms.ModelForm):
         return cleaned
 
 
-class ReaderInline(admin.TabularInline):
+class ReaderInline(LabelledInline):
     model = Reader
     extra = 0
 
@@ -105,7 +106,7 @@ class TemplateInline(admin.StackedInline):
 
 
 @admin.register(Turnstile)
-class TurnstileAdmin(admin.ModelAdmin):
+class TurnstileAdmin(LabelledFields, admin.ModelAdmin):
     form = TurnstileForm
     list_display = ["name", "site", "direction", "dialect", "enabled", "kiosk"]
     list_select_related = ["site"]

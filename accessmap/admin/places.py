@@ -1,5 +1,8 @@
 """Sites, doors and access levels."""
 
+from collections.abc import Iterator
+from typing import Any
+
 from django.contrib import admin
 
 from accessmap.admin.history import WithHistory
@@ -17,9 +20,17 @@ class AccessLevelAdmin(WithHistory, admin.ModelAdmin):
     search_fields = ["name"]
 
 
+class FloorFilter(admin.AllValuesFieldListFilter):
+    """Django's own leaves the doors without a floor a link without a word."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        for choice in super().choices(changelist):
+            yield {**choice, "display": choice["display"] or self.empty_value_display}
+
+
 @admin.register(Door)
 class DoorAdmin(WithHistory, admin.ModelAdmin):
     list_display = ["name", "floor", "controller", "number"]
-    list_filter = ["floor", "controller"]
+    list_filter = [("floor", FloorFilter), "controller"]
     list_select_related = ["controller"]
     search_fields = ["name"]

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from accessmap.api.models import ApiKey, Scope
 from portal import clock
 from portal.audit.models import record
+from portal.inlines import LabelledFields
 
 
 class NewKeyForm(forms.ModelForm):
@@ -48,7 +49,7 @@ class NewKeyForm(forms.ModelForm):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(admin.ModelAdmin):
+class ApiKeyAdmin(LabelledFields, admin.ModelAdmin):
     list_display = ["name", "state", "last_used", "expiry_date", "scope_names", "prefix"]
     list_filter = ["revoked"]
     list_select_related = ["use"]

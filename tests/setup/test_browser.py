@@ -1,35 +1,10 @@
 """The page that waits for Offision's call, in a real browser, with the keyboard alone."""
 
-import os
-import shutil
-
 import pytest
 from django.contrib.auth.models import User
-from django.db import connections
 from django.urls import reverse
 
 from doorsync.models import Callback, PassState
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
-
-@pytest.fixture
-def browser_page(monkeypatch):
-    if CHROMIUM is None:
-        pytest.skip("needs Debian's chromium")
-    from playwright.sync_api import sync_playwright
-
-    # Playwright runs an event loop in this thread; the test's own queries are made between its calls.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    # The live server's threads end with their requests, and so should their connections.
-    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
-    flags = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    if os.geteuid() == 0:
-        flags.append("--no-sandbox")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield browser.new_page(viewport={"width": 390, "height": 800})
-        browser.close()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -38,6 +13,7 @@ def test_the_call_is_seen_to_arrive_without_a_hand_on_the_page(live_server, brow
     PassState.objects.get_or_create(pk=1)
     client.force_login(User.objects.create_superuser("chief"))
     page = browser_page
+    page.set_viewport_size({"width": 390, "height": 800})
     page.context.add_cookies(
         [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}]
     )

@@ -1,11 +1,8 @@
 """The kiosk: paired by a code typed once; in a real browser, with a scanner that types."""
 
-import os
-import shutil
 from datetime import timedelta
 
 import pytest
-from django.db import connections
 from django.urls import reverse
 
 from portal import clock
@@ -13,8 +10,6 @@ from portal.audit.models import Entry
 from tests.places import NOW
 from visitors import kiosks, lookup
 from visitors.models import Turnstile, TurnstileKey, Verification
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.fixture
@@ -101,26 +96,6 @@ def test_what_is_no_question_is_refused(tablet, said):
     tablet(kiosks.new_pairing(tablet.turnstile, actor="ann"))
     answer = tablet.client.post(f"{tablet.page}scan", said, content_type="application/json")
     assert answer.status_code == 400
-
-
-@pytest.fixture
-def browser_page(monkeypatch):
-    if CHROMIUM is None:
-        pytest.skip("needs Debian's chromium")
-    from playwright.sync_api import sync_playwright
-
-    # Playwright runs an event loop in this thread; the test's own queries are made between its calls.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    # The live server's threads end with their requests, and so should their connections.
-    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
-    flags = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    flags += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-    if os.geteuid() == 0:
-        flags.append("--no-sandbox")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield browser.new_page(viewport={"width": 1280, "height": 800})
-        browser.close()
 
 
 @pytest.fixture

@@ -1,0 +1,13 @@
+"use strict";
+
+// Select2 gives the box that it puts in a select's place no name of its own.
+{
+    const name = () => {
+        for (const select of document.querySelectorAll("select.admin-autocomplete[data-placeholder]")) {
+            const box = document.getElementById(`select2-${select.id}-container`);
+            box?.setAttribute("aria-label", select.dataset.placeholder);
+        }
+    };
+    window.addEventListener("load", name);
+    document.addEventListener("formset:added", () => setTimeout(name));
+}
