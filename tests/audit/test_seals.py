@@ -212,6 +212,14 @@ def test_the_hourly_check_looks_at_what_is_new_and_once_a_day_at_all(three_block
     assert SealCheck.objects.get().trouble == ""
 
 
+def test_what_somebody_found_by_hand_is_not_forgotten_by_the_next_look_at_what_is_new(three_blocks):
+    verifying.check_seals()
+    as_superuser("UPDATE audit_entry SET actor = 'bob' WHERE id = %s", three_blocks[0])
+    assert "was changed" in broken()
+    verifying.check_seals()
+    assert SealCheck.objects.get().trouble == f"Entry {three_blocks[0]} was changed after seal 1."
+
+
 def test_a_new_seal_that_is_wrong_is_found_by_the_next_check(three_blocks):
     verifying.check_seals()
     new = write()
