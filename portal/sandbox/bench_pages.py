@@ -32,8 +32,16 @@ RUNS = 7
 SAME_SHAPE = 10  # more statements that differ in their values only are one for each row
 
 # What grows without end.
-_BIG = ("audit_entry", "_event", "cardevent", "doorsync_callback", "doorsync_refresh", "doorsync_report",
-        "doorsync_controllercard", "visitors_verification")
+_BIG = (
+    "audit_entry",
+    "_event",
+    "cardevent",
+    "doorsync_callback",
+    "doorsync_refresh",
+    "doorsync_report",
+    "doorsync_controllercard",
+    "visitors_verification",
+)
 _VALUES = re.compile(r"'(?:[^']|'')*'|\b\d+\b")
 _LISTS = re.compile(r"\((?:\?, )+\?\)")
 
@@ -102,7 +110,7 @@ def pages() -> Iterator[Page]:
     yield from _lists("accessmap.accesspolicy", ("",), change=7)
     yield from _lists("accessmap.mapimport", ("",))
     last_call = Callback.objects.latest("pk").pk
-    yield from _lists("doorsync.callback", ("", "outcome__exact=unreadable", "q=room-7", "p=900"), change=last_call)
+    yield from _lists("doorsync.callback", ("", "outcome__exact=unreadable", "q=room-7", "p=90"), change=last_call)
     yield from _lists("doorsync.refresh", ("", "outcome__exact=failed"))
     yield from _lists("doorsync.report", ("",))
     yield from _lists("doorsync.controllercard", ("", "state__exact=failed", "controller__id__exact=7", "q=C100900"))
@@ -153,17 +161,18 @@ def _opened(page: Page, client: Client) -> Iterator[Figure]:
     """The page's time, the median of some runs, and what is wrong with its queries."""
     with CaptureQueriesContext(connection) as captured:
         answer = client.get(page.url)
+    statements = [query["sql"] for query in captured.captured_queries]  # the next request forgets them
     if answer.status_code != 200:
         raise RuntimeError(f"{page.name}: {answer.status_code} {answer.headers.get('Location', '')}")
-    took = []
+    took, busy = [], []
     for _run in range(RUNS):
-        begun = time.perf_counter()
+        begun, worked = time.perf_counter(), time.process_time()
         client.get(page.url)
         took.append((time.perf_counter() - begun) * 1000)
+        busy.append((time.process_time() - worked) * 1000)
         if took[0] > 5 * GOAL_MS:
             break
-    statements = [query["sql"] for query in captured.captured_queries]
-    how = f"{len(statements)} queries; worst {max(took):.0f} ms"
+    how = f"{len(statements)} queries; worst {max(took):.0f} ms, of Python's own {statistics.median(busy):.0f} ms"
     yield at_most(page.name, round(statistics.median(took)), "ms", GOAL_MS, how)
     for trouble, count in troubles(statements):
         yield at_most(f"  {trouble}", count, "", 0, "must not be")

@@ -145,5 +145,4 @@ def load() -> None:
         for name, statements in (("map", _MAP), ("sync", _SYNC), ("history", _HISTORY), ("audit log", _LOG)):
             log.info("loading", what=name)
             cursor.execute(statements.format(**sizes))
-        # Ids were given by hand above: what is made later must not meet them.
         cursor.execute("VACUUM ANALYZE")
