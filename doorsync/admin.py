@@ -25,12 +25,11 @@ from doorsync.models import (
     UnmappedResource,
 )
 from doorsync.notices import admin as notices_admin  # noqa: F401 (it registers recipients, notices and messages)
+from portal.lists import SEARCHES_THE_NEWEST, LongList
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
+class ReadOnlyAdmin(LongList):
     """For rows that the portal writes: people read them."""
-
-    show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -198,7 +197,12 @@ class CallbackAdmin(ReadOnlyAdmin):
     list_filter = ["outcome"]
     list_select_related = ["resource", "refresh"]
     search_fields = ["named_resource"]
+    search_help_text = SEARCHES_THE_NEWEST
+    newest_by = "id"
     readonly_fields = ["what_came_of_it", "body_text"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).prefetch_related("refresh__targets")
 
     def get_fields(self, request: HttpRequest, obj: Callback | None = None) -> list[Any]:
         shown = ["received_at", "remote_address", "content_type", "named_resource", "resource", "outcome", "note"]
@@ -208,7 +212,7 @@ class CallbackAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("what came of it"))
     def what_came_of_it(self, callback: Callback) -> str:
         refresh = callback.refresh
-        if refresh is not None and not refresh.targets.exists():
+        if refresh is not None and not refresh.targets.all():
             return _("fetched (%(outcome)s); no door leads to this resource") % {
                 "outcome": refresh.get_outcome_display()
             }

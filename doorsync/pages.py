@@ -1,5 +1,6 @@
 """Pages for staff beside the admin's own: the door board, why somebody can or can't pass, and what is unmapped."""
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
@@ -164,9 +167,16 @@ def unmapped(request: HttpRequest) -> HttpResponse:
         "cards": unmapped_things.cards()[:200],
         "sites": Site.objects.order_by("name"),
         "policies": AccessPolicy.objects.order_by("name"),
-        "doors": Door.objects.select_related("controller").order_by("name"),
+        "door_options": _options(Door.objects.select_related("controller").order_by("name")),
     }
     return render(request, "doorsync/unmapped.html", context)
+
+
+def _options(doors: Iterable[Door]) -> SafeString:
+    """The doors to choose from, put together once: each room's form has them all."""
+    return format_html_join(
+        "", '<option value="{}">{} ({})</option>', ((door.pk, door.name, door.controller) for door in doors)
+    )
 
 
 @staff_member_required

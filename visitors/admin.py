@@ -16,6 +16,7 @@ from rest_framework_api_key.models import APIKey
 
 from portal.audit.models import record
 from portal.inlines import LabelledFields, LabelledInline
+from portal.lists import SEARCHES_THE_NEWEST, LongList
 from visitors import kiosks
 from visitors.models import (
     STATUS_CHOICES,
@@ -195,10 +196,8 @@ class TurnstileAdmin(LabelledFields, admin.ModelAdmin):
         )
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
+class ReadOnlyAdmin(LongList):
     """For rows that the portal writes: people read them."""
-
-    show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -216,6 +215,8 @@ class VerificationAdmin(ReadOnlyAdmin):
     list_filter = ["allowed", "source", "turnstile"]
     list_select_related = ["turnstile"]
     search_fields = ["visitor"]
+    search_help_text = SEARCHES_THE_NEWEST
+    newest_by = "at"
     date_hierarchy = "at"
 
     @admin.display(description=gettext_lazy("reasons"))

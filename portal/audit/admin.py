@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
@@ -11,15 +12,32 @@ from django.utils.translation import gettext_lazy
 
 from portal import clock
 from portal.audit.models import Entry, Seal, SealCheck
+from portal.lists import SEARCHES_THE_NEWEST, LongList, values_of
+
+
+class ActionFilter(admin.SimpleListFilter):
+    """The actions that there are, without going through the log for them."""
+
+    title = gettext_lazy("action")
+    parameter_name = "action"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(action, action) for action in values_of(Entry, "action")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Entry]) -> QuerySet[Entry]:
+        return queryset.filter(action=self.value()) if self.value() else queryset
 
 
 @admin.register(Entry)
-class EntryAdmin(admin.ModelAdmin):
+class EntryAdmin(LongList):
     list_display = ["at", "actor", "action", "object_label", "outcome"]
-    list_filter = ["outcome", "action"]
+    list_filter = ["outcome", ActionFilter]
     search_fields = ["actor", "object_label", "object_id"]
     date_hierarchy = "at"
-    show_full_result_count = False  # the log grows without end; counting it all would make the page slow
+    ordering = ["-at", "-id"]
+    sortable_by = ["at"]
+    newest_by = "at"
+    search_help_text = SEARCHES_THE_NEWEST
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

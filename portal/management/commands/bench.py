@@ -15,16 +15,19 @@ from rich.console import Console
 from rich.table import Table
 
 from portal.management.commands.demo import BUILDINGS
-from portal.sandbox import bench, bench_visitors, playground
+from portal.sandbox import bench, bench_pages, bench_visitors, playground
 from portal.sandbox.building import load_building
 
-PARTS = ("once", "doors", "visitors")
+PARTS = ("once", "doors", "visitors", "pages")
 
 
 def _measured(part: str) -> Iterator[bench.Figure]:
     building = BUILDINGS / "harbour-tower.json"
     if part == "once":
         yield from (*bench.once(building), *bench.fresh_clone())
+        return
+    if part == "pages":
+        yield from bench_pages.measure()
         return
     os.environ["DJANGO_SETTINGS_MODULE"] = "portal.sandbox.bench_settings"  # for the processes started here
     if part == "doors":
@@ -45,7 +48,7 @@ def _in_its_own_process(part: str) -> Iterator[bench.Figure]:
 
 
 class Command(BaseCommand):
-    help = _("Measures speed against floors taken in the same run. Takes about eight minutes.")
+    help = _("Measures speed against floors taken in the same run. Takes about ten minutes.")
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
