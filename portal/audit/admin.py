@@ -73,7 +73,7 @@ class SealAdmin(admin.ModelAdmin):
         """The list, under what the last check has found."""
         state = SealCheck.objects.filter(pk=1).first()
         if state is None or state.checked_at is None:
-            messages.info(request, _("The seals have not been checked yet."))
+            messages.warning(request, _("The seals have not been checked yet."))
         elif state.trouble:
             times = {"at": clock.local(state.checked_at), "why": state.trouble}
             messages.error(request, _("Broken, as found at %(at)s: %(why)s") % times)
