@@ -8,6 +8,6 @@
             box?.setAttribute("aria-label", select.dataset.placeholder);
         }
     };
-    window.addEventListener("load", name);
+    django.jQuery(name); // after autocomplete.js, which waits for the same
     document.addEventListener("formset:added", () => setTimeout(name));
 }
