@@ -8,6 +8,7 @@
             box?.setAttribute("aria-label", select.dataset.placeholder);
         }
     };
-    django.jQuery(name); // after autocomplete.js, which waits for the same
+    // After autocomplete.js, which waits for the same, whichever of the two comes first.
+    django.jQuery(() => setTimeout(name));
     document.addEventListener("formset:added", () => setTimeout(name));
 }
