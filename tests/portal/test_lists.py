@@ -11,7 +11,15 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accessmap.models import AccessPolicy, Cardholder, Controller, Door, Resource, ResourceDoor
-from doorsync.models import Callback, ControllerCard, Refresh, RefreshTarget, ResourceSync, StoredBooking
+from doorsync.models import (
+    Callback,
+    ControllerCard,
+    ControllerSync,
+    Refresh,
+    RefreshTarget,
+    ResourceSync,
+    StoredBooking,
+)
 from portal import clock, lists
 from portal.audit.models import Entry, record
 
@@ -82,7 +90,7 @@ def test_a_search_takes_the_newest_of_what_the_filters_leave(staff, monkeypatch)
 
     assert found() == [4, 3]
     assert found(at__year=2026, at__month=3, at__day=1) == [1], "an older day is searched when it is chosen"
-    assert "newest 50,000" in staff.get(page).content.decode()
+    assert "newest 20,000" in staff.get(page).content.decode()
 
 
 def test_more_rows_than_are_counted_are_still_listed(staff, monkeypatch):
@@ -138,6 +146,18 @@ def _building(count):
         )
 
 
+def _controllers(count):
+    for number in range(Controller.objects.count(), Controller.objects.count() + count):
+        box = Controller.objects.create(
+            site=place_site(), name=f"box {number}", driver="simulated", options=_box_options()
+        )
+        ControllerSync.objects.get_or_create(controller=box)
+
+
+def _box_options():
+    return Controller.objects.get(name="box").options
+
+
 def place_site():
     return Controller.objects.get(name="box").site
 
@@ -146,6 +166,7 @@ def place_site():
     ("page", "more"),
     [
         ("admin:doorsync_callback_changelist", _callbacks),
+        ("admin:doorsync_controllersync_changelist", _controllers),
         ("admin:index", _building),
         ("board", _building),
         ("unmapped", _building),
