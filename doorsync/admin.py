@@ -100,7 +100,7 @@ class ResourceSyncAdmin(StateAdmin):
 class ControllerSyncAdmin(StateAdmin):
     list_display = ["controller", "succeeded_at", "suspended_until", "failures", "in_words", "revocation"]
     list_filter = [BehindFilter]
-    list_select_related = ["controller"]
+    list_select_related = ["controller__site"]  # its driver asks for the zone
     search_fields = ["controller__name"]
     actions = ["look_now", "approve", "forget"]
     fields = [

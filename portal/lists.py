@@ -16,9 +16,9 @@ from django.utils.translation import gettext_lazy
 # So many rows can be paged through; who looks for older ones chooses a day or a filter.
 COUNTED_AT_MOST = 10_000
 # A search goes through so many, the newest of what the filters leave: no index helps to find part of a word.
-SEARCHED_AT_MOST = 50_000
+SEARCHED_AT_MOST = 20_000
 SEARCHES_THE_NEWEST = gettext_lazy(
-    "Looks through the newest 50,000 rows. For older ones choose a day or a filter first."
+    "Looks through the newest 20,000 rows. For older ones choose a day or a filter first."
 )
 
 

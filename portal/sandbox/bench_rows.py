@@ -14,7 +14,8 @@ ENTRIES = 2_000_000
 # A hundred controllers with three doors each, a resource behind each door, a card for each cardholder, and so on:
 # 2,000 cards at 100 controllers are the 200,000 permissions.
 _MAP = """
-INSERT INTO accessmap_site (id, name, time_zone) VALUES (1, 'Harbour', 'Asia/Hong_Kong'), (2, 'Hill', 'Asia/Hong_Kong');
+INSERT INTO accessmap_site (id, name, time_zone)
+    VALUES (1, 'Harbour', 'Asia/Hong_Kong'), (2, 'Hill', 'Asia/Hong_Kong');
 INSERT INTO accessmap_accesslevel (id, name) SELECT n, 'level ' || n FROM generate_series(1, 20) n;
 INSERT INTO accessmap_cardholder (id, email, name)
     SELECT n, 'person' || n || '@bench.example', 'Person ' || n FROM generate_series(1, {CARDHOLDERS}) n;
@@ -41,15 +42,17 @@ INSERT INTO accessmap_resourcedoor (resource_id, door_id) SELECT n, n FROM gener
 # Six bookings a room and day, yesterday to in two days, each with four people, of whom a few have no card.
 _SYNC = """
 INSERT INTO doorsync_passstate (id, map_revision, ticked_at, full_pass_at, subscription_trouble, offision_trouble)
-    VALUES (1, 0, now() + interval '1 day', now(), '', '') ON CONFLICT (id) DO UPDATE SET ticked_at = EXCLUDED.ticked_at;
+    VALUES (1, 0, now() + interval '1 day', now(), '', '')
+    ON CONFLICT (id) DO UPDATE SET ticked_at = EXCLUDED.ticked_at;
 INSERT INTO doorsync_resourcesync
     (requested, done, claimed, failures, trouble, created_at, succeeded_at, resource_id, cause, held_reason, held_ids,
      believed_ids, fetched_as)
-    SELECT 1, 1, 0, 0, '', now(), now(), id, '', CASE WHEN id % 100 = 0 THEN 'Many vanished.' ELSE '' END, '[]', '[]', ''
+    SELECT 1, 1, 0, 0, '', now(), now(), id, '',
+        CASE WHEN id % 100 = 0 THEN 'Many vanished.' ELSE '' END, '[]', '[]', ''
     FROM accessmap_resource;
 INSERT INTO doorsync_controllersync
-    (requested, done, claimed, failures, trouble, created_at, succeeded_at, controller_id, unreachable, approved, serial,
-     firmware)
+    (requested, done, claimed, failures, trouble, created_at, succeeded_at, controller_id, unreachable, approved,
+     serial, firmware)
     SELECT 1, 1, 0, 0, CASE WHEN id % 50 = 0 THEN 'No answer.' ELSE '' END, now(), now(), id,
         CASE WHEN id % 50 = 0 THEN 20 ELSE 0 END, '[]', '', ''
     FROM accessmap_controller;
@@ -71,7 +74,7 @@ INSERT INTO doorsync_unmappedresource (external_id, name, first_seen_at, last_se
 INSERT INTO doorsync_controllercard
     (controller_id, number, desired, written, state, reason, changed_at, confirmed_at)
     SELECT box, 'C' || 100000 + holder,
-        jsonb_build_object('1', jsonb_build_array(jsonb_build_array(now(), now() + interval '1 hour', '["booking:b"]'::jsonb))),
+        jsonb_build_object('1', jsonb_build_array(jsonb_build_array(now(), now() + interval '1 hour', '["b"]'::jsonb))),
         '{{}}', CASE WHEN holder % 500 = 0 THEN 'failed' WHEN holder % 3 = 0 THEN 'gone' ELSE 'in_step' END, '',
         now() - interval '1 day', now()
     FROM generate_series(1, {CARDHOLDERS}) holder, generate_series(1, {CONTROLLERS}) box;
