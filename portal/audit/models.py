@@ -47,7 +47,7 @@ class Entry(models.Model):
         verbose_name = _("audit entry")
         verbose_name_plural = _("audit entries")
         ordering = ["-id"]
-        indexes = [models.Index(fields=["object_type", "object_id", "-id"])]
+        indexes = [models.Index(fields=["object_type", "object_id", "-id"]), models.Index(fields=["outcome", "-at"])]
         triggers = [
             *_append_only("The audit log is append-only: it cannot be emptied."),
             # A transaction that commits late makes an entry with a low number appear late. So no number says what is
