@@ -3,8 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from itertools import chain
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import CharField, Exists, F, Func, OuterRef, QuerySet
 from django.db.models.functions import Lower
 
 from accessmap.models import (
@@ -28,7 +29,7 @@ def desired_for(controller: Controller, now: datetime) -> planning.Desired:
     for resource_id, number in links:
         doors[resource_id].append(number)
     policies = _policies(Resource.objects.filter(pk__in=doors))
-    bookings = _bookings(policies, now)
+    bookings = _planned(_stored(policies, now))
     return planning.plan(
         [planning.PlannedResource(str(pk), tuple(sorted(doors[pk])), policy) for pk, policy in policies.items()],
         bookings,
@@ -40,13 +41,18 @@ def desired_for(controller: Controller, now: datetime) -> planning.Desired:
 def without_card(now: datetime) -> list[tuple[str, planning.PlannedBooking]]:
     """Whom admitting bookings name and who has no active card: emails, normalised ("" for a blank one), and where."""
     policies = _policies(Resource.objects.filter(doors__isnull=False).distinct())
-    bookings = _bookings(policies, now)
-    people = _people(policies, bookings)
+    active = Card.objects.filter(status=CardStatus.ACTIVE, cardholder__email__gt="")
+    served = {normal_email(email) for email in active.values_list("cardholder__email", flat=True)}
+    # Pages ask this of a whole building: the few bookings that name somebody else are looked for before they are read.
+    stored = _stored(policies, now)
+    attendee = Func(F("attendee_emails"), function="unnest", output_field=CharField())
+    named = chain(stored.values_list("pk", "organizer_email"), stored.values_list("pk", attendee))
+    chosen = stored.filter(pk__in={pk for pk, email in named if normal_email(email) not in served})
     return [
         (email, booking)
-        for booking in bookings
+        for booking in _planned(chosen)
         for email in planning.admitted_emails(booking, policies[int(booking.resource_id)])
-        if not people.by_email.get(email)
+        if email not in served
     ]
 
 
@@ -82,12 +88,16 @@ def _policy(policy: AccessPolicy) -> planning.Policy:
     )
 
 
-def _bookings(resources: Iterable[int], now: datetime) -> list[planning.PlannedBooking]:
+def _stored(resources: Iterable[int], now: datetime) -> QuerySet[StoredBooking]:
     """The stored bookings of these resources (primary keys) that may still admit somebody."""
     # No grace is longer than this, so nothing that can still admit is left out.
-    rows = StoredBooking.objects.filter(
-        resource__in=resources, ends_at__gt=now - timedelta(minutes=MAX_LEAD_MINUTES)
-    ).values_list("external_id", "resource_id", "starts_at", "ends_at", "status", "organizer_email", "attendee_emails")
+    return StoredBooking.objects.filter(resource__in=resources, ends_at__gt=now - timedelta(minutes=MAX_LEAD_MINUTES))
+
+
+def _planned(stored: QuerySet[StoredBooking]) -> list[planning.PlannedBooking]:
+    rows = stored.values_list(
+        "external_id", "resource_id", "starts_at", "ends_at", "status", "organizer_email", "attendee_emails"
+    )
     return [
         planning.PlannedBooking(
             id=external_id,
