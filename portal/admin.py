@@ -6,12 +6,18 @@ from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import QuerySet
-from django.forms import CheckboxSelectMultiple
+from django.forms import CheckboxSelectMultiple, ModelMultipleChoiceField
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 from portal.inlines import LabelledFields
 
 admin.site.unregister([User, Group])
+
+
+class _RolesField(ModelMultipleChoiceField):
+    def label_from_instance(self, obj: Any) -> str:
+        return _(obj.name)
 
 
 @admin.register(User)
@@ -24,6 +30,7 @@ class AccountAdmin(LabelledFields, UserAdmin):
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "groups":
             kwargs["widget"] = CheckboxSelectMultiple
+            kwargs["form_class"] = _RolesField
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
@@ -40,3 +47,8 @@ class RoleAdmin(GroupAdmin):
     """The roles, to be looked at; migrations make them."""
 
     filter_horizontal = ()
+    list_display = ["in_words"]
+
+    @admin.display(description=Group._meta.get_field("name").verbose_name, ordering="name")
+    def in_words(self, group: Group) -> str:
+        return _(group.name)

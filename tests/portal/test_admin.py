@@ -204,3 +204,11 @@ def test_a_turnstile_that_lets_nobody_in_is_not_saved_without_a_word(place, clie
     assert "nobody could pass this way" in said
     assert "10.1.2.0/24" in client.post(page, {**sent, "sources": "nonsense"}).content.decode()
     assert client.post(page, sent).status_code == 302
+
+
+def test_roles_are_named_in_the_readers_language(client, as_role):
+    user = as_role(roles.ADMINISTRATOR)
+    for page in (reverse("admin:auth_user_change", args=[user.pk]), reverse("admin:auth_group_changelist")):
+        said = client.get(page, headers={"accept-language": "zh-hant"}).content.decode()
+        assert "設施管理人員" in said
+        assert "Facility staff" not in said
