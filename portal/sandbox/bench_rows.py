@@ -52,9 +52,9 @@ INSERT INTO doorsync_resourcesync
     FROM accessmap_resource;
 INSERT INTO doorsync_controllersync
     (requested, done, claimed, failures, trouble, created_at, succeeded_at, controller_id, unreachable, approved,
-     serial, firmware)
+     dropped, serial, firmware)
     SELECT 1, 1, 0, 0, CASE WHEN id % 50 = 0 THEN 'No answer.' ELSE '' END, now(), now(), id,
-        CASE WHEN id % 50 = 0 THEN 20 ELSE 0 END, '[]', '', ''
+        CASE WHEN id % 50 = 0 THEN 20 ELSE 0 END, '[]', '[]', '', ''
     FROM accessmap_controller;
 INSERT INTO doorsync_storedbooking
     (resource_id, external_id, title, starts_at, ends_at, status, organizer_email, organizer_name, attendee_emails,
