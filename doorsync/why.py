@@ -365,6 +365,8 @@ def _still_there(facts: Facts, at: datetime, now: datetime, steps: list[Step]) -
 
 def _holds(entry: ControllerCard, door: int, at: datetime) -> bool:
     """Whether the controller admits this card at that moment, by what was last seen or written there."""
+    if entry.state == ControllerCard.State.GONE:
+        return False
     stored = entry.desired if entry.state == ControllerCard.State.IN_STEP else entry.written or {}
     return any(_window(window).covers(at) for window in stored.get(str(door), []))
 

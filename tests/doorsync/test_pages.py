@@ -209,6 +209,9 @@ def test_what_the_controller_still_holds_opens_whatever_the_bookings_say(loaded)
     answer = ask("Mei", TEN)
     assert answer.opens
     assert "still holds card •••• for it, though nothing grants it" in steps(answer)
+    ControllerCard.objects.update(state="gone")
+    assert not ask("Mei", TEN).opens, "it was seen to be gone"
+    ControllerCard.objects.update(state="in_step")
     Controller.objects.update(enabled=True)
     assert not ask("Mei", TEN).opens, "until then it has been taken out long since"
     with clock.stopped_at(TEN):
