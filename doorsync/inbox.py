@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from doorsync import asking, tasks
 from doorsync.models import Callback, PassState, UnmappedResource
 from portal import clock
-from portal.offision.configured import contract_from_settings
+from portal.offision.default import contract_from_settings
 
 MAX_NAME = 200
 # The content type of a call that the portal makes to itself, to see whether it is there. No sign of Offision's.

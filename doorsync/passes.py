@@ -22,7 +22,7 @@ from doorsync.models import (
 )
 from portal import clock
 from portal.audit.models import Outcome, record
-from portal.offision.configured import client_from_settings
+from portal.offision.default import client_from_settings
 from portal.offision.errors import OffisionError, OperationAbsent
 
 log = structlog.get_logger(__name__)

@@ -24,7 +24,7 @@ from doorsync.models import (
 )
 from portal import clock
 from portal.audit.models import Outcome, record
-from portal.offision.configured import client_from_settings
+from portal.offision.default import client_from_settings
 from portal.offision.errors import OffisionError
 from portal.offision.types import Booking, BookingList, BookingStatus
 

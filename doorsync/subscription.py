@@ -9,7 +9,7 @@ from accessmap.models import Resource
 from doorsync.models import PassState
 from portal import clock
 from portal.audit.models import Outcome, record
-from portal.offision.configured import client_from_settings
+from portal.offision.default import client_from_settings
 from portal.offision.errors import OffisionError
 from portal.offision.subscription import ensure_subscribed
 

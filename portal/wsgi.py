@@ -7,7 +7,7 @@ import threading
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
-from portal.offision.configured import contract_from_settings, keep_warm
+from portal.offision.default import contract_from_settings, keep_warm
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 

@@ -16,7 +16,7 @@ def _own_network_only():
 @pytest.fixture(autouse=True)
 def _no_client_of_another_test():
     """The client and the contract are kept by the process; a test that changes settings must get its own."""
-    from portal.offision.configured import client_from_settings, contract_from_settings
+    from portal.offision.default import client_from_settings, contract_from_settings
 
     yield
     client_from_settings.cache_clear()

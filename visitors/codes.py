@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from django.conf import settings
 
-from portal.offision.configured import contract_from_settings
 from portal.offision.contract import Codes
+from portal.offision.default import contract_from_settings
 from visitors.models import Turnstile
 
 MAX_LENGTH = 128

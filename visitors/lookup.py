@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
 
-from portal.offision.configured import client_from_settings
+from portal.offision.default import client_from_settings
 from portal.offision.errors import OffisionError, TryAgain
 from portal.offision.types import Visit
 

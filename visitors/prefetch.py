@@ -8,7 +8,7 @@ from django.db import transaction
 
 from accessmap.models import Site
 from portal import clock
-from portal.offision.configured import client_from_settings, contract_from_settings
+from portal.offision.default import client_from_settings, contract_from_settings
 from portal.offision.errors import OffisionError
 from visitors.codes import MalformedError, digest, normalised
 from visitors.models import Turnstile, Visit

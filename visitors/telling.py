@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from portal import clock
 from portal.audit.models import Outcome, record
 from portal.offision.client import OffisionClient
-from portal.offision.configured import client_from_settings, contract_from_settings
+from portal.offision.default import client_from_settings, contract_from_settings
 from portal.offision.errors import Never, OffisionError, Refused
 from portal.offision.types import VisitStatus
 from visitors.codes import without

@@ -29,7 +29,7 @@ from portal.audit.models import Outcome, record
 from portal.bounded_http import Deadline
 from portal.offision.check import Section, check_contract
 from portal.offision.client import OffisionClient
-from portal.offision.configured import contract_from_settings
+from portal.offision.default import contract_from_settings
 
 # Somebody waits for the page: a server that is silent must not keep them, and a thread, for minutes.
 CONNECT_SECONDS, READ_SECONDS = 3.0, 4.0

@@ -20,7 +20,7 @@ from doorsync.inbox import TEST_CALL
 from doorsync.models import Callback, ControllerCard, ControllerSync, PassState, UnmappedResource
 from portal.audit.models import Entry, Outcome
 from portal.clock import local
-from portal.offision.configured import client_from_settings
+from portal.offision.default import client_from_settings
 from portal.offision.errors import OffisionError
 
 CHECKED = "contract.check"  # the audit log's action: who checked when, and what came of it

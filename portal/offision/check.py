@@ -12,7 +12,7 @@ from portal.offision.client import OffisionClient
 from portal.offision.contract import Contract, Expression, known_zone
 from portal.offision.errors import OffisionError
 from portal.offision.operations import OPERATIONS, OperationName
-from portal.offision.reading import Reader, excerpt
+from portal.offision.parsing import Reader, excerpt
 from portal.offision.subscription import mask_url
 from portal.offision.types import Booking, BookingStatus, Visit, VisitStatus
 

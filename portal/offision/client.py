@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pybreaker
 
-from portal.offision.asker import Asker
 from portal.offision.contract import Contract
+from portal.offision.executor import Asker
 from portal.offision.operations import OperationName
-from portal.offision.reading import Reader
+from portal.offision.parsing import Reader
 from portal.offision.transport import Transport
 from portal.offision.types import BookingList, Information, Resource, Subscription, Visit
 

@@ -18,7 +18,7 @@ from doorsync.models import (
 )
 from portal import clock
 from portal.audit.models import Entry
-from portal.offision.configured import client_from_settings
+from portal.offision.default import client_from_settings
 from tests.places import NOW, booking, building
 
 FORTY = [booking(f"b{n}", f"+{n // 20}d {n % 20 + 2:02}:00", f"+{n // 20}d {n % 20 + 2:02}:50") for n in range(40)]

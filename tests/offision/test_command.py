@@ -8,8 +8,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from portal import clock
-from portal.offision.configured import client_from_settings
 from portal.offision.contract import Contract
+from portal.offision.default import client_from_settings
 from tests.offision.conftest import SHIPPED, TOKEN
 from tests.offision.server import Server, page_of, say
 from tests.offision.test_client import BOOKINGS, INFORMATION, SUBSCRIPTIONS, VISIT, VISIT_ANSWER, booking
@@ -131,7 +131,7 @@ def test_check_points_at_naive_times(fitting: Server) -> None:
     ],
 )
 def test_settings_that_cannot_be_used(settings: Any, name: str, value: Any, words: str) -> None:
-    from portal.offision.configured import contract_from_settings
+    from portal.offision.default import contract_from_settings
 
     contract_from_settings.cache_clear()
     setattr(settings, name, value)
@@ -169,7 +169,7 @@ def test_subscribe_goes_by_the_scope(settings: Any, server: Server, tmp_path: Pa
     assert "Leave --resource out" in failed("subscribe", "--resource", "a")[1]
     settings.OFFISION_CONTRACT = tmp_path / "each.toml"
     settings.OFFISION_CONTRACT.write_text(SHIPPED.read_text().replace('scope = "all"', 'scope = "per_resource"'))
-    from portal.offision.configured import contract_from_settings
+    from portal.offision.default import contract_from_settings
 
     contract_from_settings.cache_clear()
     client_from_settings.cache_clear()

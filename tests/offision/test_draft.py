@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 import portal.sandbox
 from portal.offision.contract import Contract
-from portal.offision.draft import draft_contract
-from portal.offision.draft_text import comment, toml
+from portal.offision.drafting.contract import draft_contract
+from portal.offision.drafting.matching import meaning, words
+from portal.offision.drafting.openapi import Document, enum_of
+from portal.offision.drafting.text import comment, toml
 from portal.offision.errors import ContractError
-from portal.offision.matching import meaning, words
-from portal.offision.openapi import Document, enum_of
 from portal.offision.types import BookingStatus, VisitStatus
 from tests.offision.documents import AMBIGUOUS, SWAGGER_2
 from tests.offision.server import Server, say

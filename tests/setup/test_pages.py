@@ -22,7 +22,7 @@ from doorsync.setup.steps import facts_at, steps, undone
 from doorsync.subscription import callback_url
 from portal import clock, roles
 from portal.audit.models import Entry
-from portal.offision.configured import client_from_settings, contract_from_settings
+from portal.offision.default import client_from_settings, contract_from_settings
 from portal.sandbox.webserver import LocalServer
 from tests.places import NOW, TOKEN, booking
 

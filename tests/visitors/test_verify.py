@@ -7,7 +7,7 @@ import requests
 from django.db import connection
 
 from portal.audit.models import Entry
-from portal.offision.configured import contract_from_settings
+from portal.offision.default import contract_from_settings
 from visitors import lookup, throttle
 from visitors.models import ThrottledScans, Turnstile, TurnstileKey, Verification, Visit
 
@@ -132,8 +132,8 @@ def test_a_nonce_opens_for_no_other_code_nor_way_nor_later(gate, later):
     ("status", "reason"), [(410, "unknown_code"), (400, "unknown_code"), (405, "upstream_mismatch")]
 )
 def test_a_clear_no_of_offisions_is_no_silence(gate, monkeypatch, status, reason):
-    from portal.offision.asker import Asker
     from portal.offision.errors import Refused
+    from portal.offision.executor import Asker
 
     gate.set("in", trust_minutes=60)
     gate("GOOD1")
@@ -373,11 +373,11 @@ def test_two_lanes_at_once_admit_one_code_once(gate):
 
 
 def test_the_connection_is_kept_open_and_failures_of_that_are_nobodys(gate, monkeypatch):
-    from portal.offision import configured
+    from portal.offision import default
 
     asked = threading.Event()
     stop = threading.Event()
-    real = configured.client_from_settings().information
+    real = default.client_from_settings().information
 
     def information():
         if asked.is_set():
@@ -386,6 +386,6 @@ def test_the_connection_is_kept_open_and_failures_of_that_are_nobodys(gate, monk
         gate.place.offision_fault("refuse" if stop.is_set() else None)
         return real()
 
-    monkeypatch.setattr(configured.client_from_settings(), "information", information)
-    configured.keep_warm(stop=stop, seconds=0.01)
+    monkeypatch.setattr(default.client_from_settings(), "information", information)
+    default.keep_warm(stop=stop, seconds=0.01)
     assert asked.is_set()

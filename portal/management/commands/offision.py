@@ -12,11 +12,11 @@ from django.utils.translation import gettext as _
 from portal import clock
 from portal.offision.check import as_text, check_contract
 from portal.offision.client import OffisionClient
-from portal.offision.configured import client_from_settings
 from portal.offision.contract import Contract
-from portal.offision.draft import draft_contract
+from portal.offision.default import client_from_settings
+from portal.offision.drafting.contract import draft_contract
+from portal.offision.drafting.openapi import Document
 from portal.offision.errors import OffisionError
-from portal.offision.openapi import Document
 from portal.offision.subscription import ensure_subscribed, mask_url
 
 

@@ -9,10 +9,10 @@ from typing import Any, get_args
 
 from django.utils.translation import gettext as _
 
-from portal.offision.draft_operation import MOST_CANDIDATES, DraftedOperation, draft_operation, named
-from portal.offision.draft_text import comment, question, toml
-from portal.offision.matching import FIELD_PATTERNS, Choice, find_field, find_operation, key, meaning
-from portal.offision.openapi import Described, Document, Node, enum_of
+from portal.offision.drafting.matching import FIELD_PATTERNS, Choice, find_field, find_operation, key, meaning
+from portal.offision.drafting.openapi import Described, Document, Node, enum_of
+from portal.offision.drafting.operation import MOST_CANDIDATES, DraftedOperation, draft_operation, named
+from portal.offision.drafting.text import comment, question, toml
 from portal.offision.operations import OperationName
 from portal.offision.types import BookingStatus, VisitStatus
 

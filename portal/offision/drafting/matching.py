@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from portal.offision.openapi import Described, Node
+from portal.offision.drafting.openapi import Described, Node
 from portal.offision.operations import OperationName
 
 T = TypeVar("T")

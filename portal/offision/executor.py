@@ -23,7 +23,7 @@ from portal.offision.errors import (
     TryAgain,
 )
 from portal.offision.operations import OperationName, fill
-from portal.offision.reading import clean
+from portal.offision.parsing import clean
 from portal.offision.transport import Transport
 
 MAX_PAGES = 200

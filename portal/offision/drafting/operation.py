@@ -7,9 +7,9 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from portal.offision.draft_text import comment, question, toml
-from portal.offision.matching import FIELD_PATTERNS, REQUEST_PATTERNS, find_field, key
-from portal.offision.openapi import Described, Document, Node, Parameter, enum_of, kind_of
+from portal.offision.drafting.matching import FIELD_PATTERNS, REQUEST_PATTERNS, find_field, key
+from portal.offision.drafting.openapi import Described, Document, Node, Parameter, enum_of, kind_of
+from portal.offision.drafting.text import comment, question, toml
 from portal.offision.operations import OPERATIONS, OperationName
 
 _PAGE = re.compile(r"page(number|no|index|num)?")
