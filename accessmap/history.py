@@ -30,7 +30,7 @@ from accessmap.models import (
     masked,
 )
 from portal.audit.models import record
-from portal.clock import local
+from portal.core.clock import local
 
 # The rows that are part of another's page, and the field that says so.
 PARTS: dict[type[models.Model], list[tuple[type[models.Model], str]]] = {

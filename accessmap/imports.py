@@ -25,8 +25,8 @@ from accessmap.importing import SHEETS
 from accessmap.importing.base import SheetResource
 from accessmap.models import MapImport
 from accessmap.sheets import MAX_BYTES, Sheet, SheetError, read_sheet
-from portal import clock
 from portal.audit.models import record
+from portal.core import clock
 
 log = structlog.get_logger(__name__)
 

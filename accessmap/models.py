@@ -21,7 +21,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 from encrypted_fields.fields import EncryptedTextField
 
-from portal import clock
+from portal.core import clock
 from portal.offision.types import BookingStatus
 
 MAX_LEAD_MINUTES = 24 * 60

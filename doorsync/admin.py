@@ -25,7 +25,7 @@ from doorsync.models import (
     UnmappedResource,
 )
 from doorsync.notices import admin as notices_admin  # noqa: F401 (it registers recipients, notices and messages)
-from portal.lists import SEARCHES_THE_NEWEST, LongList
+from portal.core.admin.changelists import SEARCHES_THE_NEWEST, LongList
 
 
 class ReadOnlyAdmin(LongList):

@@ -17,8 +17,8 @@ from doorsync.models import (
     ResourceSync,
     UnmanagedCard,
 )
-from portal import clock
 from portal.audit.models import record
+from portal.core import clock
 
 
 @transaction.atomic

@@ -18,7 +18,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from doorsync.models import Asked, ControllerSync, ResourceSync
-from portal import clock
+from portal.core import clock
 
 Row = TypeVar("Row", bound=Asked)
 

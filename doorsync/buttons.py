@@ -19,7 +19,7 @@ from doorsync import approvals, doors, passes
 from doorsync.compare import compare, rows_of
 from doorsync.drivers.base import DriverError
 from doorsync.models import Callback, ControllerSync, ResourceSync
-from portal import clock
+from portal.core import clock
 from portal.offision.errors import OffisionError, OperationAbsent
 
 UNLOCKED_MILLISECONDS = 5000

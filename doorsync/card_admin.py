@@ -17,7 +17,7 @@ from accessmap.admin.history import WithHistory
 from accessmap.admin.masking import NumberHidden, may_have_numbers_shown
 from accessmap.models import Card, CardStatus, masked
 from doorsync import lost_cards
-from portal.inlines import LabelledFields
+from portal.core.admin.labels import LabelledFields
 
 
 @admin.register(Card)

@@ -16,9 +16,9 @@ from pydantic.fields import FieldInfo
 from accessmap.models import Controller, Door
 from doorsync.drivers import driver_class, driver_for
 from doorsync.drivers.base import BadOptions, Capabilities, Driver, DriverError, Granularity, Hold, validated
-from portal import clock
 from portal.audit.models import record
-from portal.inlines import LabelledInline
+from portal.core import clock
+from portal.core.admin.labels import LabelledInline
 
 _PREFIX = "option_"
 

@@ -12,8 +12,8 @@ from doorsync import openings
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import Driver, DriverError, Unknown, Unreachable
 from doorsync.models import UnlockRequest
-from portal import clock
 from portal.audit.models import Outcome, record
+from portal.core import clock
 
 KEYS_KEPT_FOR = timedelta(days=1)
 

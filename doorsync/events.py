@@ -12,8 +12,8 @@ from accessmap.models import Card, Controller, Door, masked
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import BadOptions, DoorEvent, DriverError
 from doorsync.models import EventCursor
-from portal import clock
 from portal.audit.models import Entry, Outcome
+from portal.core import clock
 
 _OUTCOMES = {"opened": Outcome.DONE, "unlocked": Outcome.DONE, "denied": Outcome.REFUSED}
 

@@ -7,7 +7,7 @@ from health_check.base import HealthCheck
 from health_check.exceptions import ServiceUnavailable
 
 from doorsync.models import PassState
-from portal import clock
+from portal.core import clock
 
 LONGEST_SILENCE = timedelta(seconds=60)
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from doorsync import asking, tasks
 from doorsync.models import Callback, PassState, UnmappedResource
-from portal import clock
+from portal.core import clock
 from portal.offision.default import contract_from_settings
 
 MAX_NAME = 200

@@ -25,8 +25,8 @@ from doorsync.models import (
 )
 from doorsync.planning import Permission, Window
 from doorsync.rounds import SUSPEND_AFTER, Round, door_name, is_door
-from portal import clock
 from portal.audit.models import Entry, Outcome, record
+from portal.core import clock
 
 State = ControllerCard.State
 

@@ -12,8 +12,8 @@ from accessmap.models import BOOKING_STATUS_CHOICES, Controller, Resource, maske
 from doorsync.notices.models import Delivery as Delivery
 from doorsync.notices.models import Notice as Notice
 from doorsync.notices.models import Recipient as Recipient
-from portal import clock
-from portal.clock import local
+from portal.core import clock
+from portal.core.clock import local
 from portal.offision.types import BookingStatus
 
 

@@ -16,7 +16,7 @@ from django.db.models.functions import Least
 from accessmap.models import Controller, Door
 from doorsync.drivers.base import DriverError, Unknown
 from doorsync.models import ControllerCard, ControllerHold, ControllerSync
-from portal import clock
+from portal.core import clock
 
 State = ControllerCard.State
 

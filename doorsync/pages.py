@@ -26,7 +26,7 @@ from doorsync import board as boards
 from doorsync import unmapped as unmapped_things
 from doorsync import why as explanations
 from doorsync.drift import doors_in_drift
-from portal import clock
+from portal.core import clock
 
 DOORS_A_PAGE = 50
 

@@ -20,8 +20,8 @@ from doorsync.models import (
     StoredBooking,
     UnmappedResource,
 )
-from portal import clock
 from portal.audit.models import Outcome, record
+from portal.core import clock
 from portal.offision.default import client_from_settings
 from portal.offision.errors import OffisionError, OperationAbsent
 

@@ -33,7 +33,7 @@ from doorsync.models import ControllerCard, ControllerSync
 from doorsync.planning import Desired, Permission, keeping, next_edge
 from doorsync.rounds import SUSPEND_AFTER, Round, door_name
 from doorsync.wallclock import next_change
-from portal import clock
+from portal.core import clock
 
 log = structlog.get_logger(__name__)
 

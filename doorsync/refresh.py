@@ -22,8 +22,8 @@ from doorsync.models import (
     SetAsideBooking,
     StoredBooking,
 )
-from portal import clock
 from portal.audit.models import Outcome, record
+from portal.core import clock
 from portal.offision.default import client_from_settings
 from portal.offision.errors import OffisionError
 from portal.offision.types import Booking, BookingList, BookingStatus

@@ -7,8 +7,8 @@ from django.urls import reverse
 
 from accessmap.models import Resource
 from doorsync.models import PassState
-from portal import clock
 from portal.audit.models import Outcome, record
+from portal.core import clock
 from portal.offision.default import client_from_settings
 from portal.offision.errors import OffisionError
 from portal.offision.subscription import ensure_subscribed

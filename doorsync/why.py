@@ -17,7 +17,7 @@ from doorsync.drift import ON_ITS_WAY
 from doorsync.models import ControllerCard, ControllerSync, StoredBooking
 from doorsync.planning import Window
 from portal.audit.models import Entry
-from portal.clock import local
+from portal.core.clock import local
 
 # Bookings further away than this are not fetched, or not kept.
 KNOWN_BACK, KNOWN_AHEAD = timedelta(days=1), timedelta(days=2)

@@ -10,7 +10,7 @@ from django.forms import CheckboxSelectMultiple, ModelMultipleChoiceField
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from portal.inlines import LabelledFields
+from portal.core.admin.labels import LabelledFields
 
 admin.site.unregister([User, Group])
 

@@ -12,7 +12,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from portal import filebroker
+from portal.embedded import broker
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -134,7 +134,7 @@ DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="offision-access-portal@local
 
 # --- Django -----------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "portal.admin_site.PortalAdminConfig",
+    "portal.core.admin.site.PortalAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -167,10 +167,10 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "portal.history.StaffHistoryMiddleware",
+    "portal.core.middleware.StaffHistoryMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "portal.logs.RequestLogMiddleware",
+    "portal.core.logging.RequestLogMiddleware",
     "axes.middleware.AxesMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
@@ -193,9 +193,9 @@ TEMPLATES = [
 ]
 
 if not env.str("DATABASE_URL", default=""):
-    from portal import embedded
+    from portal.embedded import postgres
 
-    env.ENVIRON["DATABASE_URL"] = embedded.database_url(VAR_DIR / "postgres")
+    env.ENVIRON["DATABASE_URL"] = postgres.database_url(VAR_DIR / "postgres")
 DATABASES = {"default": env.db("DATABASE_URL")}
 DATABASES["default"]["CONN_MAX_AGE"] = 60
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
@@ -282,7 +282,7 @@ if REDIS_URL:
     # A broker that is down must not make Offision wait for its answer: the tick rings again.
     CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 5}
 else:
-    CELERY_BROKER_URL = f"{filebroker.SCHEME}://localhost"
+    CELERY_BROKER_URL = f"{broker.SCHEME}://localhost"
     BROKER_DIR = VAR_DIR / "broker"
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(BROKER_DIR / "queue"),
@@ -306,6 +306,6 @@ CELERY_BEAT_SCHEDULE = {
 }
 
 LOGGING_CONFIG = None
-from portal.logs import configure_logging  # noqa: E402 (it needs nothing of the above, and the above may log)
+from portal.core.logging import configure_logging  # noqa: E402 (it needs nothing of the above, and the above may log)
 
 configure_logging(json_lines=env.bool("PORTAL_LOG_JSON", default=not sys.stderr.isatty()))

@@ -7,7 +7,7 @@ from django.views.i18n import set_language
 from health_check.views import HealthCheckView
 
 from accessmap.api.problems import nothing_here
-from portal.metrics import metrics
+from portal.core.metrics import metrics
 from visitors.pages import inside_somewhere, who_is_inside
 
 urlpatterns = [

@@ -15,8 +15,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from rest_framework_api_key.models import APIKey
 
 from portal.audit.models import record
-from portal.inlines import LabelledFields, LabelledInline
-from portal.lists import SEARCHES_THE_NEWEST, LongList
+from portal.core.admin.changelists import SEARCHES_THE_NEWEST, LongList
+from portal.core.admin.labels import LabelledFields, LabelledInline
 from visitors import kiosks
 from visitors.models import (
     STATUS_CHOICES,

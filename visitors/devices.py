@@ -6,7 +6,7 @@ from ipaddress import ip_address, ip_network
 from django.db import connection
 from django.http import HttpRequest
 
-from portal import clock
+from portal.core import clock
 from visitors.models import Turnstile, TurnstileKey
 
 

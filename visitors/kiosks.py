@@ -7,8 +7,8 @@ from django.db import transaction
 from django.db.models import F
 from django.http import HttpRequest
 
-from portal import clock
 from portal.audit.models import record
+from portal.core import clock
 from visitors.codes import digest
 from visitors.devices import NotADeviceError, WrongSourceError, turnstile_of
 from visitors.models import KioskPairing, Turnstile, TurnstileKey

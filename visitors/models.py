@@ -15,8 +15,8 @@ from encrypted_fields.fields import EncryptedCharField
 from rest_framework_api_key.models import AbstractAPIKey
 
 from accessmap.models import Door, Site
-from portal import clock
-from portal.clock import local
+from portal.core import clock
+from portal.core.clock import local
 from portal.offision.types import VisitStatus
 from visitors.decision import AntiPassback, Direction, Sighting, Terms
 

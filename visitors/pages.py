@@ -15,7 +15,7 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_POST
 
 from accessmap.models import Site
-from portal import clock
+from portal.core import clock
 from visitors import kiosks
 from visitors.decision import Direction
 from visitors.dialects.base import MAX_BYTES, object_of

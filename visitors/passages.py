@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 
-from portal import clock
 from portal.audit.models import Outcome, record
+from portal.core import clock
 from portal.offision.types import VisitStatus
 from visitors import telling
 from visitors.codes import code_of

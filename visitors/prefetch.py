@@ -7,7 +7,7 @@ import structlog
 from django.db import transaction
 
 from accessmap.models import Site
-from portal import clock
+from portal.core import clock
 from portal.offision.default import client_from_settings, contract_from_settings
 from portal.offision.errors import OffisionError
 from visitors.codes import MalformedError, digest, normalised

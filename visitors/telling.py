@@ -7,8 +7,8 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
-from portal import clock
 from portal.audit.models import Outcome, record
+from portal.core import clock
 from portal.offision.client import OffisionClient
 from portal.offision.default import client_from_settings, contract_from_settings
 from portal.offision.errors import Never, OffisionError, Refused

@@ -11,8 +11,8 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from accessmap.models import Door
-from portal import clock
 from portal.audit.models import Outcome, record
+from portal.core import clock
 from portal.offision import types
 from portal.offision.errors import NotFound, NotUnderstood, OffisionError, Refused, TryAgain
 from visitors import passages, telling, throttle

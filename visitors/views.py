@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework_api_key.permissions import KeyParser
 
-from portal import clock
+from portal.core import clock
 from visitors import passages
 from visitors.decision import Direction, Reason
 from visitors.devices import NotADeviceError, WrongSourceError, turnstile_of

@@ -14,7 +14,7 @@ from accessmap.admin.history import WithHistory
 from accessmap.admin.masking import keeps_cards
 from accessmap.admin.sheets import WithSheets
 from accessmap.models import Card, Cardholder, CardStatus, MapImport, Membership, masked
-from portal.inlines import LabelledInline
+from portal.core.admin.labels import LabelledInline
 
 
 class CardInline(LabelledInline):

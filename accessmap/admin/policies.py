@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from accessmap.admin.history import WithHistory
 from accessmap.models import BOOKING_STATUS_CHOICES, AccessPolicy, PolicyAdmits, PolicyAlways, default_statuses
 from accessmap.words import policy_in_words
-from portal.inlines import LabelledInline
+from portal.core.admin.labels import LabelledInline
 
 _STATUSES = dict(BOOKING_STATUS_CHOICES)
 

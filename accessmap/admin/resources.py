@@ -10,7 +10,7 @@ from accessmap.admin.history import WithHistory
 from accessmap.admin.policies import in_words
 from accessmap.admin.sheets import WithSheets
 from accessmap.models import MapImport, Resource, ResourceDoor
-from portal.inlines import LabelledInline
+from portal.core.admin.labels import LabelledInline
 
 
 class ResourceDoorInline(LabelledInline):

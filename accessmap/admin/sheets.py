@@ -11,8 +11,8 @@ from import_export.formats.base_formats import CSV, XLSX
 from accessmap.admin.masking import keeps_cards
 from accessmap.importing import SHEETS
 from accessmap.models import MapImport
-from portal import clock
 from portal.audit.models import record
+from portal.core import clock
 
 _FORMATS = {"csv": CSV, "xlsx": XLSX}
 

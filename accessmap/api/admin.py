@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accessmap.api.models import ApiKey, Scope
-from portal import clock
 from portal.audit.models import record
-from portal.inlines import LabelledFields
+from portal.core import clock
+from portal.core.admin.labels import LabelledFields
 
 
 class NewKeyForm(forms.ModelForm):

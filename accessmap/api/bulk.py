@@ -18,8 +18,8 @@ from accessmap.api.serializers import RowSerializer, in_order
 from accessmap.api.services import card_detail, levels_by_name, people_by_email, unknown_level
 from accessmap.cards import status_entry
 from accessmap.models import Card, Cardholder, Membership, masked, normal_email
-from portal import clock
 from portal.audit.models import Entry, Outcome
+from portal.core import clock
 
 MAX_ROWS = 1000
 _BATCH = 250  # rows an UPDATE: its cost grows with the square

@@ -15,7 +15,7 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework_api_key.permissions import KeyParser
 
 from accessmap.api.models import ApiKey, Scope
-from portal import clock
+from portal.core import clock
 
 REQUESTS_A_MINUTE = 600
 _MINUTE = timedelta(minutes=1)

@@ -8,7 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from rest_framework_api_key.models import AbstractAPIKey, APIKeyManager
 
-from portal import clock
+from portal.core import clock
 
 
 class Scope(models.TextChoices):

@@ -17,7 +17,7 @@ from rest_framework.response import Response
 
 from accessmap.api.models import ApiKey, GivenAnswer
 from accessmap.api.problems import MEDIA_TYPE, Conflict, Unprocessable
-from portal import clock
+from portal.core import clock
 
 HEADER = "Idempotency-Key"
 MAX_LENGTH = 200

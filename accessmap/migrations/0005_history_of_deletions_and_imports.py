@@ -3,7 +3,7 @@
 import django.db.models.deletion
 import pgtrigger.compiler
 import pgtrigger.migrations
-import portal.clock
+import portal.core.clock
 from django.conf import settings
 from django.db import migrations, models
 
@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                 ('content', models.BinaryField(default=b'')),
                 ('actor', models.CharField(max_length=200, verbose_name='uploaded by')),
                 ('language', models.CharField(default='en', editable=False, max_length=10)),
-                ('uploaded_at', models.DateTimeField(default=portal.clock.now, verbose_name='uploaded')),
+                ('uploaded_at', models.DateTimeField(default=portal.core.clock.now, verbose_name='uploaded')),
                 ('finished_at', models.DateTimeField(null=True, verbose_name='finished')),
                 ('claimed_until', models.DateTimeField(editable=False, null=True)),
                 ('rows_total', models.PositiveIntegerField(default=0, verbose_name='rows')),

@@ -20,7 +20,7 @@ from requests.auth import HTTPDigestAuth
 from urllib3.exceptions import HTTPError
 
 from doorsync.drivers.base import Full, Refused, Unknown, Unreachable
-from portal.bounded_http import Deadline, DeadlineAdapter, PinnedAdapter, TooLongError, read_bounded
+from portal.core.http import Deadline, DeadlineAdapter, PinnedAdapter, TooLongError, read_bounded
 
 SLOWNESS = 2  # a whole request, with its challenge, may take this many time-outs
 MAX_BYTES = 1024 * 1024  # a page of a hundred entries is a tenth of it

@@ -47,7 +47,7 @@ from doorsync.drivers.base import (
     validated,
 )
 from doorsync.planning import ALWAYS
-from portal.bounded_http import Deadline
+from portal.core.http import Deadline
 
 log = structlog.get_logger(__name__)
 

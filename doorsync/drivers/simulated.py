@@ -36,7 +36,7 @@ from doorsync.drivers.base import (
     validated,
 )
 from doorsync.planning import ALWAYS, Window
-from portal.bounded_http import Deadline, DeadlineAdapter, TooLongError, read_bounded
+from portal.core.http import Deadline, DeadlineAdapter, TooLongError, read_bounded
 
 SLOWNESS = 2  # a whole request may take this many time-outs
 MAX_BYTES = 16 * 1024 * 1024  # tens of thousands of cards

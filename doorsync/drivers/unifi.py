@@ -35,7 +35,7 @@ from doorsync.drivers.unifi_client import NotThere, UnifiClient, understood
 from doorsync.drivers.unifi_log import UnifiLog
 from doorsync.drivers.unifi_state import FIRST, LAST, LEFTOVER, POLICY, VISITOR, Card, Seen, Visitor, look
 from doorsync.planning import ALWAYS, Window
-from portal.bounded_http import normal_fingerprint
+from portal.core.http import normal_fingerprint
 
 
 class Options(BaseModel):

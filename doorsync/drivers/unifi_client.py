@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from doorsync.drivers.base import Refused, Unknown, Unreachable
-from portal.bounded_http import Deadline, PinnedAdapter, TooLongError, read_bounded
+from portal.core.http import Deadline, PinnedAdapter, TooLongError, read_bounded
 
 API = "/api/v1/developer/"
 SLOWNESS = 2  # a whole request may take this many time-outs

@@ -1,6 +1,6 @@
 """Relays and turnstile inputs behind a signed HTTP webhook: unlock a door for a moment, or hold it unlocked.
 
-Signed as Standard Webhooks 1.0.0 says (portal.webhooks). Any 2xx answer is a yes. It holds no cards. Tested only
+Signed as Standard Webhooks 1.0.0 says (portal.core.webhooks). Any 2xx answer is a yes. It holds no cards. Tested only
 against a receiver of our own.
 """
 
@@ -30,7 +30,7 @@ from doorsync.drivers.base import (
     Windows,
     validated,
 )
-from portal import clock, webhooks
+from portal.core import clock, webhooks
 
 
 class Options(BaseModel):

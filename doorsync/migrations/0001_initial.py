@@ -2,7 +2,7 @@
 
 import django.contrib.postgres.fields
 import django.db.models.deletion
-import portal.clock
+import portal.core.clock
 from django.db import migrations, models
 
 
@@ -21,8 +21,8 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('external_id', models.CharField(max_length=200, unique=True, verbose_name='id in Offision')),
                 ('name', models.CharField(blank=True, max_length=300, verbose_name='name')),
-                ('first_seen_at', models.DateTimeField(default=portal.clock.now, verbose_name='first seen')),
-                ('last_seen_at', models.DateTimeField(default=portal.clock.now, verbose_name='last seen')),
+                ('first_seen_at', models.DateTimeField(default=portal.core.clock.now, verbose_name='first seen')),
+                ('last_seen_at', models.DateTimeField(default=portal.core.clock.now, verbose_name='last seen')),
             ],
             options={
                 'verbose_name': 'unmapped resource',
@@ -183,7 +183,7 @@ class Migration(migrations.Migration):
             name='Callback',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('received_at', models.DateTimeField(default=portal.clock.now, verbose_name='received')),
+                ('received_at', models.DateTimeField(default=portal.core.clock.now, verbose_name='received')),
                 ('remote_address', models.GenericIPAddressField(null=True, verbose_name='from')),
                 ('content_type', models.CharField(blank=True, max_length=200, verbose_name='content type')),
                 ('body', models.BinaryField(verbose_name='body')),

@@ -5,7 +5,7 @@ import django.core.validators
 import django.db.models.deletion
 import doorsync.notices.models
 import encrypted_fields.fields
-import portal.clock
+import portal.core.clock
 import uuid
 from django.db import migrations, models
 
@@ -52,9 +52,9 @@ class Migration(migrations.Migration):
                 ('language', models.CharField(choices=[('en', 'English'), ('zh-hant', 'Traditional Chinese')], default='en', max_length=10, verbose_name='language')),
                 ('digest_hour', models.PositiveSmallIntegerField(default=8, help_text='0 to 23. What goes on, and what came and went, once a day; nothing where all was well.', validators=[django.core.validators.MaxValueValidator(23)], verbose_name='hour of the digest')),
                 ('enabled', models.BooleanField(default=True, verbose_name='enabled')),
-                ('told_until', models.DateTimeField(default=portal.clock.now, editable=False)),
+                ('told_until', models.DateTimeField(default=portal.core.clock.now, editable=False)),
                 ('message_at', models.DateTimeField(editable=False, null=True, verbose_name='last message')),
-                ('digest_at', models.DateTimeField(default=portal.clock.now, editable=False, verbose_name='last digest')),
+                ('digest_at', models.DateTimeField(default=portal.core.clock.now, editable=False, verbose_name='last digest')),
             ],
             options={
                 'verbose_name': 'recipient of notices',
@@ -72,10 +72,10 @@ class Migration(migrations.Migration):
                 ('subject', models.CharField(max_length=200, verbose_name='subject')),
                 ('text', models.TextField(verbose_name='text')),
                 ('data', models.JSONField(default=dict, verbose_name='data')),
-                ('made_at', models.DateTimeField(default=portal.clock.now, verbose_name='made')),
+                ('made_at', models.DateTimeField(default=portal.core.clock.now, verbose_name='made')),
                 ('state', models.CharField(choices=[('waiting', 'to be sent'), ('sent', 'sent'), ('given_up', 'given up')], default='waiting', max_length=10, verbose_name='state')),
                 ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
-                ('not_before', models.DateTimeField(default=portal.clock.now, null=True, verbose_name='next attempt')),
+                ('not_before', models.DateTimeField(default=portal.core.clock.now, null=True, verbose_name='next attempt')),
                 ('trouble', models.TextField(blank=True, verbose_name='trouble')),
                 ('sent_at', models.DateTimeField(null=True, verbose_name='sent')),
                 ('recipient', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='doorsync.recipient', verbose_name='recipient')),

@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy, ngettext, override
 
 from doorsync.notices import sending, words
 from doorsync.notices.models import Delivery, Kind, Notice, Recipient, every_kind
-from portal import clock, webhooks
 from portal.audit.models import record
+from portal.core import clock, webhooks
 
 
 class _WrittenByThePortal(admin.ModelAdmin):

@@ -8,7 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from encrypted_fields.fields import EncryptedTextField
 
-from portal import clock
+from portal.core import clock
 
 
 class Kind(models.TextChoices):

@@ -34,8 +34,8 @@ from doorsync.notices.decision import (
 )
 from doorsync.notices.facts import seen
 from doorsync.notices.models import Delivery, Notice, Recipient
-from portal import clock, webhooks
 from portal.audit.models import Outcome, record
+from portal.core import clock, webhooks
 
 log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from doorsync.notices.models import Kind, Notice
-from portal.clock import local
+from portal.core.clock import local
 
 LISTED = 20  # of each sort; the rest is counted
 _SUBJECT = 200

@@ -24,9 +24,9 @@ from doorsync.models import Callback
 from doorsync.planning import Window
 from doorsync.setup.steps import CHECKED, fingerprint
 from doorsync.subscription import callback_url
-from portal import clock, webhooks
 from portal.audit.models import Outcome, record
-from portal.bounded_http import Deadline
+from portal.core import clock, webhooks
+from portal.core.http import Deadline
 from portal.offision.check import Section, check_contract
 from portal.offision.client import OffisionClient
 from portal.offision.default import contract_from_settings

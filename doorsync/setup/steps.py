@@ -19,7 +19,7 @@ from accessmap.models import AccessPolicy, Card, Controller, Door, Resource, Res
 from doorsync.inbox import TEST_CALL
 from doorsync.models import Callback, ControllerCard, ControllerSync, PassState, UnmappedResource
 from portal.audit.models import Entry, Outcome
-from portal.clock import local
+from portal.core.clock import local
 from portal.offision.default import client_from_settings
 from portal.offision.errors import OffisionError
 

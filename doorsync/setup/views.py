@@ -21,9 +21,9 @@ from doorsync.models import UnmappedResource
 from doorsync.setup import acts
 from doorsync.setup.steps import facts_at, steps
 from doorsync.subscription import callback_url, keep_subscribed
-from portal import clock
 from portal.audit.models import record
-from portal.clock import local
+from portal.core import clock
+from portal.core.clock import local
 from portal.offision.errors import OffisionError
 from portal.offision.subscription import mask_url
 

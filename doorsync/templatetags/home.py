@@ -6,7 +6,7 @@ from django import template
 
 from doorsync import overview
 from doorsync.setup import steps
-from portal import clock
+from portal.core import clock
 
 register = template.Library()
 

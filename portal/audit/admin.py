@@ -10,9 +10,9 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal import clock
 from portal.audit.models import Entry, Seal, SealCheck
-from portal.lists import SEARCHES_THE_NEWEST, LongList, values_of
+from portal.core import clock
+from portal.core.admin.changelists import SEARCHES_THE_NEWEST, LongList, values_of
 
 
 class ActionFilter(admin.SimpleListFilter):

@@ -6,8 +6,8 @@ import pgtrigger
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from portal import clock
 from portal.audit.sealing import NOTHING
+from portal.core import clock
 
 
 class Outcome(models.TextChoices):

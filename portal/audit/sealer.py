@@ -7,9 +7,9 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, QuerySet, TextField
 from django.db.models.functions import Cast
 
-from portal import clock
 from portal.audit.models import Entry, Seal, Unsealed
 from portal.audit.sealing import FIELDS, NOTHING, Block, leaf_hash, merkle_root
+from portal.core import clock
 
 MOST_IN_A_BLOCK = 10_000
 # The worker has doors to see to: what is left then is sealed a minute later.

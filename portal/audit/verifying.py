@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
-from portal import clock
 from portal.audit.models import Entry, Seal, SealCheck, SealedEntry, Unsealed
 from portal.audit.sealer import MOST_IN_A_BLOCK, hashed
 from portal.audit.sealing import NOTHING, Block, merkle_root
+from portal.core import clock
 
 ALL_AFTER = timedelta(days=1)
 # Sealed once a minute; many wait only after the update that brought seals.

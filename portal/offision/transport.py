@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from requests.auth import AuthBase, HTTPBasicAuth
 from urllib3.exceptions import HTTPError
 
-from portal import clock
-from portal.bounded_http import Deadline, DeadlineAdapter, TooLongError, read_bounded
+from portal.core import clock
+from portal.core.http import Deadline, DeadlineAdapter, TooLongError, read_bounded
 from portal.offision.errors import ContractError, TooLarge, TryAgain, Unauthorized
 
 POOL_SIZE = 32  # connections kept; more than the threads of a worker

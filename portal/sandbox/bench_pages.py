@@ -20,8 +20,9 @@ from django.urls import reverse
 from accessmap.api.models import ApiKey, Scope
 from accessmap.models import Card, Cardholder, Door
 from doorsync.models import Callback
-from portal import clock, roles
+from portal import roles
 from portal.audit.models import Entry
+from portal.core import clock
 from portal.sandbox import bench_rows
 from portal.sandbox.bench import Figure, at_most, informs
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from portal import clock
+from portal.core import clock
 from portal.sandbox.building_model import Controller, SimulatedOptions
 
 Window = tuple[datetime | None, datetime | None]  # UTC, the end exclusive; None: unbounded

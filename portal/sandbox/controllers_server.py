@@ -7,7 +7,7 @@ from pydantic import Field
 from werkzeug.routing import Rule
 from werkzeug.wrappers import Request, Response
 
-from portal import clock
+from portal.core import clock
 from portal.sandbox.building_model import Building
 from portal.sandbox.controller_state import (
     FullError,

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from portal import clock
+from portal.core import clock
 from portal.sandbox.building_model import (
     Booking,
     Building,

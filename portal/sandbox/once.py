@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from doorsync.desired import unmapped_emails, unmapped_resources
 from doorsync.models import Callback, ControllerSync, Refresh, ResourceSync
-from portal import clock
+from portal.core import clock
 from portal.sandbox.playground import NotConverged, Playground, quiet, trouble
 from visitors.models import Turnstile, TurnstileKey
 from visitors.prefetch import prefetch_visits

@@ -20,7 +20,8 @@ from django.utils.translation import gettext as _
 from accessmap import imports
 from accessmap.models import Cardholder, Door, MapImport, Site
 from doorsync.models import StoredBooking
-from portal import clock, roles
+from portal import roles
+from portal.core import clock
 from portal.sandbox.playground import Playground, quiet
 from visitors.models import Turnstile, TurnstileKey
 

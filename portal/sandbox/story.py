@@ -18,7 +18,8 @@ from rich.table import Table
 
 from accessmap.models import Cardholder, Resource, masked
 from doorsync.models import ControllerCard, StoredBooking
-from portal import clock, roles
+from portal import roles
+from portal.core import clock
 from portal.sandbox.playground import Playground, quiet
 from visitors.models import Turnstile, TurnstileKey
 

@@ -44,9 +44,9 @@ def prepare(environment: MutableMapping[str, str]) -> None:
 def _leave(place: Path, owner: int) -> None:
     if os.getpid() != owner:
         return  # a forked child is not the one who made it
-    from portal import embedded
+    from portal.embedded import postgres
 
-    embedded.stop_all()
+    postgres.stop_all()
     shutil.rmtree(place, ignore_errors=True)
 
 

@@ -6,8 +6,9 @@ from django.urls import reverse
 
 from accessmap.models import AccessPolicy, Card, Cardholder, Controller, Door, Resource, Site
 from doorsync.models import ControllerCard
-from portal import clock, roles
+from portal import roles
 from portal.audit.models import Entry
+from portal.core import clock
 from tests.accessmap.sheets import csv_file
 
 pytestmark = pytest.mark.django_db

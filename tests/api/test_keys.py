@@ -10,8 +10,9 @@ from django.urls import reverse
 from accessmap.api import keys
 from accessmap.api.models import ApiKey, ApiKeyUse, Scope
 from accessmap.models import Card, Cardholder
-from portal import clock, roles
+from portal import roles
 from portal.audit.models import Entry
+from portal.core import clock
 
 NOW = datetime(2026, 3, 10, 1, 0, 30, tzinfo=UTC)
 

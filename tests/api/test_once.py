@@ -9,8 +9,8 @@ from django.db import connection
 from accessmap.api import once, services
 from accessmap.api.models import GivenAnswer
 from accessmap.models import Card, Cardholder
-from portal import clock
 from portal.audit.models import Entry
+from portal.core import clock
 
 NOW = datetime(2026, 3, 10, 1, 0, tzinfo=UTC)
 MEI = {"email": "mei@pier.example", "name": "Mei"}

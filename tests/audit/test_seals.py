@@ -9,10 +9,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, connections, transaction
 
-from portal import clock
 from portal.audit import sealer, verifying
 from portal.audit.models import Entry, Seal, SealCheck, SealedEntry, Unsealed, record
 from portal.audit.sealing import Block
+from portal.core import clock
 
 pytestmark = pytest.mark.django_db
 

@@ -10,9 +10,10 @@ from django.test.utils import CaptureQueriesContext
 
 from doorsync.notices import sending
 from doorsync.notices.models import Notice, Recipient
-from portal import clock, roles
+from portal import roles
 from portal.audit import sealer, verifying
 from portal.audit.models import record
+from portal.core import clock
 from tests.audit.test_seals import as_superuser
 from tests.places import NOW
 

@@ -10,8 +10,8 @@ from django.core.management import CommandError, call_command
 from accessmap.models import Controller
 from doorsync import events
 from doorsync.models import EventCursor
-from portal import clock
 from portal.audit.models import Entry
+from portal.core import clock
 from tests.places import NOW
 
 DOOR_ACTIONS = ["door.opened", "door.denied"]

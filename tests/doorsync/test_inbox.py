@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY
 
 from doorsync import asking
 from doorsync.models import Callback, PassState, ResourceSync, UnmappedResource
-from portal.logs import redact
+from portal.core.logging import redact
 from portal.offision.default import contract_from_settings
 from portal.offision.errors import ContractError
 from tests.places import NOW

@@ -7,8 +7,9 @@ from django.urls import reverse
 from accessmap.models import Card, Controller
 from doorsync import lost_cards, reconcile
 from doorsync.models import ControllerSync, UnmanagedCard, UnmappedResource
-from portal import clock, roles
+from portal import roles
 from portal.audit.models import Entry
+from portal.core import clock
 from portal.offision.errors import OperationAbsent
 from tests.places import NOW
 

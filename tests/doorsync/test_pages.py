@@ -12,7 +12,8 @@ from doorsync import overview, passes, unmapped
 from doorsync.board import WIDTH, Day
 from doorsync.models import ControllerCard, ResourceSync
 from doorsync.why import explain, facts_for
-from portal import clock, roles
+from portal import roles
+from portal.core import clock
 from tests.places import NOW, booking, building
 
 HOUR = timedelta(hours=1)

@@ -12,8 +12,9 @@ from doorsync import approvals, ledger, passes, reconcile
 from doorsync.models import ControllerCard, ControllerHold, ControllerSync, Report, UnmanagedCard
 from doorsync.rounds import SUSPEND_AFTER
 from doorsync.why import explain, facts_for
-from portal import clock, roles
+from portal import roles
 from portal.audit.models import Entry
+from portal.core import clock
 from tests.places import NOW, booking, building
 
 TEN_TO_ELEVEN = [["2026-03-10T01:45:00+00:00", "2026-03-10T03:10:00+00:00"]]

@@ -16,8 +16,8 @@ from doorsync.models import (
     StoredBooking,
     UnmappedResource,
 )
-from portal import clock
 from portal.audit.models import Entry
+from portal.core import clock
 from portal.offision.default import client_from_settings
 from tests.places import NOW, booking, building
 

@@ -12,8 +12,8 @@ from doorsync import asking, inbox, passes, reconcile, tasks
 from doorsync import refresh as refreshing
 from doorsync.drivers.simulated import SimulatedDriver
 from doorsync.models import Callback, ControllerSync, ResourceSync, StoredBooking
-from portal import clock
-from portal.logs import RedactingFormatter
+from portal.core import clock
+from portal.core.logging import RedactingFormatter
 from tests.places import NOW, booking, building
 
 

@@ -20,8 +20,8 @@ from doorsync.models import (
     ResourceSync,
     StoredBooking,
 )
-from portal import clock
 from portal.audit.models import Entry
+from portal.core import clock
 from tests.places import NOW, booking, building
 
 State = ControllerCard.State

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from portal import clock
+from portal.core import clock
 from tests.drivers.house import House
 from tests.drivers.peer import Peer
 from tests.drivers.peers.hikvision import Hikvision

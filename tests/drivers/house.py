@@ -23,7 +23,7 @@ from accessmap.models import (
 from doorsync import asking, passes, reconcile
 from doorsync.drivers import driver_class
 from doorsync.models import ControllerSync, StoredBooking
-from portal import clock
+from portal.core import clock
 from tests.drivers.peer import Peer
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from portal import clock
+from portal.core import clock
 
 
 class Fault(StrEnum):

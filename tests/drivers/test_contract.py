@@ -11,8 +11,8 @@ from accessmap.models import AccessPolicy, Card, Cardholder, Resource, ResourceD
 from doorsync import approvals, compare, doors, events, ledger, reconcile
 from doorsync.drivers import driver_for
 from doorsync.models import ControllerCard, EventCursor, UnmanagedCard
-from portal import clock
 from portal.audit.models import Entry, Outcome
+from portal.core import clock
 from tests.drivers.conftest import NOW, PEERS, those
 from tests.drivers.house import House, around
 from tests.drivers.peer import Fault

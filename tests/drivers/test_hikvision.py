@@ -19,8 +19,8 @@ from doorsync.drivers.base import Actual, BadOptions, Full, Refused, Unknown, Un
 from doorsync.drivers.hikvision import HikvisionDriver, Holder, _Held
 from doorsync.models import ControllerCard, EventCursor, UnmanagedCard
 from doorsync.planning import ALWAYS, Permission, Window
-from portal import clock
 from portal.audit.models import Entry
+from portal.core import clock
 from tests.drivers.conftest import NOW
 from tests.drivers.house import around
 from tests.drivers.peer import Fault

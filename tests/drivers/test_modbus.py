@@ -18,8 +18,8 @@ from doorsync.drivers.base import Actual, BadOptions, DriverError, Refused, Unkn
 from doorsync.drivers.modbus import ModbusDriver
 from doorsync.models import ControllerHold
 from doorsync.planning import ALWAYS
-from portal import clock
 from portal.audit.models import Entry
+from portal.core import clock
 from tests.drivers.conftest import NOW
 from tests.drivers.peer import Fault
 from tests.drivers.peers.modbus import ModbusFlash, ModbusPlain

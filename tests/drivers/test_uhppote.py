@@ -12,8 +12,8 @@ from doorsync.drivers.base import BadOptions, Refused, Unknown, Unreachable
 from doorsync.listening import listen
 from doorsync.models import ControllerCard, EventCursor
 from doorsync.planning import ALWAYS, Window
-from portal import clock
 from portal.audit.models import Entry
+from portal.core import clock
 from tests.drivers.conftest import NOW
 from tests.drivers.house import around
 from tests.drivers.peers import uhppote

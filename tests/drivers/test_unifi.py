@@ -12,8 +12,8 @@ from doorsync.drivers import unifi_log
 from doorsync.drivers.base import BadOptions, Granularity, Refused, Unknown, Unreachable
 from doorsync.drivers.unifi import UnifiDriver
 from doorsync.planning import ALWAYS, Window
-from portal import clock
-from portal.bounded_http import PinnedAdapter, normal_fingerprint
+from portal.core import clock
+from portal.core.http import PinnedAdapter, normal_fingerprint
 from tests.drivers.conftest import NOW
 from tests.drivers.peers.unifi import ALWAYS as ALWAYS_SCHEDULE
 from tests.drivers.peers.unifi import BUILDING, DOORS, HUBS, OFFICE, TOKEN, Unifi, UnifiVisitors

@@ -9,9 +9,9 @@ from doorsync import doors
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import BadOptions, Refused, Unknown, Unreachable
 from doorsync.planning import ALWAYS
-from portal import clock
 from portal.audit.models import Entry
-from portal.webhooks import signature
+from portal.core import clock
+from portal.core.webhooks import signature
 from tests.drivers.conftest import NOW
 from tests.drivers.peers.webhook import SignedWebhook
 

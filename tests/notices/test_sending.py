@@ -19,10 +19,11 @@ from doorsync.models import Callback, ControllerSync, PassState, Refresh, Resour
 from doorsync.notices import sending
 from doorsync.notices.facts import seen
 from doorsync.notices.models import Delivery, Kind, Notice, Recipient
-from portal import clock, roles
+from portal import roles
 from portal.audit.models import Entry
+from portal.core import clock
+from portal.core.webhooks import signature
 from portal.sandbox.webserver import LocalServer
-from portal.webhooks import signature
 from tests.places import NOW
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of twenty-four bytes or more").decode()

@@ -15,7 +15,7 @@ import pytest
 import stamina
 from werkzeug.wrappers import Request, Response
 
-from portal import clock
+from portal.core import clock
 from portal.offision.client import OffisionClient
 from portal.offision.contract import Contract
 from portal.offision.errors import (

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from portal import clock
+from portal.core import clock
 from portal.offision.contract import Contract
 from portal.offision.default import client_from_settings
 from tests.offision.conftest import SHIPPED, TOKEN

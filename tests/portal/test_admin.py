@@ -7,8 +7,9 @@ from django.urls import reverse
 
 from accessmap.models import Card, Cardholder
 from doorsync.models import Callback, ControllerCard, ControllerSync, PassState, ResourceSync
-from portal import clock, roles
+from portal import roles
 from portal.audit.models import record
+from portal.core import clock
 
 CHANGE = {
     roles.FACILITY_STAFF: {"accessmap.cardholder", "accessmap.resource", "doorsync.resourcesync"},

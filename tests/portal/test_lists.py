@@ -20,8 +20,9 @@ from doorsync.models import (
     ResourceSync,
     StoredBooking,
 )
-from portal import clock, lists
 from portal.audit.models import Entry, record
+from portal.core import clock
+from portal.core.admin import changelists
 
 HONG_KONG = ZoneInfo("Asia/Hong_Kong")
 
@@ -49,7 +50,7 @@ def test_the_log_is_neither_counted_nor_read_through(staff, query):
     sent = [sql for sql in statements(staff, reverse("admin:audit_entry_changelist") + query) if '"audit_entry"' in sql]
     assert len(sent) > 2
     for sql in sent:
-        assert "COUNT(" not in sql or f"LIMIT {lists.COUNTED_AT_MOST}" in sql, sql
+        assert "COUNT(" not in sql or f"LIMIT {changelists.COUNTED_AT_MOST}" in sql, sql
         assert not re.search(r"DISTINCT|DATE_TRUNC", sql), sql
 
 
@@ -59,7 +60,7 @@ def test_what_door_sync_writes_is_not_counted_to_its_end(place, staff, name):
     place.reconcile()
     for sql in statements(staff, reverse(f"admin:doorsync_{name}_changelist")):
         if f'FROM "doorsync_{name}"' in sql and "COUNT(" in sql:
-            assert f"LIMIT {lists.COUNTED_AT_MOST}" in sql, sql
+            assert f"LIMIT {changelists.COUNTED_AT_MOST}" in sql, sql
 
 
 def test_the_list_offers_what_it_did_before(staff):
@@ -78,7 +79,7 @@ def test_the_list_offers_what_it_did_before(staff):
 
 
 def test_a_search_takes_the_newest_of_what_the_filters_leave(staff, monkeypatch):
-    monkeypatch.setattr(lists, "SEARCHED_AT_MOST", 2)
+    monkeypatch.setattr(changelists, "SEARCHED_AT_MOST", 2)
     Entry.objects.bulk_create(
         Entry(at=datetime(2026, 3, day, 4, tzinfo=UTC), actor="ann", action="x", object_label=f"door {day}")
         for day in (1, 2, 3, 4)
@@ -94,7 +95,7 @@ def test_a_search_takes_the_newest_of_what_the_filters_leave(staff, monkeypatch)
 
 
 def test_more_rows_than_are_counted_are_still_listed(staff, monkeypatch):
-    monkeypatch.setattr(lists, "COUNTED_AT_MOST", 150)
+    monkeypatch.setattr(changelists, "COUNTED_AT_MOST", 150)
     Entry.objects.bulk_create(Entry(actor=str(n), action="x", outcome="done") for n in range(300))
     found = staff.get(reverse("admin:audit_entry_changelist")).context["cl"]
     assert (len(found.result_list), found.result_count) == (100, 150)
@@ -103,7 +104,7 @@ def test_more_rows_than_are_counted_are_still_listed(staff, monkeypatch):
 @pytest.mark.parametrize(("kind", "expected"), [("year", 2), ("month", 3), ("day", 33)])
 def test_periods_run_from_the_first_to_the_last(kind, expected):
     first = datetime(2025, 12, 31, 23, 0, tzinfo=HONG_KONG)
-    assert len(lists.periods(first, datetime(2026, 2, 1, 1, 0, tzinfo=HONG_KONG), kind)) == expected
+    assert len(changelists.periods(first, datetime(2026, 2, 1, 1, 0, tzinfo=HONG_KONG), kind)) == expected
 
 
 def _callbacks(count):

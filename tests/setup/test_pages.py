@@ -20,8 +20,9 @@ from doorsync.models import Callback, ControllerCard, PassState, UnmappedResourc
 from doorsync.setup import acts
 from doorsync.setup.steps import facts_at, steps, undone
 from doorsync.subscription import callback_url
-from portal import clock, roles
+from portal import roles
 from portal.audit.models import Entry
+from portal.core import clock
 from portal.offision.default import client_from_settings, contract_from_settings
 from portal.sandbox.webserver import LocalServer
 from tests.places import NOW, TOKEN, booking

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import requests
 
-from portal import clock
 from portal.audit.models import Entry
+from portal.core import clock
 from tests.places import NOW, building
 from visitors import tasks, throttle
 from visitors.models import Turnstile, TurnstileKey, Verification

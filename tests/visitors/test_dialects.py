@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 
 from portal.audit.models import Entry
-from portal.logs import redact
+from portal.core.logging import redact
 from visitors import passages
 from visitors.dialects import vguang
 from visitors.models import Passage, Reader, Template, Turnstile, Verification

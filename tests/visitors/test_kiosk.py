@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
-from portal import clock
 from portal.audit.models import Entry
+from portal.core import clock
 from tests.places import NOW
 from visitors import kiosks, lookup
 from visitors.models import Turnstile, TurnstileKey, Verification

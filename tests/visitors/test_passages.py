@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from accessmap.models import Site
-from portal import clock
 from portal.audit.models import Entry
+from portal.core import clock
 from tests.places import NOW
 from visitors import prefetch, telling
 from visitors.models import Passage, StatusMove, Verification, Visit

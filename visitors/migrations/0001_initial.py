@@ -3,7 +3,7 @@
 import django.contrib.postgres.fields
 import django.core.validators
 import django.db.models.deletion
-import portal.clock
+import portal.core.clock
 import uuid
 import visitors.models
 from django.db import migrations, models
@@ -58,7 +58,7 @@ class Migration(migrations.Migration):
             name='Verification',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('at', models.DateTimeField(db_index=True, default=portal.clock.now, verbose_name='at')),
+                ('at', models.DateTimeField(db_index=True, default=portal.core.clock.now, verbose_name='at')),
                 ('direction', models.CharField(max_length=4, verbose_name='direction')),
                 ('code_digest', models.CharField(max_length=64, verbose_name='digest of the code')),
                 ('nonce', models.CharField(blank=True, max_length=100)),

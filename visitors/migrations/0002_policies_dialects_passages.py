@@ -4,7 +4,7 @@ import django.contrib.postgres.fields
 import django.core.validators
 import django.db.models.deletion
 import encrypted_fields.fields
-import portal.clock
+import portal.core.clock
 import visitors.models
 from django.db import migrations, models
 
@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
                 ('at', models.DateTimeField(verbose_name='at')),
                 ('passed', models.BooleanField(verbose_name='walked through')),
                 ('assumed', models.BooleanField(default=False, help_text='Nobody saw it: the turnstile does not tell.', verbose_name='doubtful')),
-                ('recorded_at', models.DateTimeField(default=portal.clock.now, verbose_name='recorded')),
+                ('recorded_at', models.DateTimeField(default=portal.core.clock.now, verbose_name='recorded')),
             ],
             options={
                 'verbose_name': 'passage',
@@ -61,9 +61,9 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('move', models.CharField(choices=[('check_in', 'check in'), ('check_out', 'check out')], max_length=10, verbose_name='what')),
                 ('code', encrypted_fields.fields.EncryptedCharField(editable=False, max_length=200, null=True)),
-                ('created_at', models.DateTimeField(default=portal.clock.now, verbose_name='since')),
+                ('created_at', models.DateTimeField(default=portal.core.clock.now, verbose_name='since')),
                 ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
-                ('next_at', models.DateTimeField(default=portal.clock.now, null=True, verbose_name='next attempt')),
+                ('next_at', models.DateTimeField(default=portal.core.clock.now, null=True, verbose_name='next attempt')),
                 ('done_at', models.DateTimeField(null=True, verbose_name='told')),
                 ('trouble', models.TextField(blank=True, verbose_name='trouble')),
             ],

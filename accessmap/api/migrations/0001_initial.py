@@ -2,7 +2,7 @@
 
 import django.contrib.postgres.fields
 import django.db.models.deletion
-import portal.clock
+import portal.core.clock
 from django.db import migrations, models
 
 
@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
                 ('request_digest', models.CharField(max_length=64)),
                 ('status', models.PositiveSmallIntegerField()),
                 ('body', models.TextField()),
-                ('at', models.DateTimeField(db_index=True, default=portal.clock.now)),
+                ('at', models.DateTimeField(db_index=True, default=portal.core.clock.now)),
                 ('key', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='api.apikey')),
             ],
             options={

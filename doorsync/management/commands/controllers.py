@@ -26,8 +26,8 @@ from doorsync.drivers.base import DriverError
 from doorsync.events import entries
 from doorsync.listening import listen
 from doorsync.models import ControllerSync
-from portal import clock
-from portal.clock import local
+from portal.core import clock
+from portal.core.clock import local
 
 DIFFERS, UNREADABLE = 1, 2
 

@@ -2,7 +2,7 @@
 
 import pgtrigger.compiler
 import pgtrigger.migrations
-import portal.clock
+import portal.core.clock
 from django.db import migrations, models
 
 
@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("at", models.DateTimeField(db_index=True, default=portal.clock.now, verbose_name="at")),
+                ("at", models.DateTimeField(db_index=True, default=portal.core.clock.now, verbose_name="at")),
                 (
                     "actor",
                     models.CharField(

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
-from portal import clock
+from portal.core import clock
 from portal.offision.check import as_text, check_contract
 from portal.offision.client import OffisionClient
 from portal.offision.contract import Contract

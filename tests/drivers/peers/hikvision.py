@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from portal import clock
+from portal.core import clock
 from portal.sandbox.webserver import LocalServer
 from tests.drivers.peer import Fault, Peer
 

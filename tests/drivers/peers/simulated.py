@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import requests
 
-from portal import clock
+from portal.core import clock
 from portal.sandbox.building import Building
 from portal.sandbox.controllers_server import ControllersServer
 from portal.sandbox.webserver import LocalServer

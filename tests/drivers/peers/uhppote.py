@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from portal import clock
+from portal.core import clock
 from tests.drivers.peer import Fault, Peer
 
 SERIAL = 405_419_896

@@ -11,7 +11,7 @@ from unittest import mock
 from standardwebhooks import Webhook, WebhookVerificationError
 from werkzeug.wrappers import Request, Response
 
-from portal import clock
+from portal.core import clock
 from portal.sandbox.webserver import LocalServer
 from tests.drivers.peer import Fault, Peer
 

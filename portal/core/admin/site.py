@@ -12,4 +12,4 @@ class PortalAdminSite(AdminSite):
 
 
 class PortalAdminConfig(AdminConfig):
-    default_site = "portal.admin_site.PortalAdminSite"
+    default_site = "portal.core.admin.site.PortalAdminSite"

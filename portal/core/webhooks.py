@@ -16,7 +16,7 @@ import requests
 from django.utils.translation import gettext as _
 from urllib3.exceptions import HTTPError
 
-from portal.bounded_http import Deadline, DeadlineAdapter, TooLongError, read_bounded
+from portal.core.http import Deadline, DeadlineAdapter, TooLongError, read_bounded
 
 PREFIX = "whsec_"
 SHORTEST_SECRET = 24  # bytes, as the specification says

@@ -1,7 +1,7 @@
 """PostgreSQL from a Python wheel, for a machine that has none: the demo, the tests, a first look.
 
-A *keeper* process holds the server: `python -m portal.embedded DIRECTORY`. It starts PostgreSQL (or joins the one
-already running on that directory), prints its address as one JSON line, and stops it when its standard input
+A *keeper* process holds the server: `python -m portal.embedded.postgres DIRECTORY`. It starts PostgreSQL (or joins
+the one already running on that directory), prints its address as one JSON line, and stops it when its standard input
 closes. The process that wants a database holds the other end of that pipe, so the server goes with its
 parent, however the parent ends. Several keepers may share one directory; the last one to go stops the server.
 
@@ -56,12 +56,12 @@ def _start_keeper(directory: Path) -> tuple["subprocess.Popen[str]", str]:
             "written to, or DATABASE_URL to a server of your own."
         ) from error
     keeper = subprocess.Popen(  # noqa: S603 (our own module, with our own interpreter)
-        [sys.executable, "-m", "portal.embedded", str(directory)],
+        [sys.executable, "-m", "portal.embedded.postgres", str(directory)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=Path(__file__).resolve().parent.parent,
+        cwd=Path(__file__).resolve().parents[2],
         env={**os.environ, "TMPDIR": str(_own_temporary_folder())},
         # Ctrl-C in a terminal reaches the whole process group; the database must outlive those who use it.
         start_new_session=True,
