@@ -10,10 +10,10 @@ import requests
 from accessmap.models import Controller, Resource, Site
 from doorsync import asking, passes, reconcile, refresh, tasks
 from doorsync.models import ControllerSync, ResourceSync
+from portal.buildings.building import Building
+from portal.buildings.load import load_map
 from portal.core import clock
-from portal.sandbox.building import Building
 from portal.sandbox.controllers_server import ControllersServer
-from portal.sandbox.load import load_map
 from portal.sandbox.offision_server import OffisionServer
 from portal.sandbox.webserver import LocalServer
 

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+from portal.buildings.building_model import Controller, SimulatedOptions
 from portal.core import clock
-from portal.sandbox.building_model import Controller, SimulatedOptions
 
 Window = tuple[datetime | None, datetime | None]  # UTC, the end exclusive; None: unbounded
 Windows = dict[int, list[Window]]  # by door

@@ -7,8 +7,8 @@ from pydantic import Field
 from werkzeug.routing import Rule
 from werkzeug.wrappers import Request, Response
 
+from portal.buildings.building_model import Building
 from portal.core import clock
-from portal.sandbox.building_model import Building
 from portal.sandbox.controller_state import (
     FullError,
     InvalidError,

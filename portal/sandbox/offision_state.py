@@ -10,8 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from portal.core import clock
-from portal.sandbox.building_model import (
+from portal.buildings.building_model import (
     Booking,
     Building,
     Change,
@@ -20,6 +19,7 @@ from portal.sandbox.building_model import (
     apply_change,
     local_time,
 )
+from portal.core import clock
 from portal.sandbox.callbacks import Callback, CallbackSender
 
 LATE_SECONDS = 1.5

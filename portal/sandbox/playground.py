@@ -19,9 +19,9 @@ from django.utils.translation import gettext as _
 
 from doorsync import passes, tasks
 from doorsync.models import Callback, ControllerSync, PassState, Refresh, ResourceSync
+from portal.buildings.building import Building
+from portal.buildings.load import load_map
 from portal.core import clock
-from portal.sandbox.building import Building
-from portal.sandbox.load import load_map
 from portal.sandbox.processes import Processes, StartError, free_port, start_web, start_worker
 
 log = structlog.get_logger(__name__)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portal.sandbox.building import Building, BuildingError, load_building, local_time
+from portal.buildings.building import Building, BuildingError, load_building, local_time
 from tests.sandbox.conftest import BUILDINGS, TODAY
 
 PIER = json.loads((BUILDINGS / "pier-house.json").read_text(encoding="utf-8"))

@@ -12,8 +12,8 @@ import pytest
 import requests
 from werkzeug.wrappers import Request, Response
 
+from portal.buildings.building import Building
 from portal.sandbox import callbacks, offision_state
-from portal.sandbox.building import Building
 from portal.sandbox.offision_server import OffisionServer
 from tests.sandbox.conftest import TODAY, TOKEN, Client
 

@@ -10,8 +10,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
+from portal.buildings.building import BuildingError, load_building
 from portal.sandbox import once, playground
-from portal.sandbox.building import BuildingError, load_building
 from portal.sandbox.processes import StartError
 from portal.sandbox.story import tell
 

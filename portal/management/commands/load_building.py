@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
-from portal.sandbox.building import BuildingError, load_building
-from portal.sandbox.load import load_map
+from portal.buildings.building import BuildingError, load_building
+from portal.buildings.load import load_map
 
 
 class Command(BaseCommand):

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import requests
 
+from portal.buildings.building import Building
 from portal.core import clock
-from portal.sandbox.building import Building
 from portal.sandbox.controllers_server import ControllersServer
 from portal.sandbox.webserver import LocalServer
 from tests.drivers.peer import Fault, Peer

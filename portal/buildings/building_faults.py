@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
-from portal.sandbox.building_model import Building, ChangeError, SimulatedOptions, apply_change
+from portal.buildings.building_model import Building, ChangeError, SimulatedOptions, apply_change
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

@@ -8,8 +8,8 @@ from pathlib import Path
 from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
-from portal.sandbox.building_faults import reference_faults, shape_faults, unstorable_faults
-from portal.sandbox.building_model import Booking, Building, Change, local_time
+from portal.buildings.building_faults import reference_faults, shape_faults, unstorable_faults
+from portal.buildings.building_model import Booking, Building, Change, local_time
 
 __all__ = ["MAX_BYTES", "Booking", "Building", "BuildingError", "Change", "load_building", "local_time"]
 

@@ -186,7 +186,7 @@ class Scan(_Entry):
 
 
 class Building(_Entry):
-    """A whole building file, as `portal.sandbox.building.load_building` makes it (references checked)."""
+    """A whole building file, as `portal.buildings.building.load_building` makes it (references checked)."""
 
     site: Site
     access_levels: list[Name] = []

@@ -20,7 +20,7 @@ from accessmap.models import (
     Site,
 )
 from portal.audit.models import record
-from portal.sandbox.building import Building
+from portal.buildings.building import Building
 from visitors.models import Turnstile
 
 
