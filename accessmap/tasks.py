@@ -5,6 +5,6 @@ from celery import shared_task
 
 @shared_task
 def work_on_import(import_id: int) -> None:
-    from accessmap import imports
+    from accessmap.imports import service
 
-    imports.work_on_import(import_id)
+    service.work_on_import(import_id)

@@ -12,10 +12,10 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from accessmap import cards
 from accessmap.admin.history import WithHistory
 from accessmap.admin.masking import NumberHidden, may_have_numbers_shown
 from accessmap.models import Card, CardStatus, masked
+from accessmap.services import cards
 from doorsync import lost_cards
 from portal.core.admin.labels import LabelledFields
 

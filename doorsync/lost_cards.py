@@ -7,8 +7,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from accessmap import cards
 from accessmap.models import Card
+from accessmap.services import cards
 from doorsync import asking, tasks
 from doorsync.models import ControllerCard, ControllerSync, UnmanagedCard
 

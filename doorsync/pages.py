@@ -20,8 +20,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from accessmap import mending
 from accessmap.models import AccessPolicy, Cardholder, Door, Site
+from accessmap.services import quick_fixes
 from doorsync import board as boards
 from doorsync import unmapped as unmapped_things
 from doorsync import why as explanations
@@ -187,7 +187,7 @@ def mend_person(request: HttpRequest) -> HttpResponse:
         _may(request, permission)
     said = {key: request.POST.get(key, "").strip()[:320] for key in ("email", "name", "number")}
     try:
-        person = mending.give_card(**said, actor=request.user.get_username())
+        person = quick_fixes.give_card(**said, actor=request.user.get_username())
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     else:
@@ -205,7 +205,7 @@ def mend_room(request: HttpRequest) -> HttpResponse:
     policy = AccessPolicy.objects.filter(pk=_number(request.POST.get("policy", ""))).first()
     external_id, name = (request.POST.get(key, "").strip()[:200] for key in ("external_id", "name"))
     try:
-        room = mending.give_door(external_id, name, door, policy, actor=request.user.get_username())
+        room = quick_fixes.give_door(external_id, name, door, policy, actor=request.user.get_username())
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     else:

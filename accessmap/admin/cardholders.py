@@ -9,11 +9,11 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accessmap import cards
 from accessmap.admin.history import WithHistory
 from accessmap.admin.masking import keeps_cards
 from accessmap.admin.sheets import WithSheets
 from accessmap.models import Card, Cardholder, CardStatus, MapImport, Membership, masked
+from accessmap.services import cards
 from portal.core.admin.labels import LabelledInline
 
 

@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
-from accessmap import history
+from accessmap.services import history
 
 # What somebody must be allowed to do who takes back that something was added, changed or deleted.
 _NEEDED = {history.INSERTED: "delete", history.UPDATED: "change", history.DELETED: "add"}

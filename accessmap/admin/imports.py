@@ -16,10 +16,9 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accessmap import imports
-from accessmap.importing import SHEETS
+from accessmap.imports import SHEETS, service
+from accessmap.imports.reader import MAX_BYTES
 from accessmap.models import MapImport
-from accessmap.sheets import MAX_BYTES
 
 
 class UploadForm(forms.Form):
@@ -54,9 +53,9 @@ class MapImportAdmin(admin.ModelAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         acts: dict[str, Callable[..., None]] = {
-            "carry-out": imports.carry_out,
-            "undo": imports.undo,
-            "drop": lambda pk, *, user: imports.drop(pk),
+            "carry-out": service.carry_out,
+            "undo": service.undo,
+            "drop": lambda pk, *, user: service.drop(pk),
         }
         return [
             path(
@@ -74,7 +73,7 @@ class MapImportAdmin(admin.ModelAdmin):
         form = UploadForm(request.POST or None, request.FILES or None, initial={"kind": request.GET.get("kind", "")})
         if request.method == "POST" and form.is_valid():
             file = form.cleaned_data["file"]
-            row = imports.upload(
+            row = service.upload(
                 kind=form.cleaned_data["kind"], name=file.name, content=file.read(), user=_person(request)
             )
             return HttpResponseRedirect(reverse("admin:accessmap_mapimport_change", args=[row.pk]))
@@ -94,8 +93,8 @@ class MapImportAdmin(admin.ModelAdmin):
         row = get_object_or_404(MapImport.objects.defer("content"), pk=object_id)
         if not self.has_view_permission(request, row):
             raise PermissionDenied
-        if imports.waits_for_a_worker(row):
-            imports.ring(row)
+        if service.waits_for_a_worker(row):
+            service.ring(row)
         context = {
             **self.admin_site.each_context(request),
             "title": row.file_name,
@@ -118,7 +117,7 @@ class MapImportAdmin(admin.ModelAdmin):
             get_object_or_404(MapImport.objects.only("pk"), pk=pk)
             try:
                 act(pk, user=_person(request))
-            except imports.NotNow as error:
+            except service.NotNow as error:
                 self.message_user(request, str(error), messages.WARNING)
             return HttpResponseRedirect(reverse("admin:accessmap_mapimport_change", args=[pk]))
 

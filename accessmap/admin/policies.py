@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from accessmap.admin.history import WithHistory
 from accessmap.models import BOOKING_STATUS_CHOICES, AccessPolicy, PolicyAdmits, PolicyAlways, default_statuses
-from accessmap.words import policy_in_words
+from accessmap.services.policy_summary import policy_in_words
 from portal.core.admin.labels import LabelledInline
 
 _STATUSES = dict(BOOKING_STATUS_CHOICES)

@@ -9,7 +9,7 @@ from django.utils.timezone import localtime
 from import_export.formats.base_formats import CSV, XLSX
 
 from accessmap.admin.masking import keeps_cards
-from accessmap.importing import SHEETS
+from accessmap.imports import SHEETS
 from accessmap.models import MapImport
 from portal.audit.models import record
 from portal.core import clock

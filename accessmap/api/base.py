@@ -12,7 +12,7 @@ from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accessmap.api.keys import ApiKeyAuthentication, HasScopes, PerMinute
+from accessmap.api.authentication import ApiKeyAuthentication, HasScopes, PerMinute
 from accessmap.api.models import ApiKey, Scope
 from accessmap.api.problems import LengthRequired, TooLarge, as_problem
 from accessmap.api.schema import ApiSchema

@@ -16,8 +16,8 @@ from accessmap.api.models import ApiKey
 from accessmap.api.problems import flat
 from accessmap.api.serializers import RowSerializer, in_order
 from accessmap.api.services import card_detail, levels_by_name, people_by_email, unknown_level
-from accessmap.cards import status_entry
 from accessmap.models import Card, Cardholder, Membership, masked, normal_email
+from accessmap.services.cards import status_entry
 from portal.audit.models import Entry, Outcome
 from portal.core import clock
 

@@ -33,7 +33,7 @@ _ANSWER = {
 
 
 class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = "accessmap.api.keys.ApiKeyAuthentication"
+    target_class = "accessmap.api.authentication.ApiKeyAuthentication"
     name = "ApiKey"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:

@@ -9,8 +9,8 @@ from rest_framework.exceptions import ValidationError
 
 from accessmap.api.models import ApiKey
 from accessmap.api.serializers import in_order
-from accessmap.cards import note_status
 from accessmap.models import AccessLevel, Card, Cardholder, Membership, masked, normal_email
+from accessmap.services.cards import note_status
 from portal.audit.models import record
 
 

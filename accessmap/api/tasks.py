@@ -5,6 +5,6 @@ from celery import shared_task
 
 @shared_task
 def forget_old_answers() -> None:
-    from accessmap.api import once
+    from accessmap.api import idempotency
 
-    once.forget_old_answers()
+    idempotency.forget_old_answers()

@@ -7,7 +7,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from rest_framework.authentication import SessionAuthentication
 
 from accessmap.api import views
-from accessmap.api.keys import ApiKeyAuthentication, ReadsDocs
+from accessmap.api.authentication import ApiKeyAuthentication, ReadsDocs
 
 schema = SpectacularAPIView.as_view(
     authentication_classes=[ApiKeyAuthentication, SessionAuthentication], permission_classes=[ReadsDocs]

@@ -15,10 +15,10 @@ from rest_framework.response import Response
 
 from accessmap.api import bulk, services
 from accessmap.api import serializers as bodies
+from accessmap.api.authentication import require
 from accessmap.api.base import ApiView
-from accessmap.api.keys import require
+from accessmap.api.idempotency import write
 from accessmap.api.models import Scope
-from accessmap.api.once import write
 from accessmap.api.problems import problem
 from accessmap.models import AccessLevel, Card, Cardholder, Door, Resource, normal_email
 

@@ -17,7 +17,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from accessmap import imports
+from accessmap.imports import service
 from accessmap.models import Cardholder, Door, MapImport, Site
 from doorsync.models import StoredBooking
 from portal import roles
@@ -86,7 +86,7 @@ def furnish(place: Playground) -> User:
             headers={"Authorization": f"Api-Key {secret}"},
             timeout=10,
         )
-    sheet = imports.upload(kind=MapImport.Kind.PEOPLE, name="people.csv", content=SHEET.encode(), user=admin)
+    sheet = service.upload(kind=MapImport.Kind.PEOPLE, name="people.csv", content=SHEET.encode(), user=admin)
     place.wait_until(_("The check of the sheet"), lambda: MapImport.objects.get(pk=sheet.pk).state == "checked")
     place.wait_until(_("The doors"), quiet)
     return admin

@@ -5,7 +5,8 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.urls import reverse
 
-from accessmap import cards, imports
+from accessmap.imports import service
+from accessmap.imports.reader import read_sheet
 from accessmap.models import (
     AccessLevel,
     AccessPolicy,
@@ -19,7 +20,7 @@ from accessmap.models import (
     Resource,
     Site,
 )
-from accessmap.sheets import read_sheet
+from accessmap.services import cards
 from portal import roles
 from portal.audit.models import Entry
 from tests.accessmap.sheets import csv_file, xlsx_file
@@ -57,8 +58,8 @@ def people():
 
 
 def checked(user, content, name="people.csv", kind="people"):
-    row = imports.upload(kind=kind, name=name, content=content, user=user)
-    imports.work_on_import(row.pk)
+    row = service.upload(kind=kind, name=name, content=content, user=user)
+    service.work_on_import(row.pk)
     row.refresh_from_db()
     return row
 
@@ -67,16 +68,16 @@ def carried_out(user, content, **more):
     row = checked(user, content, **more)
     assert row.state == "checked", row.notes
     assert not row.errors, row.error_rows
-    imports.carry_out(row.pk, user=user)
-    imports.work_on_import(row.pk)
+    service.carry_out(row.pk, user=user)
+    service.work_on_import(row.pk)
     row.refresh_from_db()
     assert row.state == "imported", row.notes
     return row
 
 
 def undone(user, row):
-    imports.undo(row.pk, user=user)
-    imports.work_on_import(row.pk)
+    service.undo(row.pk, user=user)
+    service.work_on_import(row.pk)
     row.refresh_from_db()
     assert row.state == "undone", row.notes
     return row
@@ -162,8 +163,8 @@ def test_a_row_that_is_wrong_says_so_by_row_and_column_and_nothing_is_imported(a
     [(number, where, sentence)] = row.error_rows
     assert (number, where) == (3 if "\r\n" in line else 2, column)
     assert said in sentence
-    with pytest.raises(imports.NotNow):
-        imports.carry_out(row.pk, user=ann)
+    with pytest.raises(service.NotNow):
+        service.carry_out(row.pk, user=ann)
     assert the_map() == before
 
 
@@ -206,8 +207,8 @@ def test_a_sheet_without_the_column_that_tells_who_is_refused_and_one_with_more_
 def test_a_map_that_changed_after_the_check_is_not_overrun(ann, people):
     row = checked(ann, csv_file(HEAD, "tom@pier.example,,3001,"))
     Card.objects.create(cardholder=Cardholder.objects.get(name="Mei"), number="3001")
-    imports.carry_out(row.pk, user=ann)
-    imports.work_on_import(row.pk)
+    service.carry_out(row.pk, user=ann)
+    service.work_on_import(row.pk)
     row.refresh_from_db()
     assert (row.state, row.errors) == ("checked", 1)
     assert "has changed since" in row.notes[0]
@@ -218,8 +219,8 @@ def test_an_import_that_breaks_half_way_leaves_nothing_behind(ann, people, monke
     before = the_map()
     row = checked(ann, csv_file(HEAD, "mei@pier.example,Mei Ling,3001,IT"))
     monkeypatch.setattr(Membership.objects, "bulk_create", lambda *a, **k: 1 / 0)
-    imports.carry_out(row.pk, user=ann)
-    imports.work_on_import(row.pk)
+    service.carry_out(row.pk, user=ann)
+    service.work_on_import(row.pk)
     row.refresh_from_db()
     assert row.state == "checked", "it can be tried again"
     assert "nothing was changed" in row.notes[0]
@@ -322,9 +323,9 @@ def test_a_resource_that_is_wrong_says_so(ann, rooms, line, column, said):
 
 
 def test_a_sheet_whose_worker_died_is_taken_up_again_and_never_by_two(ann, people, doorbell, client):
-    row = imports.upload(kind="people", name="a.csv", content=csv_file(HEAD), user=ann)
-    MapImport.objects.filter(pk=row.pk).update(claimed_until=row.uploaded_at + imports.LEASE)
-    imports.work_on_import(row.pk)
+    row = service.upload(kind="people", name="a.csv", content=csv_file(HEAD), user=ann)
+    MapImport.objects.filter(pk=row.pk).update(claimed_until=row.uploaded_at + service.LEASE)
+    service.work_on_import(row.pk)
     row.refresh_from_db()
     assert row.state == "checking", "somebody else is at it"
     MapImport.objects.filter(pk=row.pk).update(claimed_until=row.uploaded_at)
@@ -350,17 +351,17 @@ def test_the_worker_has_a_context_of_its_own(ann, people):
 def test_a_worker_that_comes_late_does_not_import_again(ann, people, monkeypatch):
     """Two take the same import for theirs; the second finds it done, and its undoing still whole."""
     row = checked(ann, csv_file(HEAD, "mei@pier.example,Mei Ling,,"))
-    imports.carry_out(row.pk, user=ann)
-    wait = imports._turn_of
+    service.carry_out(row.pk, user=ann)
+    wait = service._turn_of
 
     def overtaken(late):
-        monkeypatch.setattr(imports, "_turn_of", wait)
+        monkeypatch.setattr(service, "_turn_of", wait)
         MapImport.objects.filter(pk=late.pk).update(claimed_until=None)
-        imports.work_on_import(late.pk)
+        service.work_on_import(late.pk)
         return wait(late)
 
-    monkeypatch.setattr(imports, "_turn_of", overtaken)
-    imports.work_on_import(row.pk)
+    monkeypatch.setattr(service, "_turn_of", overtaken)
+    service.work_on_import(row.pk)
     row.refresh_from_db()
     assert (row.state, row.changed) == ("imported", 1)
     assert Entry.objects.filter(action="map.import").count() == 1

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from accessmap.sheets import MAX_ROWS, SheetError, escaped, read_sheet
+from accessmap.imports.reader import MAX_ROWS, SheetError, escaped, read_sheet
 from tests.accessmap.sheets import csv_file, xlsx_file
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from accessmap.words import policy_in_words
+from accessmap.services.policy_summary import policy_in_words
 
 PLAIN = {
     "organizer": True,

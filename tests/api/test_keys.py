@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.urls import reverse
 
-from accessmap.api import keys
+from accessmap.api import authentication
 from accessmap.api.models import ApiKey, ApiKeyUse, Scope
 from accessmap.models import Card, Cardholder
 from portal import roles
@@ -106,7 +106,7 @@ def test_card_numbers_are_whole_for_those_only_who_may_see_them(caller, card):
 
 
 def test_so_many_requests_a_minute_for_each_key_counted_in_the_database(caller, monkeypatch):
-    monkeypatch.setattr(keys, "REQUESTS_A_MINUTE", 2)
+    monkeypatch.setattr(authentication, "REQUESTS_A_MINUTE", 2)
     hr, other = caller(), caller(name="other")
     with clock.stopped_at(NOW):
         assert [hr("GET", "doors").status_code for _ in range(3)] == [200, 200, 429]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection
 
-from accessmap.api import once, services
+from accessmap.api import idempotency, services
 from accessmap.api.models import GivenAnswer
 from accessmap.models import Card, Cardholder
 from portal.audit.models import Entry
@@ -79,10 +79,10 @@ def test_old_answers_are_taken_away(hr):
     with clock.stopped_at(NOW):
         hr("POST", "cardholders", MEI, **AGAIN)
     with clock.stopped_at(NOW + timedelta(hours=24, seconds=-1)):
-        once.forget_old_answers()
+        idempotency.forget_old_answers()
         assert GivenAnswer.objects.exists()
     with clock.stopped_at(NOW + timedelta(hours=24)):
-        once.forget_old_answers()
+        idempotency.forget_old_answers()
     assert not GivenAnswer.objects.exists()
 
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.config import SchemathesisConfig
 
-from accessmap.api import keys
+from accessmap.api import authentication
 from accessmap.models import AccessLevel, Card, Cardholder, Door, Resource
 from portal.wsgi import application
 from visitors.models import Turnstile, TurnstileKey
@@ -42,7 +42,7 @@ def there(place, hr, monkeypatch):
     monkeypatch.setattr(request_finished, "receivers", [])
     place.refresh()
     place.reconcile()
-    monkeypatch.setattr(keys, "REQUESTS_A_MINUTE", 10**9)
+    monkeypatch.setattr(authentication, "REQUESTS_A_MINUTE", 10**9)
     gate = Turnstile.objects.create(site=place.site(), name="gate", direction="in")
     return TurnstileKey.objects.create_key(name="gate", turnstile=gate)[1]
 

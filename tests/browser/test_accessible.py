@@ -11,8 +11,8 @@ from django.contrib.auth.models import User
 from django.db import models
 from django.urls import reverse
 
-from accessmap import imports
 from accessmap.api.models import ApiKey
+from accessmap.imports import service
 from accessmap.models import AccessLevel, Card, Cardholder, Controller, Door, MapImport, Resource
 from doorsync import models as sync
 from doorsync import passes
@@ -64,8 +64,8 @@ def full_house(gate):
     AccessLog.objects.create(**attempt)
     AccessFailureLog.objects.create(**attempt)
     AccessAttempt.objects.create(**attempt, get_data="", post_data="", failures_since_start=1)
-    sheet = imports.upload(kind="people", name="people.csv", content=SHEET.encode(), user=chief)
-    imports.work_on_import(sheet.pk)
+    sheet = service.upload(kind="people", name="people.csv", content=SHEET.encode(), user=chief)
+    service.work_on_import(sheet.pk)
     sync.ControllerSync.objects.filter(controller=box).update(
         held_plan={"pairs": [["1001", 1]]}, dropped=[["1003", 1]], trouble="Cards would lose doors."
     )

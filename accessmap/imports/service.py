@@ -20,11 +20,12 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from accessmap import history, tasks
-from accessmap.importing import SHEETS
-from accessmap.importing.base import SheetResource
+from accessmap import tasks
+from accessmap.imports import SHEETS
+from accessmap.imports.reader import MAX_BYTES, Sheet, SheetError, read_sheet
+from accessmap.imports.resource import SheetResource
 from accessmap.models import MapImport
-from accessmap.sheets import MAX_BYTES, Sheet, SheetError, read_sheet
+from accessmap.services import history
 from portal.audit.models import record
 from portal.core import clock
 

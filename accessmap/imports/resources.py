@@ -9,7 +9,8 @@ from django.utils.translation import gettext as _
 from import_export.fields import Field
 from tablib import Dataset
 
-from accessmap.importing.base import (
+from accessmap.imports.reader import Cell, escaped
+from accessmap.imports.resource import (
     BATCH,
     NOTHING,
     Columns,
@@ -20,7 +21,6 @@ from accessmap.importing.base import (
     with_parents,
 )
 from accessmap.models import AccessPolicy, Door, Resource, ResourceDoor, Site
-from accessmap.sheets import Cell, escaped
 
 
 class RoomsSheet(SheetResource):

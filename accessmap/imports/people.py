@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from import_export.fields import Field
 from tablib import Dataset
 
-from accessmap.importing.base import (
+from accessmap.imports.reader import Cell, escaped
+from accessmap.imports.resource import (
     BATCH,
     NOTHING,
     Columns,
@@ -23,7 +24,6 @@ from accessmap.importing.base import (
     with_parents,
 )
 from accessmap.models import AccessLevel, Card, Cardholder, CardStatus, Membership, masked, normal_email
-from accessmap.sheets import Cell, escaped
 
 _CARD = re.compile(r"([0-9A-Za-z-]{1,200})(?:\s*\(([^()]*)\))?")
 _SHORTENED = re.compile(r"\d+(\.\d+)?[eE]\+\d+")

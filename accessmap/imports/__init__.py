@@ -4,9 +4,9 @@ A row is understood against a snapshot of the map and either says what it would 
 column and in words. Nothing is written until every row was understood.
 """
 
-from accessmap.importing.base import SheetResource
-from accessmap.importing.people import PeopleSheet
-from accessmap.importing.rooms import RoomsSheet
+from accessmap.imports.people import PeopleSheet
+from accessmap.imports.resource import SheetResource
+from accessmap.imports.resources import RoomsSheet
 from accessmap.models import MapImport
 
 SHEETS: dict[str, type[SheetResource]] = {MapImport.Kind.PEOPLE: PeopleSheet, MapImport.Kind.RESOURCES: RoomsSheet}

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from import_export.resources import ModelResource
 from tablib import Dataset
 
-from accessmap.sheets import Cell, Sheet, SheetError
+from accessmap.imports.reader import Cell, Sheet, SheetError
 
 # The column in which a row carries its number in the spreadsheet; no header can be called so.
 ROW = "\0row"
