@@ -8,7 +8,7 @@ from health_check.views import HealthCheckView
 
 from accessmap.api.problems import nothing_here
 from portal.core.metrics import metrics
-from visitors.pages import inside_somewhere, who_is_inside
+from visitors.pages.views import inside_somewhere, who_is_inside
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -17,12 +17,12 @@ urlpatterns = [
     path("admin/", include("doorsync.pages_urls")),
     path("admin/", admin.site.urls),
     path("setup/", include("doorsync.setup.urls")),
-    path("kiosk/<int:turnstile_id>/", include("visitors.kiosk_urls")),
+    path("kiosk/<int:turnstile_id>/", include("visitors.pages.kiosk_urls")),
     path("language/", set_language, name="set_language"),
     path("api/v1/", include("accessmap.api.urls")),
     path("api/v1/", include("doorsync.api.urls")),
     re_path("^api/v1/", nothing_here),
-    path("api/visitors/", include("visitors.urls")),
+    path("api/visitors/", include("visitors.api.urls")),
     path("api/offision/", include("doorsync.urls")),
     path(
         "healthz",

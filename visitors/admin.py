@@ -17,7 +17,7 @@ from rest_framework_api_key.models import APIKey
 from portal.audit.models import record
 from portal.core.admin.changelists import SEARCHES_THE_NEWEST, LongList
 from portal.core.admin.labels import LabelledFields, LabelledInline
-from visitors import kiosks
+from visitors.devices import kiosks
 from visitors.models import (
     STATUS_CHOICES,
     Dialect,

@@ -18,7 +18,7 @@ from accessmap.models import Door, Site
 from portal.core import clock
 from portal.core.clock import local
 from portal.offision.types import VisitStatus
-from visitors.decision import AntiPassback, Direction, Sighting, Terms
+from visitors.verification.decision import AntiPassback, Direction, Sighting, Terms
 
 STATUS_CHOICES = [
     (VisitStatus.EXPECTED.value, _("expected")),

@@ -5,13 +5,13 @@ from celery import shared_task
 
 @shared_task
 def tell_offision() -> None:
-    from visitors import telling
+    from visitors.visits import outbox
 
-    telling.tell_offision()
+    outbox.tell_offision()
 
 
 @shared_task
 def prefetch_visits() -> None:
-    from visitors import prefetch
+    from visitors.visits import prefetch
 
     prefetch.prefetch_visits()

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from portal.urls import urlpatterns as portal_urls
-from visitors.views import HasTurnstileKey
+from visitors.api.views import HasTurnstileKey
 
 
 class Note(models.Model):

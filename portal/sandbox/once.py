@@ -13,7 +13,7 @@ from doorsync.models import Callback, ControllerSync, Refresh, ResourceSync
 from portal.core import clock
 from portal.sandbox.playground import NotConverged, Playground, quiet, trouble
 from visitors.models import Turnstile, TurnstileKey
-from visitors.prefetch import prefetch_visits
+from visitors.visits.prefetch import prefetch_visits
 
 log = structlog.get_logger(__name__)
 

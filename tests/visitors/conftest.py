@@ -9,8 +9,9 @@ import requests
 from portal.audit.models import Entry
 from portal.core import clock
 from tests.places import NOW, building
-from visitors import tasks, throttle
+from visitors import tasks
 from visitors.models import Turnstile, TurnstileKey, Verification
+from visitors.verification import guessing
 
 VISITS = [
     {
@@ -80,10 +81,10 @@ def gate(start_place, client, monkeypatch):
     for name in ("tell_offision", "prefetch_visits"):
         monkeypatch.setattr(getattr(tasks, name), "delay", lambda n=name: rung.append(n))
     # Its timer's thread would write into another transaction.
-    monkeypatch.setattr(throttle, "_timer", object())
-    throttle.forget()
+    monkeypatch.setattr(guessing, "_timer", object())
+    guessing.forget()
     yield Gates(start_place(building(visits=VISITS, turnstiles=GATES)), client)
-    throttle.forget()
+    guessing.forget()
 
 
 @pytest.fixture

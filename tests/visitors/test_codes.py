@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.offision.contract import Codes
-from visitors.codes import MAX_LENGTH, MAX_URL, MalformedError, digest, normalised, without
+from visitors.verification.codes import MAX_LENGTH, MAX_URL, MalformedError, digest, normalised, without
 
 PLAIN = Codes()
 HOSTS = Codes(url_hosts=("visit.example",))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.offision.types import VisitStatus
-from visitors.decision import (
+from visitors.verification.decision import (
     OUTSIDE,
     AntiPassback,
     Decision,

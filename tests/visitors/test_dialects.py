@@ -8,9 +8,9 @@ from django.urls import reverse
 
 from portal.audit.models import Entry
 from portal.core.logging import redact
-from visitors import passages
-from visitors.dialects import vguang
+from visitors.devices.protocols import vguang
 from visitors.models import Passage, Reader, Template, Turnstile, Verification
+from visitors.visits import passages
 
 
 def speak(gate, dialect, name="in", **fields):

@@ -8,8 +8,9 @@ from django.urls import reverse
 from portal.audit.models import Entry
 from portal.core import clock
 from tests.places import NOW
-from visitors import kiosks, lookup
+from visitors.devices import kiosks
 from visitors.models import Turnstile, TurnstileKey, Verification
+from visitors.verification import lookup
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from accessmap.models import Site
 from portal.audit.models import Entry
 from portal.core import clock
 from tests.places import NOW
-from visitors import prefetch, telling
 from visitors.models import Passage, StatusMove, Verification, Visit
-from visitors.presence import inside
+from visitors.verification.presence import inside
+from visitors.visits import outbox, prefetch
 
 
 def who_is_inside():
@@ -172,7 +172,7 @@ def status_at_offision(gate, code):
 
 def test_an_arrival_is_told_to_offision_and_the_code_forgotten(teller):
     teller("NEW1")
-    telling.tell_offision()
+    outbox.tell_offision()
     move = StatusMove.objects.get()
     assert move.done_at
     assert move.code is None
@@ -193,7 +193,7 @@ def test_a_code_that_waits_to_be_told_is_encrypted(teller):
 def test_only_who_walked_is_told(teller):
     teller.set("in", reports_passages=True)
     answer = teller("NEW1")
-    telling.tell_offision()
+    outbox.tell_offision()
     assert StatusMove.objects.get().attempts == 0
     walk(teller, answer, passed=False)
     assert not StatusMove.objects.exists()
@@ -207,21 +207,21 @@ def test_who_is_checked_in_already_is_not_told_again(teller):
 def test_telling_is_tried_again_and_an_unknown_end_looked_at_first(teller, later):
     teller("NEW1")
     teller.place.offision_fault("error")
-    telling.tell_offision()
+    outbox.tell_offision()
     move = StatusMove.objects.get()
     assert move.trouble
     assert move.next_at > NOW
     teller.place.offision_fault(None)
     teller.visit("NEW1", status="checked_in")  # it had arrived after all
     with later(3600):
-        telling.tell_offision()
+        outbox.tell_offision()
     assert StatusMove.objects.get().done_at
 
 
 def test_what_offision_refuses_is_given_up_and_shown(teller):
     teller("NEW1")
     teller.visit("NEW1", status="cancelled")
-    telling.tell_offision()
+    outbox.tell_offision()
     move = StatusMove.objects.get()
     assert move.done_at is None
     assert move.next_at is None
@@ -261,15 +261,15 @@ def test_a_departure_does_not_overtake_the_arrival_before_it(teller, later):
     teller.set("out", tells_offision=True)
     teller("NEW1")
     teller.place.offision_fault("error")
-    telling.tell_offision()
+    outbox.tell_offision()
     teller.place.offision_fault(None)
     teller.visit("NEW1", status="checked_in")
     teller("NEW1", at="out")
-    telling.tell_offision()
+    outbox.tell_offision()
     assert [m.move for m in StatusMove.objects.filter(done_at__isnull=False)] == []
     with later(3600):
-        telling.tell_offision()
-        telling.tell_offision()
+        outbox.tell_offision()
+        outbox.tell_offision()
     assert StatusMove.objects.filter(done_at__isnull=False).count() == 2
     assert status_at_offision(teller, "NEW1") == "checked_out"
 
@@ -278,7 +278,7 @@ def test_an_arrival_decided_offline_is_told_too(teller):
     prefetch.prefetch_visits()
     said = {"code": "NEW1", "decision": "allow", "at": NOW.isoformat()}
     assert teller.post("verifications/offline", said).status_code == 201
-    telling.tell_offision()
+    outbox.tell_offision()
     assert StatusMove.objects.get().done_at
 
 
@@ -323,7 +323,7 @@ def test_a_list_under_way_does_not_undo_what_was_learned_since(gate, monkeypatch
 
 def test_who_said_it_was_told_and_nobody_walked_is_in_the_log(teller):
     answer = teller("NEW1")
-    telling.tell_offision()
+    outbox.tell_offision()
     walk(teller, answer, passed=False)
     assert Entry.objects.filter(action="visitor.check_in", outcome="failed").count() == 1
 

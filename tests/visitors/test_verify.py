@@ -8,8 +8,8 @@ from django.db import connection
 
 from portal.audit.models import Entry
 from portal.offision.default import contract_from_settings
-from visitors import lookup, throttle
 from visitors.models import ThrottledScans, Turnstile, TurnstileKey, Verification, Visit
+from visitors.verification import guessing, lookup
 
 
 def test_allow_and_deny_are_both_answers(gate):
@@ -103,7 +103,7 @@ def test_a_visit_that_offision_no_longer_knows_is_not_trusted_later(gate):
 
 
 def lookup_digest(code):
-    from visitors.codes import digest
+    from visitors.verification.codes import digest
 
     return digest(code)
 
@@ -268,7 +268,7 @@ def test_a_door_is_unlocked_once_and_the_visitor_is_told_if_it_was_not(gate):
 
 def test_after_many_unknown_codes_only_known_ones_are_looked_up(gate, monkeypatch):
     gate("GOOD1")
-    for n in range(throttle.UNKNOWN_PER_DEVICE):
+    for n in range(guessing.UNKNOWN_PER_DEVICE):
         assert gate(f"GUESS{n}").status_code == 200
     asked = gate.offision()["visit_requests"]
     answer = gate("GUESS-ONE-MORE")
@@ -276,13 +276,13 @@ def test_after_many_unknown_codes_only_known_ones_are_looked_up(gate, monkeypatc
     assert answer.json()["reasons"] == ["throttled"]
     assert int(answer.headers["Retry-After"]) > 0
     assert gate("NEW1").status_code == 429, "nor is a real one that was never seen: nobody can tell"
-    monkeypatch.setattr(throttle, "_next_try", {})
+    monkeypatch.setattr(guessing, "_next_try", {})
     assert gate("NEW1").status_code == 200, "but one in a while is looked up"
     asked += 1
     assert gate.offision()["visit_requests"] == asked
     assert gate("GOOD1").json()["decision"] == "allow"
     assert gate("GUESS-ELSEWHERE", at="other").status_code == 200, "other turnstiles go on"
-    throttle.write_down()
+    guessing.write_down()
     assert ThrottledScans.objects.get().count == 2
     alarm = Entry.objects.get(action="visitors.guessing")
     assert "in" in alarm.object_label
@@ -348,7 +348,7 @@ def test_a_stalled_offision_does_not_take_every_thread(gate, monkeypatch):
 def test_two_lanes_at_once_admit_one_code_once(gate):
     for name in ("in", "other"):
         gate.set(name, anti_passback="hard", reports_passages=True)
-    from visitors.verify import Scan, verify
+    from visitors.verification.verify import Scan, verify
 
     together = threading.Barrier(2)
     answers = []

@@ -9,9 +9,9 @@ from django.http import HttpRequest
 
 from portal.audit.models import record
 from portal.core import clock
-from visitors.codes import digest
-from visitors.devices import NotADeviceError, WrongSourceError, turnstile_of
+from visitors.devices.authentication import NotADeviceError, WrongSourceError, turnstile_of
 from visitors.models import KioskPairing, Turnstile, TurnstileKey
+from visitors.verification.codes import digest
 
 PAIRING_DIGITS = 8
 PAIRING_FOR = timedelta(minutes=10)

@@ -16,13 +16,13 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accessmap.models import Site
 from portal.core import clock
-from visitors import kiosks
-from visitors.decision import Direction
-from visitors.dialects.base import MAX_BYTES, object_of
+from visitors.devices import kiosks
+from visitors.devices.protocols.base import MAX_BYTES, object_of
 from visitors.models import Turnstile
-from visitors.presence import inside
-from visitors.verify import Scan, verify
-from visitors.words import message
+from visitors.verification.decision import Direction
+from visitors.verification.messages import message
+from visitors.verification.presence import inside
+from visitors.verification.verify import Scan, verify
 
 KIOSK_COOKIE_AGE = 400 * 24 * 3600  # as long as browsers keep one; a key that is revoked ends it sooner
 

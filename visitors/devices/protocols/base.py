@@ -14,7 +14,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, QueryDict
 
 from visitors.models import Turnstile
-from visitors.verify import Answer, Scan
+from visitors.verification.verify import Answer, Scan
 
 MAX_BYTES = 2048
 MAX_NONCE = 100

@@ -11,8 +11,17 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
 from django.utils.datastructures import MultiValueDict
 
-from visitors.dialects.base import SAME_SCAN, Alive, NoQuestionError, Past, Question, Speaker, number_of, object_of
-from visitors.verify import Answer, Scan
+from visitors.devices.protocols.base import (
+    SAME_SCAN,
+    Alive,
+    NoQuestionError,
+    Past,
+    Question,
+    Speaker,
+    number_of,
+    object_of,
+)
+from visitors.verification.verify import Answer, Scan
 
 _PART = "AccessControllerEvent"
 

@@ -13,9 +13,9 @@ from portal.offision.client import OffisionClient
 from portal.offision.default import client_from_settings, contract_from_settings
 from portal.offision.errors import Never, OffisionError, Refused
 from portal.offision.types import VisitStatus
-from visitors.codes import without
-from visitors.decision import Direction
 from visitors.models import StatusMove, Turnstile, Verification, Visit
+from visitors.verification.codes import without
+from visitors.verification.decision import Direction
 
 log = structlog.get_logger(__name__)
 

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from accessmap.models import Site
 from portal.offision.types import VisitStatus
-from visitors.decision import OUTSIDE, Direction, Presence
 from visitors.models import Passage, Turnstile, Verification, Visit
+from visitors.verification.decision import OUTSIDE, Direction, Presence
 
 # No gate is given longer than this for a passage (Turnstile.passage_seconds).
 _LONGEST_PASSAGE = timedelta(seconds=600)

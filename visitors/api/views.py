@@ -20,14 +20,14 @@ from rest_framework.views import APIView
 from rest_framework_api_key.permissions import KeyParser
 
 from portal.core import clock
-from visitors import passages
-from visitors.decision import Direction, Reason
-from visitors.devices import NotADeviceError, WrongSourceError, turnstile_of
-from visitors.dialects import speaker_for
-from visitors.dialects.base import MAX_BYTES, NoQuestionError, Past, Walked, object_of
+from visitors.api.schema import AnswerSerializer, NotedSerializer, WalkedSerializer, described
+from visitors.devices.authentication import NotADeviceError, WrongSourceError, turnstile_of
+from visitors.devices.protocols import speaker_for
+from visitors.devices.protocols.base import MAX_BYTES, NoQuestionError, Past, Walked, object_of
 from visitors.models import Turnstile, Verification
-from visitors.schema import AnswerSerializer, NotedSerializer, WalkedSerializer, described
-from visitors.verify import Answer, Scan, verify
+from visitors.verification.decision import Direction, Reason
+from visitors.verification.verify import Answer, Scan, verify
+from visitors.visits import passages
 
 log = structlog.get_logger(__name__)
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from visitors.views import OfflineView, PassageView, VerifyView, device
+from visitors.api.views import OfflineView, PassageView, VerifyView, device
 
 urlpatterns = [
     path("verify", VerifyView.as_view(), name="verify"),

@@ -15,13 +15,14 @@ from portal.audit.models import Outcome, record
 from portal.core import clock
 from portal.offision import types
 from portal.offision.errors import NotFound, NotUnderstood, OffisionError, Refused, TryAgain
-from visitors import passages, telling, throttle
-from visitors.codes import code_of, without
-from visitors.decision import OUTSIDE, Decision, Direction, Reason, Sighting, decide
-from visitors.lookup import look_up
 from visitors.models import Passage, Turnstile, Verification, Visit
-from visitors.presence import presence_of
-from visitors.words import message
+from visitors.verification import guessing
+from visitors.verification.codes import code_of, without
+from visitors.verification.decision import OUTSIDE, Decision, Direction, Reason, Sighting, decide
+from visitors.verification.lookup import look_up
+from visitors.verification.messages import message
+from visitors.verification.presence import presence_of
+from visitors.visits import outbox, passages
 
 log = structlog.get_logger(__name__)
 
@@ -87,8 +88,8 @@ def verify(turnstile: Turnstile, scan: Scan) -> Answer:
     code, key = code_of(turnstile, scan.read)
     if before := _seen_before(turnstile, scan, direction, key):
         return _answer(turnstile, before)
-    if throttle.is_closed(turnstile) and not _is_known(key):
-        throttle.count_turned_away(turnstile, now)
+    if guessing.is_closed(turnstile) and not _is_known(key):
+        guessing.count_turned_away(turnstile, now)
         return _turned_away(direction)
     found = _look_up(turnstile, code, key) if code else _Found(code, key, obstacle=Reason.MALFORMED)
     try:
@@ -103,7 +104,7 @@ def verify(turnstile: Turnstile, scan: Scan) -> Answer:
         with transaction.atomic():
             answer = _decide_and_write(turnstile, replace(scan, nonce=""), direction, found)
     if {Reason.UNKNOWN_CODE, Reason.MALFORMED} & set(answer.reasons):
-        throttle.note_unknown(turnstile, now)
+        guessing.note_unknown(turnstile, now)
     if answer.allowed and turnstile.opens == Turnstile.Opens.DOOR:
         _open(turnstile, answer)
     return _answer(turnstile, answer)
@@ -210,7 +211,7 @@ def _decide_and_write(turnstile: Turnstile, scan: Scan, direction: Direction, fo
     answer.save(force_insert=True)
     _log(answer, turnstile, decision)
     if answer.allowed and row:
-        telling.prepare(answer, turnstile, row, found.code)
+        outbox.prepare(answer, turnstile, row, found.code)
         if not turnstile.reports_passages:
             passages.assume(answer, turnstile)
     return answer

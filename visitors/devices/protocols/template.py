@@ -5,8 +5,7 @@ from typing import Any
 import jmespath
 from django.http import HttpRequest, HttpResponse
 
-from visitors.decision import Direction
-from visitors.dialects.base import (
+from visitors.devices.protocols.base import (
     SAME_SCAN,
     NoQuestionError,
     Question,
@@ -17,7 +16,8 @@ from visitors.dialects.base import (
     text_of,
 )
 from visitors.models import Template, Turnstile
-from visitors.verify import Answer, Scan
+from visitors.verification.decision import Direction
+from visitors.verification.verify import Answer, Scan
 
 Body = Template.Body
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from django.utils.translation import gettext as _
 
-from visitors.decision import Reason
+from visitors.verification.decision import Reason
 
 _FAULTS = {Reason.UPSTREAM_UNAVAILABLE, Reason.UPSTREAM_MISMATCH, Reason.DEVICE_DISABLED, Reason.DOOR_NOT_OPENED}
 _TRY_LATER = {Reason.THROTTLED}

@@ -1,10 +1,10 @@
 """How devices phrase their question and want their answer: one small module a family, behind base.Speaker."""
 
-from visitors.dialects.base import Speaker
-from visitors.dialects.control_id import ControlId
-from visitors.dialects.hikvision import Hikvision
-from visitors.dialects.template import TemplateSpeaker
-from visitors.dialects.vguang import Vguang
+from visitors.devices.protocols.base import Speaker
+from visitors.devices.protocols.control_id import ControlId
+from visitors.devices.protocols.hikvision import Hikvision
+from visitors.devices.protocols.template import TemplateSpeaker
+from visitors.devices.protocols.vguang import Vguang
 from visitors.models import Dialect, Turnstile
 
 _SPEAKERS: dict[str, type[Speaker]] = {

@@ -7,8 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from visitors.decision import Direction
-from visitors.dialects.base import (
+from visitors.devices.protocols.base import (
     SAME_SCAN,
     Alive,
     NoQuestionError,
@@ -19,7 +18,8 @@ from visitors.dialects.base import (
     number_of,
     object_of,
 )
-from visitors.verify import Answer, Scan
+from visitors.verification.decision import Direction
+from visitors.verification.verify import Answer, Scan
 
 # Access API, "Events": 7 is access granted, 6 access denied.
 _GRANTED, _DENIED = 7, 6

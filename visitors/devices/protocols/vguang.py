@@ -8,8 +8,8 @@ from urllib.parse import unquote
 
 from django.http import HttpRequest, HttpResponse
 
-from visitors.dialects.base import SAME_SCAN, NoQuestionError, Question, Speaker, text_of
-from visitors.verify import Answer, Scan
+from visitors.devices.protocols.base import SAME_SCAN, NoQuestionError, Question, Speaker, text_of
+from visitors.verification.verify import Answer, Scan
 
 _BEGIN = "vgdecoderesult="
 _DEVICE = "&&devicenumber="

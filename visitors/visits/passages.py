@@ -8,11 +8,11 @@ from django.db.models import Q, QuerySet
 from portal.audit.models import Outcome, record
 from portal.core import clock
 from portal.offision.types import VisitStatus
-from visitors import telling
-from visitors.codes import code_of
-from visitors.decision import Direction, Reason
 from visitors.models import Passage, Turnstile, Verification, Visit
-from visitors.presence import is_late, lapsed
+from visitors.verification.codes import code_of
+from visitors.verification.decision import Direction, Reason
+from visitors.verification.presence import is_late, lapsed
+from visitors.visits import outbox
 
 _LATE = "reported after its time: somebody else may have been let in with the same code"
 _MATCH_WITHIN = timedelta(minutes=10)
@@ -65,7 +65,7 @@ def _write(answer: Verification, turnstile: Turnstile, *, passed: bool, at: date
         assumed=assumed,
     )
     if turnstile.tells_offision:
-        telling.release(answer, passed=passed)
+        outbox.release(answer, passed=passed)
     if not assumed:
         record(
             actor=f"turnstile {turnstile.name}",
@@ -151,7 +151,7 @@ def _write_offline(answer: Verification, turnstile: Turnstile, code: str) -> Non
         detail={"direction": answer.direction, "scanned_at": answer.scanned_at and answer.scanned_at.isoformat()},
     )
     if answer.allowed and answer.visit is not None and code and not _has_moved_on(answer, answer.visit):
-        telling.prepare(answer, turnstile, answer.visit, code)
+        outbox.prepare(answer, turnstile, answer.visit, code)
     if answer.allowed and not turnstile.reports_passages:
         assume(answer, turnstile)
 

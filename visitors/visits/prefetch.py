@@ -10,9 +10,9 @@ from accessmap.models import Site
 from portal.core import clock
 from portal.offision.default import client_from_settings, contract_from_settings
 from portal.offision.errors import OffisionError
-from visitors.codes import MalformedError, digest, normalised
 from visitors.models import Turnstile, Visit
-from visitors.verify import VISIT_FIELDS, visit_row
+from visitors.verification.codes import MalformedError, digest, normalised
+from visitors.verification.verify import VISIT_FIELDS, visit_row
 
 log = structlog.get_logger(__name__)
 

@@ -1,0 +1,12 @@
+"""Addresses of one kiosk, all below /kiosk/<turnstile>/: its cookie goes nowhere else."""
+
+from django.urls import path
+
+from visitors.pages import views
+
+urlpatterns = [
+    path("", views.kiosk, name="kiosk"),
+    path("pair", views.pair, name="kiosk-pair"),
+    path("scan", views.scan, name="kiosk-scan"),
+    path("alive", views.alive, name="kiosk-alive"),
+]
