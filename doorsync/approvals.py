@@ -5,7 +5,6 @@ from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from accessmap.models import Controller, masked
-from doorsync import asking
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import BadOptions
 from doorsync.models import (
@@ -17,6 +16,7 @@ from doorsync.models import (
     ResourceSync,
     UnmanagedCard,
 )
+from doorsync.work import queue
 from portal.audit.models import record
 from portal.core import clock
 
@@ -27,7 +27,7 @@ def believe(rows: QuerySet[ResourceSync], *, actor: str) -> int:
     held = list(rows.exclude(held_reason="").select_for_update(of=("self",)).select_related("resource"))
     chosen = ResourceSync.objects.filter(pk__in=[row.pk for row in held])
     chosen.update(believed_ids=F("held_ids"))
-    asking.ask_at_once(chosen)
+    queue.ask_at_once(chosen)
     for row in held:
         record(actor=actor, action="bookings.approve", on=row.resource, reasons=[row.held_reason])
     return len(held)
@@ -41,7 +41,7 @@ def approve(rows: QuerySet[ControllerSync], *, actor: str) -> int:
         assert row.held_plan is not None
         ControllerSync.objects.filter(pk=row.pk).update(approved=row.held_plan["pairs"])
         record(actor=actor, action="plan.approve", on=row.controller, reasons=[row.trouble])
-    asking.ask_at_once(ControllerSync.objects.filter(pk__in=[row.pk for row in held]))
+    queue.ask_at_once(ControllerSync.objects.filter(pk__in=[row.pk for row in held]))
     return len(held)
 
 
@@ -56,7 +56,7 @@ def drop(controller: Controller, *, reason: str, actor: str) -> bool:
         return False
     row.dropped = sorted([*row.dropped, *(pair for pair in row.held_plan["pairs"] if pair not in row.dropped)])
     row.save(update_fields=["dropped"])
-    asking.ask_at_once(ControllerSync.objects.filter(pk=row.pk))
+    queue.ask_at_once(ControllerSync.objects.filter(pk=row.pk))
     record(actor=actor, action="plan.drop", on=controller, reasons=[reason, row.trouble])
     return True
 
@@ -68,7 +68,7 @@ def take_up_again(controller: Controller, *, actor: str) -> int:
     count = len(row.dropped)
     if count:
         ControllerSync.objects.filter(pk=row.pk).update(dropped=[])
-        asking.ask_at_once(ControllerSync.objects.filter(pk=row.pk))
+        queue.ask_at_once(ControllerSync.objects.filter(pk=row.pk))
         record(actor=actor, action="plan.take_up", on=controller)
     return count
 
@@ -99,7 +99,7 @@ def adopt(rows: QuerySet[UnmanagedCard], *, actor: str) -> int:
             detail={"held": row.held},
         )
     UnmanagedCard.objects.filter(pk__in=[row.pk for row in chosen]).delete()
-    asking.ask_at_once(ControllerSync.objects.filter(controller__in={row.controller_id for row in chosen}))
+    queue.ask_at_once(ControllerSync.objects.filter(controller__in={row.controller_id for row in chosen}))
     return len(chosen)
 
 
@@ -128,7 +128,7 @@ def forget_boxes(rows: QuerySet[ControllerSync], *, actor: str) -> int:
         )
     changed = ControllerSync.objects.filter(pk__in=[row.pk for row in held])
     changed.update(serial="", held_plan=None, approved=[], dropped=[])
-    asking.ask_at_once(changed)
+    queue.ask_at_once(changed)
     return len(held)
 
 
@@ -137,7 +137,7 @@ def enable(controller: Controller, *, enabled: bool, reason: str, actor: str) ->
     """Speak to a controller again, or leave it as it is until then."""
     Controller.objects.filter(pk=controller.pk).update(enabled=enabled)
     if enabled:
-        asking.ask_at_once(ControllerSync.objects.filter(controller=controller))
+        queue.ask_at_once(ControllerSync.objects.filter(controller=controller))
     record(
         actor=actor,
         action="controller.resume" if enabled else "controller.suspend",
@@ -151,7 +151,7 @@ def reprocess(callback: Callback, *, actor: str) -> None:
     """Look once more at what a callback points at: its resource, or everything where it names none that is known."""
     rows = ResourceSync.objects.filter(resource__external_id=callback.named_resource)
     if callback.named_resource and rows.exists():
-        asking.ask_at_once(rows)
+        queue.ask_at_once(rows)
     else:
         PassState.objects.filter(pk=1).update(full_pass_wanted_at=clock.now())
     record(actor=actor, action="callback.reprocess", on=callback, label=callback.named_resource or "–")
@@ -159,7 +159,7 @@ def reprocess(callback: Callback, *, actor: str) -> None:
 
 def look(rows: QuerySet[ResourceSync] | QuerySet[ControllerSync], *, actor: str) -> None:
     """Have these fetched or reconciled now, on a person's word."""
-    asking.ask_at_once(rows)
+    queue.ask_at_once(rows)
     for row in rows:
         what = row.resource if isinstance(row, ResourceSync) else row.controller
         record(actor=actor, action="look.now", on=what)

@@ -15,10 +15,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accessmap.models import Controller, Door, Resource
-from doorsync import approvals, doors, passes
+from doorsync import approvals, doors
 from doorsync.compare import compare, rows_of
 from doorsync.drivers.base import DriverError
 from doorsync.models import Callback, ControllerSync, ResourceSync
+from doorsync.work import scheduler
 from portal.core import clock
 from portal.offision.errors import OffisionError, OperationAbsent
 
@@ -228,7 +229,7 @@ def fetch_resources(request: HttpRequest) -> HttpResponse:
     """Fetch Offision's list of resources, so that those that the map does not know can be given doors."""
     _may(request, "doorsync.change_resourcesync")
     try:
-        listed, unknown = passes.fetch_resources()
+        listed, unknown = scheduler.fetch_resources()
     except OperationAbsent:
         messages.warning(
             request,

@@ -10,10 +10,10 @@ from django.utils.translation import gettext as _
 from accessmap.models import Controller, masked
 from doorsync import ledger, openings
 from doorsync.desired import desired_for
-from doorsync.diff import Diff, diff
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import Actual, DeviceInfo, Driver, Encoded, Record
-from doorsync.planning import Desired, windows
+from doorsync.policy.diff import Diff, diff
+from doorsync.policy.plan import Desired, windows
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,11 @@ from accessmap.models import (
     ResourceDoor,
     normal_email,
 )
-from doorsync import planning
 from doorsync.models import StoredBooking, UnmappedResource
+from doorsync.policy import plan
 
 
-def desired_for(controller: Controller, now: datetime) -> planning.Desired:
+def desired_for(controller: Controller, now: datetime) -> plan.Desired:
     """What the bookings, the map and the policies want this controller to hold at `now`."""
     doors: dict[int, list[int]] = defaultdict(list)
     links = ResourceDoor.objects.filter(door__controller=controller).values_list("resource_id", "door__number")
@@ -30,15 +30,15 @@ def desired_for(controller: Controller, now: datetime) -> planning.Desired:
         doors[resource_id].append(number)
     policies = _policies(Resource.objects.filter(pk__in=doors))
     bookings = _planned(_stored(policies, now))
-    return planning.plan(
-        [planning.PlannedResource(str(pk), tuple(sorted(doors[pk])), policy) for pk, policy in policies.items()],
+    return plan.plan(
+        [plan.PlannedResource(str(pk), tuple(sorted(doors[pk])), policy) for pk, policy in policies.items()],
         bookings,
         _people(policies, bookings),
         now=now,
     )
 
 
-def without_card(now: datetime) -> list[tuple[str, planning.PlannedBooking]]:
+def without_card(now: datetime) -> list[tuple[str, plan.PlannedBooking]]:
     """Whom admitting bookings name and who has no active card: emails, normalised ("" for a blank one), and where."""
     policies = _policies(Resource.objects.filter(doors__isnull=False).distinct())
     active = Card.objects.filter(status=CardStatus.ACTIVE, cardholder__email__gt="")
@@ -51,7 +51,7 @@ def without_card(now: datetime) -> list[tuple[str, planning.PlannedBooking]]:
     return [
         (email, booking)
         for booking in _planned(chosen)
-        for email in planning.admitted_emails(booking, policies[int(booking.resource_id)])
+        for email in plan.admitted_emails(booking, policies[int(booking.resource_id)])
         if email not in served
     ]
 
@@ -69,14 +69,14 @@ def unmapped_resources() -> set[str]:
     return {*unknown, *doorless}
 
 
-def _policies(resources: QuerySet[Resource]) -> dict[int, planning.Policy]:
+def _policies(resources: QuerySet[Resource]) -> dict[int, plan.Policy]:
     """The policy of each resource, by primary key."""
     rows = resources.select_related("policy").prefetch_related("policy__admit_levels", "policy__always_levels")
     return {row.pk: _policy(row.policy) for row in rows}
 
 
-def _policy(policy: AccessPolicy) -> planning.Policy:
-    return planning.Policy(
+def _policy(policy: AccessPolicy) -> plan.Policy:
+    return plan.Policy(
         admit_organizer=policy.admit_organizer,
         admit_attendees=policy.admit_attendees,
         admit_anyone=policy.admit_anyone,
@@ -94,12 +94,12 @@ def _stored(resources: Iterable[int], now: datetime) -> QuerySet[StoredBooking]:
     return StoredBooking.objects.filter(resource__in=resources, ends_at__gt=now - timedelta(minutes=MAX_LEAD_MINUTES))
 
 
-def _planned(stored: QuerySet[StoredBooking]) -> list[planning.PlannedBooking]:
+def _planned(stored: QuerySet[StoredBooking]) -> list[plan.PlannedBooking]:
     rows = stored.values_list(
         "external_id", "resource_id", "starts_at", "ends_at", "status", "organizer_email", "attendee_emails"
     )
     return [
-        planning.PlannedBooking(
+        plan.PlannedBooking(
             id=external_id,
             resource_id=str(resource_id),
             starts_at=starts_at,
@@ -112,7 +112,7 @@ def _planned(stored: QuerySet[StoredBooking]) -> list[planning.PlannedBooking]:
     ]
 
 
-def _people(policies: Mapping[int, planning.Policy], bookings: Iterable[planning.PlannedBooking]) -> planning.People:
+def _people(policies: Mapping[int, plan.Policy], bookings: Iterable[plan.PlannedBooking]) -> plan.People:
     """The active cards of everybody whom these bookings or policies name."""
     emails = {email for b in bookings for email in (b.organizer, *b.attendees)} - {""}
     levels = {level for policy in policies.values() for level in policy.admit_levels | policy.always_levels}
@@ -120,7 +120,7 @@ def _people(policies: Mapping[int, planning.Policy], bookings: Iterable[planning
     of_card = ("number", "valid_from", "valid_until")
     named = active.annotate(email=Lower("cardholder__email")).filter(email__in=emails)
     members = active.filter(cardholder__membership__access_level__name__in=levels)
-    return planning.People(
+    return plan.People(
         _grouped(named.values_list("email", *of_card)),
         _grouped(members.values_list("cardholder__membership__access_level__name", *of_card)),
     )
@@ -128,8 +128,8 @@ def _people(policies: Mapping[int, planning.Policy], bookings: Iterable[planning
 
 def _grouped(
     rows: Iterable[tuple[str, str, datetime | None, datetime | None]],
-) -> dict[str, tuple[planning.PlannedCard, ...]]:
-    found: dict[str, list[planning.PlannedCard]] = defaultdict(list)
+) -> dict[str, tuple[plan.PlannedCard, ...]]:
+    found: dict[str, list[plan.PlannedCard]] = defaultdict(list)
     for key, number, valid_from, valid_until in rows:
-        found[key].append(planning.PlannedCard(number, valid_from, valid_until))
+        found[key].append(plan.PlannedCard(number, valid_from, valid_until))
     return {key: tuple(cards) for key, cards in found.items()}

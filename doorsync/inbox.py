@@ -12,8 +12,9 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from doorsync import asking, tasks
+from doorsync import tasks
 from doorsync.models import Callback, PassState, UnmappedResource
+from doorsync.work import queue
 from portal.core import clock
 from portal.offision.default import contract_from_settings
 
@@ -84,7 +85,7 @@ def receive(*, body: bytes, content_type: str, remote_address: str | None) -> No
         if stored is not None:
             resource_id, ring = stored
             if ring:
-                asking.ring(tasks.refresh_resource, resource_id)
+                queue.ring(tasks.refresh_resource, resource_id)
             return
     _ask_for_everything(
         Callback(body=body, content_type=content_type, remote_address=remote_address, named_resource=named, note=note)

@@ -11,8 +11,7 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from accessmap.models import Card, Controller, Door, Resource, masked
-from doorsync import asking, openings
-from doorsync.diff import Diff
+from doorsync import openings
 from doorsync.drivers.base import Actual, Record
 from doorsync.models import (
     ControllerCard,
@@ -23,8 +22,10 @@ from doorsync.models import (
     Report,
     UnmanagedCard,
 )
-from doorsync.planning import Permission, Window
+from doorsync.policy.diff import Diff
+from doorsync.policy.plan import Permission, Window
 from doorsync.rounds import SUSPEND_AFTER, Round, door_name, is_door
+from doorsync.work import queue
 from portal.audit.models import Entry, Outcome, record
 from portal.core import clock
 
@@ -167,7 +168,7 @@ def close_round(sync: ControllerSync, outcome: Round, *, not_before: datetime | 
     # An approval is for what was held, once. One that was given while this round ran is not this round's to take away.
     if outcome.in_order and locked.approved == sync.approved:
         changes["approved"] = []
-    asking.finish(
+    queue.finish(
         sync,
         answered=outcome.in_order,
         failures=0 if outcome.in_order else sync.failures + 1,

@@ -9,8 +9,9 @@ from django.utils.translation import gettext as _
 
 from accessmap.models import Card
 from accessmap.services import cards
-from doorsync import asking, tasks
+from doorsync import tasks
 from doorsync.models import ControllerCard, ControllerSync, UnmanagedCard
+from doorsync.work import queue
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,9 @@ def report_lost(keys: Iterable[int], *, actor: str) -> tuple[list[Card], int]:
         ).values("pk")
     )
     controllers = list(holding.values_list("controller_id", flat=True))
-    asking.ask_at_once(holding)
+    queue.ask_at_once(holding)
     for controller_id in controllers:
-        asking.ring(tasks.reconcile_controller, controller_id)
+        queue.ring(tasks.reconcile_controller, controller_id)
     return lost, len(controllers)
 
 

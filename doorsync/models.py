@@ -18,7 +18,7 @@ from portal.offision.types import BookingStatus
 
 
 class Asked(models.Model):
-    """A row that is worked on when `requested` is ahead of `done`. See doorsync.asking."""
+    """A row that is worked on when `requested` is ahead of `done`. See doorsync.work.queue."""
 
     requested = models.BigIntegerField(_("requested"), default=1)
     done = models.BigIntegerField(_("done"), default=0)

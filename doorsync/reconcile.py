@@ -11,9 +11,8 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from accessmap.models import Card
-from doorsync import asking, compare, ledger, openings
+from doorsync import compare, ledger, openings
 from doorsync.desired import desired_for
-from doorsync.diff import Diff, alive, at_stake, diff, ends, revoked, too_many, without_lapsed
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import (
     Actual,
@@ -30,9 +29,11 @@ from doorsync.drivers.base import (
     Unreachable,
 )
 from doorsync.models import ControllerCard, ControllerSync
-from doorsync.planning import Desired, Permission, keeping, next_edge
+from doorsync.policy.diff import Diff, alive, at_stake, diff, ends, revoked, too_many, without_lapsed
+from doorsync.policy.naive_clock import next_change
+from doorsync.policy.plan import Desired, Permission, keeping, next_edge
 from doorsync.rounds import SUSPEND_AFTER, Round, door_name
-from doorsync.wallclock import next_change
+from doorsync.work import queue
 from portal.core import clock
 
 log = structlog.get_logger(__name__)
@@ -62,10 +63,10 @@ def reconcile_controller(controller_id: int) -> Round | None:
     """Reconcile one controller (primary key). None where nobody asked for it, or somebody does it already."""
     now = clock.now()
     rows = ControllerSync.objects.filter(controller=controller_id, controller__enabled=True)
-    sync = asking.claim(rows.select_related("controller__site"), now)
+    sync = queue.claim(rows.select_related("controller__site"), now)
     if sync is None:
         return None
-    with asking.given_back(sync):
+    with queue.given_back(sync):
         outcome = Round(started_at=now, desired=desired_for(sync.controller, now))
         try:
             driver = driver_for(sync.controller, now)
@@ -130,7 +131,7 @@ def _work(driver: Driver, sync: ControllerSync, outcome: Round) -> None:
     ledger.write_intents(sync.controller, rows, outcome, cards, holds)
     changes = _in_order(_changes(driver, cards, holds), doubted)
     changes = _within_capacity(changes, actual, info.capacity, outcome)
-    _apply(changes, outcome, deadline=deadline, may_go_on=lambda: asking.still_ours(sync))
+    _apply(changes, outcome, deadline=deadline, may_go_on=lambda: queue.still_ours(sync))
     if outcome.unconfirmed and driver.capabilities.lists_cards:
         _read_back(driver, changes, outcome)
 
@@ -350,7 +351,7 @@ def _finish(sync: ControllerSync, outcome: Round) -> Round:
     if outcome.in_order:
         ledger.close_round(sync, outcome, not_before=None)
         return outcome
-    wait = asking.backoff(sync.failures + 1)
+    wait = queue.backoff(sync.failures + 1)
     if outcome.reached:
         # It answers: one card that it refuses must not make the others' changes, and edges, wait for minutes.
         wait = min(wait, REFUSED_AGAIN_AFTER)

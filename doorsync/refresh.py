@@ -11,7 +11,6 @@ from django.db.models import Case, F, Sum, Value, When
 from django.utils.translation import gettext as _
 
 from accessmap.models import BOOKING_STATUS_CHOICES, Controller
-from doorsync import asking
 from doorsync.models import (
     Callback,
     ControllerSync,
@@ -22,6 +21,7 @@ from doorsync.models import (
     SetAsideBooking,
     StoredBooking,
 )
+from doorsync.work import queue
 from portal.audit.models import Outcome, record
 from portal.core import clock
 from portal.offision.default import client_from_settings
@@ -76,10 +76,10 @@ def refresh_resource(resource_id: int) -> Refresh | None:
     """Bring the stored bookings of a resource (primary key) up to date. None where nobody asked or somebody does it."""
     now = clock.now()
     rows = ResourceSync.objects.filter(resource=resource_id).select_related("resource__site", "resource__policy")
-    sync = asking.claim(rows, now)
+    sync = queue.claim(rows, now)
     if sync is None:
         return None
-    with asking.given_back(sync):
+    with queue.given_back(sync):
         first, last = horizon(now, ZoneInfo(sync.resource.site.time_zone))
         try:
             found = client_from_settings().bookings(sync.resource.external_id, first, last)
@@ -124,7 +124,7 @@ def _take_in(sync: ResourceSync, found: BookingList, now: datetime) -> Refresh |
             if sync.believed_ids:
                 record(actor="portal", action="bookings.believed", on=resource, reasons=[_("approved by staff")])
         _answer_callbacks(refresh)
-        asking.finish(
+        queue.finish(
             sync,
             answered=True,
             failures=0,
@@ -264,7 +264,7 @@ def _ask_controllers(refresh: Refresh, *, changed: bool) -> None:
 
         for sync in syncs:
             if sync.controller.enabled:
-                asking.ring(tasks.reconcile_controller, sync.controller_id)
+                queue.ring(tasks.reconcile_controller, sync.controller_id)
 
 
 def _answer_callbacks(refresh: Refresh) -> None:
@@ -298,7 +298,7 @@ def _failed(sync: ResourceSync, now: datetime, error: OffisionError) -> Refresh:
                 reasons=[error.summary],
             )
         PassState.objects.filter(pk=1).exclude(offision_trouble=error.summary).update(offision_trouble=error.summary)
-        wait = asking.backoff(failures) if error.retryable else asking.backoff(9)
-        asking.finish(sync, answered=False, failures=failures, trouble=trouble, not_before=clock.now() + wait)
+        wait = queue.backoff(failures) if error.retryable else queue.backoff(9)
+        queue.finish(sync, answered=False, failures=failures, trouble=trouble, not_before=clock.now() + wait)
     log.warning("bookings could not be fetched", resource=str(sync.resource), why=error.summary)
     return refresh

@@ -21,9 +21,9 @@ def reconcile_controller(controller_id: int) -> None:
 
 @shared_task
 def tick() -> None:
-    from doorsync import passes
+    from doorsync.work import scheduler
 
-    passes.tick()
+    scheduler.tick()
 
 
 @shared_task
@@ -37,16 +37,16 @@ def drain_events(controller_id: int) -> None:
 
 @shared_task
 def ring_for_events() -> None:
-    from doorsync import passes
+    from doorsync.work import scheduler
 
-    passes.ring_for_events()
+    scheduler.ring_for_events()
 
 
 @shared_task
 def list_resources() -> None:
-    from doorsync import passes
+    from doorsync.work import scheduler
 
-    passes.list_resources()
+    scheduler.list_resources()
 
 
 @shared_task

@@ -9,8 +9,9 @@ from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
 
 from accessmap.models import Card, Cardholder, Resource, normal_email
-from doorsync import desired, planning
+from doorsync import desired
 from doorsync.models import StoredBooking, UnmanagedCard, UnmappedResource
+from doorsync.policy import plan
 
 # What begins later is not shown yet.
 AHEAD = timedelta(days=2)
@@ -40,7 +41,7 @@ class UnmappedRoom:
 
 def people(now: datetime) -> list[UnmappedPerson]:
     """Whom bookings within two days of `now` (aware) should admit, and can't; the soonest first."""
-    found: dict[str, list[planning.PlannedBooking]] = defaultdict(list)
+    found: dict[str, list[plan.PlannedBooking]] = defaultdict(list)
     for email, booking in desired.without_card(now):
         if email and booking.starts_at < now + AHEAD and booking.ends_at > now:
             found[email].append(booking)

@@ -8,8 +8,9 @@ import pytest
 import requests
 
 from accessmap.models import Controller, Resource, Site
-from doorsync import asking, passes, reconcile, refresh, tasks
+from doorsync import reconcile, refresh, tasks
 from doorsync.models import ControllerSync, ResourceSync
+from doorsync.work import queue, scheduler
 from portal.buildings.building import Building
 from portal.buildings.load import load_map
 from portal.core import clock
@@ -93,12 +94,12 @@ class Place:
 
     def refresh(self, name: str = "room") -> Any:
         """Ask for a room and fetch it."""
-        asking.ask_at_once(ResourceSync.objects.filter(resource__external_id=name))
+        queue.ask_at_once(ResourceSync.objects.filter(resource__external_id=name))
         return refresh.refresh_resource(Resource.objects.get(external_id=name).pk)
 
     def reconcile(self, name: str = "box") -> Any:
         """Ask for a controller and reconcile it."""
-        asking.ask_at_once(ControllerSync.objects.filter(controller__name=name))
+        queue.ask_at_once(ControllerSync.objects.filter(controller__name=name))
         return reconcile.reconcile_controller(Controller.objects.get(name=name).pk)
 
     def sync(self, name: str = "box") -> ControllerSync:
@@ -115,7 +116,7 @@ class Place:
 def doorbells(monkeypatch):
     """Celery's messages, noted instead of sent: these tests do the work themselves."""
     rung: list[tuple[str, Any]] = []
-    monkeypatch.setattr(asking, "ring", lambda task, key: task.delay(key))
+    monkeypatch.setattr(queue, "ring", lambda task, key: task.delay(key))
     for name in ("refresh_resource", "reconcile_controller", "list_resources", "keep_subscribed"):
         task = getattr(tasks, name)
         monkeypatch.setattr(task, "delay", lambda *a, n=name: rung.append((n, *a)))
@@ -147,7 +148,7 @@ def start_place(db, settings, doorbells):
                 for box in file.controllers
             },
         )
-        passes.tick()
+        scheduler.tick()
         return place
 
     with clock.stopped_at(NOW):

@@ -18,8 +18,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from pydantic import BaseModel, ValidationError
 
-from doorsync.planning import ALWAYS, Window
-from doorsync.wallclock import sayable
+from doorsync.policy.naive_clock import sayable
+from doorsync.policy.plan import ALWAYS, Window
 
 Windows = tuple[Window, ...]
 Record = Mapping[int, Windows]

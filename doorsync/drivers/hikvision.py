@@ -18,7 +18,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from doorsync import wallclock
 from doorsync.drivers.base import (
     Actual,
     Capabilities,
@@ -36,8 +35,9 @@ from doorsync.drivers.base import (
 )
 from doorsync.drivers.hikvision_events import events_after
 from doorsync.drivers.isapi import Isapi, understood
-from doorsync.planning import ALWAYS, Window
-from doorsync.wallclock import WallWindow
+from doorsync.policy import naive_clock
+from doorsync.policy.naive_clock import WallWindow
+from doorsync.policy.plan import ALWAYS, Window
 
 PREFIX = "portal"
 LONGEST_CARD = 20  # cardNo, letters and digits
@@ -142,7 +142,7 @@ class HikvisionDriver(Driver):
                 model=device["model"],
                 firmware=device.get("firmwareVersion", ""),
                 serial=device["serialNumber"],
-                time=wallclock.meant_by(_naive(shown["localTime"]), self.zone, self.now),
+                time=naive_clock.meant_by(_naive(shown["localTime"]), self.zone, self.now),
                 capacity=min(most, default=None),
                 found="" if mode == "manual" else _("its clock is set by %(mode)s") % {"mode": mode[:40]},
             )
@@ -242,7 +242,7 @@ class HikvisionDriver(Driver):
                 )
                 % {"mode": mode[:40]}
             )
-        shown = wallclock.shown_at(moment, self.zone).replace(microsecond=0)
+        shown = naive_clock.shown_at(moment, self.zone).replace(microsecond=0)
         self._device.xml(
             "PUT",
             "System/time",
@@ -262,14 +262,14 @@ class HikvisionDriver(Driver):
 
     def _within_range(self, window: Window) -> Window:
         """The window as a device reads it that knows no time before FIRST and none after LAST."""
-        ((start, end),) = wallclock.on_the_wall((window,), self.zone, self.now)
+        ((start, end),) = naive_clock.on_the_wall((window,), self.zone, self.now)
         return Window(
             None if start is None or start <= FIRST else window.start, None if end is None or end > LAST else window.end
         )
 
     def _person(self, employee: str, record: Record) -> dict[str, Any]:
         (found,) = set(record.values())
-        ((start, end),) = wallclock.on_the_wall(found, self.zone, self.now)
+        ((start, end),) = naive_clock.on_the_wall(found, self.zone, self.now)
         return {
             "employeeNo": employee,
             "name": employee,
@@ -311,7 +311,7 @@ class HikvisionDriver(Driver):
                 return Window(start.astimezone(UTC), last.astimezone(UTC) + SECOND), False
             start, last = _naive(valid["beginTime"]), _naive(valid["endTime"])
             shown = WallWindow(None if start <= FIRST else start, None if last >= LAST else last + SECOND)
-            (window,) = wallclock.off_the_wall((shown,), self.zone, self.now)
+            (window,) = naive_clock.off_the_wall((shown,), self.zone, self.now)
         except (KeyError, TypeError, ValueError, OverflowError):
             return ALWAYS, False
         return window, True

@@ -46,7 +46,7 @@ from doorsync.drivers.base import (
     Windows,
     validated,
 )
-from doorsync.planning import ALWAYS
+from doorsync.policy.plan import ALWAYS
 from portal.core.http import Deadline
 
 log = structlog.get_logger(__name__)

@@ -49,7 +49,7 @@ from doorsync.drivers.base import (
     validated,
 )
 from doorsync.drivers.mqtt_line import WINDOW, Broker, Line, Message, tls_context
-from doorsync.planning import ALWAYS, Window
+from doorsync.policy.plan import ALWAYS, Window
 
 _KEPT_SECONDS = 30 * 24 * 3600  # so long the broker keeps door events for a portal that is away
 _DOOR = 1

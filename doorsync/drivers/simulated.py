@@ -35,7 +35,7 @@ from doorsync.drivers.base import (
     Windows,
     validated,
 )
-from doorsync.planning import ALWAYS, Window
+from doorsync.policy.plan import ALWAYS, Window
 from portal.core.http import Deadline, DeadlineAdapter, TooLongError, read_bounded
 
 SLOWNESS = 2  # a whole request may take this many time-outs

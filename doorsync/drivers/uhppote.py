@@ -20,7 +20,6 @@ from uhppoted.errors import CardDeleted, CardNotFound, EventNotFound, EventOverw
 from uhppoted.structs import Card, DoorMode, EventRecord, TimeProfile, TimeSegment, Weekdays
 from uhppoted.uhppote import Uhppote
 
-from doorsync import wallclock
 from doorsync.drivers import uhppote_profiles as profiles
 from doorsync.drivers.base import (
     Actual,
@@ -40,7 +39,8 @@ from doorsync.drivers.base import (
     validated,
 )
 from doorsync.drivers.uhppote_profiles import FIRST_DAY, LAST_DAY, Page, Schedule
-from doorsync.planning import ALWAYS
+from doorsync.policy import naive_clock
+from doorsync.policy.plan import ALWAYS
 
 NO, ALL_DAY = 0, 1  # what a card's door may hold beside a profile
 HIGHEST_PROFILE = 254
@@ -139,7 +139,7 @@ class UhppoteDriver(Driver):
             model=f"UT0311-L0{self._doors}",
             firmware=str(board.version),
             serial=str(board.controller),
-            time=_NO_DATE if shown is None else wallclock.meant_by(shown, self.zone, self.now),
+            time=_NO_DATE if shown is None else naive_clock.meant_by(shown, self.zone, self.now),
             capacity=None,
         )
 
@@ -211,7 +211,7 @@ class UhppoteDriver(Driver):
         return found
 
     def set_clock(self, moment: datetime) -> None:
-        self._ask(self._board.set_time, wallclock.shown_at(moment, self.zone).replace(microsecond=0))
+        self._ask(self._board.set_time, naive_clock.shown_at(moment, self.zone).replace(microsecond=0))
 
     def close(self) -> None:
         """Nothing to do: each request has a socket of its own."""
@@ -237,7 +237,7 @@ class UhppoteDriver(Driver):
         return Encoded(records, frozenset(at_edges))
 
     def _schedule(self, found: Windows) -> Schedule:
-        return profiles.schedule(wallclock.on_the_wall(found, self.zone, self.now))
+        return profiles.schedule(naive_clock.on_the_wall(found, self.zone, self.now))
 
     # Cards ----------------------------------------------------------------------------------------------------
 
@@ -258,7 +258,7 @@ class UhppoteDriver(Driver):
 
     def _record(self, card: Card) -> Record:
         first, last = card.start_date or FIRST_DAY, card.end_date or LAST_DAY
-        valid = wallclock.off_the_wall(profiles.windows([_whole_days(first, last)]), self.zone, self.now)
+        valid = naive_clock.off_the_wall(profiles.windows([_whole_days(first, last)]), self.zone, self.now)
         found: dict[int, Windows] = {}
         for door in range(1, self._doors + 1):
             named = card.permission(door)
@@ -288,7 +288,7 @@ class UhppoteDriver(Driver):
                 return (ALWAYS,)  # so the board takes it
             pages.append(found[0])
             number = found[1]
-        return wallclock.off_the_wall(profiles.windows(pages), self.zone, self.now)
+        return naive_clock.off_the_wall(profiles.windows(pages), self.zone, self.now)
 
     def _read_profile(self, number: int) -> tuple[Page, int] | None:
         if number not in self._profiles:
@@ -368,7 +368,7 @@ class UhppoteDriver(Driver):
         shown = event.timestamp
         return DoorEvent(
             index=event.index,
-            at=self.now if shown is None else wallclock.meant_by(shown, self.zone, self.now),
+            at=self.now if shown is None else naive_clock.meant_by(shown, self.zone, self.now),
             door=event.door,
             card=str(event.card) if event.kind == _SWIPE else "",
             kind=kind,

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from doorsync.wallclock import WallWindow
+from doorsync.policy.naive_clock import WallWindow
 
 SEGMENTS = 3
 # Dates that stand for "without bound".

@@ -34,7 +34,7 @@ from doorsync.drivers.base import (
 from doorsync.drivers.unifi_client import NotThere, UnifiClient, understood
 from doorsync.drivers.unifi_log import UnifiLog
 from doorsync.drivers.unifi_state import FIRST, LAST, LEFTOVER, POLICY, VISITOR, Card, Seen, Visitor, look
-from doorsync.planning import ALWAYS, Window
+from doorsync.policy.plan import ALWAYS, Window
 from portal.core.http import normal_fingerprint
 
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from doorsync.drivers.base import Record, Windows
 from doorsync.drivers.unifi_client import NotThere, UnifiClient
-from doorsync.planning import ALWAYS, Window
+from doorsync.policy.plan import ALWAYS, Window
 
 # What the portal owns in UniFi is told by these names.
 POLICY = "Offision door "  # and the door's ID

@@ -21,7 +21,7 @@ from doorsync.drivers import driver_for
 from doorsync.drivers.base import DriverError
 from doorsync.inbox import TEST_CALL
 from doorsync.models import Callback
-from doorsync.planning import Window
+from doorsync.policy.plan import Window
 from doorsync.setup.steps import CHECKED, fingerprint
 from doorsync.subscription import callback_url
 from portal.audit.models import Outcome, record

@@ -17,8 +17,9 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from doorsync import passes, tasks
+from doorsync import tasks
 from doorsync.models import Callback, ControllerSync, PassState, Refresh, ResourceSync
+from doorsync.work import scheduler
 from portal.buildings.building import Building
 from portal.buildings.load import load_map
 from portal.core import clock
@@ -73,7 +74,7 @@ class Playground:
         """Have the scheduled full pass now, and wait for it to end: what makes up for callbacks that were lost."""
         with transaction.atomic():
             state = PassState.objects.select_for_update().get(pk=1)
-            passes.full_pass(state, clock.now())
+            scheduler.full_pass(state, clock.now())
             state.save()
         self.wait_until(_("The full pass"), quiet)
 

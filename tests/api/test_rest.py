@@ -198,7 +198,7 @@ def test_permissions_say_who_may_pass_when_why_and_whether_the_controller_knows(
 
 def test_a_card_reported_lost_is_out_of_the_box(place, hr):
     """From HR's call to the controller, end to end."""
-    from doorsync import passes
+    from doorsync.work import scheduler
 
     place.refresh()
     place.reconcile()
@@ -206,7 +206,7 @@ def test_a_card_reported_lost_is_out_of_the_box(place, hr):
     card = Card.objects.get(number="1001")
     before = place.sync().requested
     hr("PATCH", f"cards/{card.pk}", {"status": "lost"})
-    passes.tick()
+    scheduler.tick()
     assert place.sync().requested > before, "the tick has noticed"
     place.reconcile()
     assert "1001" not in place.cards()

@@ -15,8 +15,8 @@ from accessmap.api.models import ApiKey
 from accessmap.imports import service
 from accessmap.models import AccessLevel, Card, Cardholder, Controller, Door, MapImport, Resource
 from doorsync import models as sync
-from doorsync import passes
 from doorsync.setup.steps import facts_at, steps
+from doorsync.work import scheduler
 from portal.audit import sealer
 from portal.audit.models import record
 from tests.places import NOW, booking
@@ -44,7 +44,7 @@ def full_house(gate):
     Card.objects.filter(number="1002").delete()
     for name in ("box", "old"):
         place.reconcile(name)
-    passes.tick()
+    scheduler.tick()
     gate("GOOD1")
     verification = visits.Verification.objects.get()
     box, room = Controller.objects.get(name="box"), Resource.objects.get(external_id="room")

@@ -4,8 +4,8 @@ import pytest
 from django.urls import reverse
 
 from accessmap.models import Card, Cardholder, Controller, Door, Resource
-from doorsync import passes
 from doorsync.models import ControllerSync
+from doorsync.work import scheduler
 from portal import roles
 from portal.audit.models import Entry
 from tests.places import booking, building
@@ -52,7 +52,7 @@ def test_a_person_and_a_room_are_mapped_seen_at_the_door_and_a_lost_card_is_out(
     desk.press("Save")
     assert "was changed successfully" in desk.reads()
 
-    passes.tick()  # what the worker does, in this process
+    scheduler.tick()  # what the worker does, in this process
     place.refresh("desk")
     place.reconcile()
     assert "7007" in place.cards(), "the controller itself holds it"

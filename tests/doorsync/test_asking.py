@@ -8,8 +8,8 @@ import pytest
 from django.db import connection
 
 from accessmap.models import AccessPolicy, Resource, Site
-from doorsync import asking
 from doorsync.models import ResourceSync
+from doorsync.work import queue
 from tests.places import NOW
 
 
@@ -37,7 +37,7 @@ def test_of_many_workers_one_gets_the_row():
     def work(_):
         try:
             together.wait()
-            return asking.claim(rows(), NOW)
+            return queue.claim(rows(), NOW)
         finally:
             connection.close()
 
@@ -47,27 +47,27 @@ def test_of_many_workers_one_gets_the_row():
 
 
 def test_what_is_asked_for_during_the_work_stays_asked_for(row):
-    claim = asking.claim(rows(), NOW)
-    asking.ask_resources([row.resource_id], cause="test")
-    assert asking.claim(rows(), NOW) is None, "somebody is at it"
-    assert asking.finish(claim, answered=True)
-    again = asking.claim(rows(), NOW)
+    claim = queue.claim(rows(), NOW)
+    queue.ask_resources([row.resource_id], cause="test")
+    assert queue.claim(rows(), NOW) is None, "somebody is at it"
+    assert queue.finish(claim, answered=True)
+    again = queue.claim(rows(), NOW)
     assert again.requested == claim.requested + 1
 
 
 def test_a_worker_that_died_is_replaced_and_cannot_finish_afterwards(row):
-    dead = asking.claim(rows(), NOW)
-    later = NOW + asking.LEASE + timedelta(seconds=1)
-    heir = asking.claim(rows(), later)
+    dead = queue.claim(rows(), NOW)
+    later = NOW + queue.LEASE + timedelta(seconds=1)
+    heir = queue.claim(rows(), later)
     assert heir is not None
-    assert not asking.finish(dead, answered=True)
-    assert asking.finish(heir, answered=True)
-    assert asking.claim(rows(), later) is None
+    assert not queue.finish(dead, answered=True)
+    assert queue.finish(heir, answered=True)
+    assert queue.claim(rows(), later) is None
 
 
 def test_work_that_breaks_says_so_and_waits(row):
-    claim = asking.claim(rows(), NOW)
-    with pytest.raises(ZeroDivisionError), asking.given_back(claim):
+    claim = queue.claim(rows(), NOW)
+    with pytest.raises(ZeroDivisionError), queue.given_back(claim):
         1 / 0  # noqa: B018
     row.refresh_from_db()
     assert "ZeroDivisionError" in row.trouble
@@ -78,12 +78,12 @@ def test_work_that_breaks_says_so_and_waits(row):
 
 def test_a_bell_that_nobody_heard_is_rung_again(row):
     rows().update(woken_at=NOW)
-    assert not asking.due(rows(), NOW + timedelta(seconds=1)).exists()
-    assert asking.due(rows(), NOW + asking.RING_AGAIN + timedelta(seconds=1)).exists()
+    assert not queue.due(rows(), NOW + timedelta(seconds=1)).exists()
+    assert queue.due(rows(), NOW + queue.RING_AGAIN + timedelta(seconds=1)).exists()
 
 
 def test_backing_off_doubles_and_ends():
-    waits = [asking.backoff(n).total_seconds() for n in range(1, 20)]
+    waits = [queue.backoff(n).total_seconds() for n in range(1, 20)]
     assert waits[:3] == [2, 4, 8]
     assert waits == sorted(waits)
     assert waits[-1] == 300

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorsync.diff import at_stake, diff, revoked, too_many, without_lapsed
-from doorsync.planning import ALWAYS, Permission, Window
+from doorsync.policy.diff import at_stake, diff, revoked, too_many, without_lapsed
+from doorsync.policy.plan import ALWAYS, Permission, Window
 from doorsync.refresh import doubtful, doubtful_everywhere
 
 NOW = datetime(2026, 3, 10, 9, tzinfo=UTC)

@@ -8,8 +8,8 @@ import pytest
 from django.urls import reverse
 from prometheus_client import REGISTRY
 
-from doorsync import asking
 from doorsync.models import Callback, PassState, ResourceSync, UnmappedResource
+from doorsync.work import queue
 from portal.core.logging import redact
 from portal.offision.default import contract_from_settings
 from portal.offision.errors import ContractError
@@ -52,10 +52,10 @@ def test_a_call_asks_for_its_resource_once_however_often_it_comes(place, post, d
 
 def test_a_call_during_a_fetch_gets_a_fetch_of_its_own(place, post):
     settle(place)
-    asking.ask_at_once(ResourceSync.objects.filter(resource__external_id="room"))
-    claimed = asking.claim(ResourceSync.objects.filter(resource__external_id="room"), NOW)
+    queue.ask_at_once(ResourceSync.objects.filter(resource__external_id="room"))
+    claimed = queue.claim(ResourceSync.objects.filter(resource__external_id="room"), NOW)
     post({"resourceId": "room"})
-    assert asking.finish(claimed, answered=True)
+    assert queue.finish(claimed, answered=True)
     assert place.room().requested > place.room().done
 
 

@@ -8,10 +8,11 @@ from django.contrib.auth.models import Group, User
 from django.urls import reverse
 
 from accessmap.models import Card, Cardholder, Controller, Door, Resource, Site
-from doorsync import overview, passes, unmapped
+from doorsync import overview, unmapped
 from doorsync.board import WIDTH, Day
 from doorsync.models import ControllerCard, ResourceSync
 from doorsync.why import explain, facts_for
+from doorsync.work import scheduler
 from portal import roles
 from portal.core import clock
 from tests.places import NOW, booking, building
@@ -37,7 +38,7 @@ def loaded(place):
         place.refresh(name)
     for name in ("box", "old"):
         place.reconcile(name)
-    passes.tick()
+    scheduler.tick()
     return place
 
 
@@ -94,7 +95,7 @@ def board(client, **query):
 def test_the_board_shows_each_doors_day_who_may_enter_and_what_comes_next(loaded, as_role):
     client = as_role(roles.FACILITY_STAFF)
     with clock.stopped_at(TEN):
-        passes.tick()
+        scheduler.tick()
         lines = {line.door.name: line for line in board(client).context["lines"]}
     line = lines["Room door"]
     assert line.now == ["Mei", "Tom"]
@@ -272,7 +273,7 @@ def test_the_unmapped_come_in_the_order_in_which_it_will_hurt_and_are_mended_in_
     side = Door.objects.get(name="Side door")
     client.post(reverse("mend-room"), {"external_id": "desk", "door": side.pk})
     assert unmapped.rooms(NOW) == []
-    passes.tick()
+    scheduler.tick()
     place.refresh()
     place.reconcile()
     assert "7007" in place.cards()

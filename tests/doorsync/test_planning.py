@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doorsync.drivers.base import one_stretch, rounded_inwards
-from doorsync.planning import (
+from doorsync.policy.plan import (
     ALWAYS,
     Desired,
     People,

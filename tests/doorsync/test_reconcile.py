@@ -8,10 +8,11 @@ from django.db.models import ProtectedError
 from django.urls import reverse
 
 from accessmap.models import Card, Cardholder, Controller, Door
-from doorsync import approvals, ledger, passes, reconcile
+from doorsync import approvals, ledger, reconcile
 from doorsync.models import ControllerCard, ControllerHold, ControllerSync, Report, UnmanagedCard
 from doorsync.rounds import SUSPEND_AFTER
 from doorsync.why import explain, facts_for
+from doorsync.work import scheduler
 from portal import roles
 from portal.audit.models import Entry
 from portal.core import clock
@@ -62,7 +63,7 @@ def test_a_change_and_a_removal_reach_the_door(loaded):
 def test_a_lost_card_is_taken_away_by_the_next_tick(loaded):
     before = loaded.sync().requested
     Card.objects.filter(number="1001").update(status="lost")  # no save(), no signal: the database itself notices
-    passes.tick()
+    scheduler.tick()
     assert loaded.sync().requested > before
     reconcile.reconcile_controller(loaded.sync().controller_id)
     assert "1001" not in loaded.cards()
@@ -159,7 +160,7 @@ def test_a_controller_without_windows_is_served_at_the_edges(start_place):
     for moment, inside in ((lead, True), (NOW + timedelta(minutes=130), False)):
         with clock.stopped_at(moment):
             before = place.sync("old").requested
-            passes.tick()
+            scheduler.tick()
             assert place.sync("old").requested > before
             reconcile.reconcile_controller(place.sync("old").controller_id)
             assert ("1001" in place.cards("old")) == inside

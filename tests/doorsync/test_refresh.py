@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from accessmap.models import Resource
-from doorsync import approvals, passes, subscription
+from doorsync import approvals, subscription
 from doorsync.models import (
     Callback,
     PassState,
@@ -16,6 +16,7 @@ from doorsync.models import (
     StoredBooking,
     UnmappedResource,
 )
+from doorsync.work import scheduler
 from portal.audit.models import Entry
 from portal.core import clock
 from portal.offision.default import client_from_settings
@@ -72,7 +73,7 @@ def test_a_callback_stored_after_its_fetch_has_ended_is_answered_too(place):
     late = Callback.objects.create(
         body=b"", outcome="asked", resource=answer.resource, generation=answer.generation, received_at=NOW
     )
-    passes.tick()
+    scheduler.tick()
     late.refresh_from_db()
     assert late.refresh == answer
 
@@ -150,7 +151,7 @@ def test_a_booking_that_cannot_be_is_set_aside_and_stops_no_other(start_place):
 
 def test_resources_that_the_map_does_not_know_are_found_by_the_list(place):
     place.change(create=booking("x", "+0d 10:00", "+0d 11:00", resource="room-999"))
-    passes.list_resources()
+    scheduler.list_resources()
     assert UnmappedResource.objects.get().external_id == "room-999"
 
 
@@ -159,18 +160,18 @@ def test_a_full_pass_asks_for_everything_and_the_alarm_is_raised_and_taken_back(
     done = place.room().requested
     later = NOW + timedelta(seconds=settings.FULL_PASS_SECONDS + 1)
     with clock.stopped_at(later):
-        passes.tick()
+        scheduler.tick()
     assert place.room().requested == done + 1
     much_later = NOW + timedelta(seconds=2 * settings.FULL_PASS_SECONDS + 60)
     with clock.stopped_at(much_later):
-        passes.tick()
-        passes.tick()
+        scheduler.tick()
+        scheduler.tick()
         assert PassState.objects.get().late_since == much_later
         for name in ("room", "attic"):
             place.refresh(name)
         for name in ("box", "old"):
             place.reconcile(name)
-        passes.tick()
+        scheduler.tick()
     assert PassState.objects.get().late_since is None
     assert list(
         Entry.objects.filter(action__startswith="convergence").order_by("id").values_list("action", flat=True)
@@ -185,6 +186,6 @@ def test_a_portal_that_nobody_told_where_offision_is_says_so(place, settings):
     client_from_settings.cache_clear()
     assert place.refresh().outcome == Refresh.Outcome.FAILED
     assert "OFFISION_URL" in place.room().trouble
-    passes.list_resources()
+    scheduler.list_resources()
     subscription.keep_subscribed()
     assert "OFFISION_URL" in PassState.objects.get().subscription_trouble

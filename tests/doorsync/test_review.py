@@ -8,10 +8,11 @@ import pytest
 import structlog
 
 from accessmap.models import Card
-from doorsync import asking, inbox, passes, reconcile, tasks
+from doorsync import inbox, reconcile, tasks
 from doorsync import refresh as refreshing
 from doorsync.drivers.simulated import SimulatedDriver
 from doorsync.models import Callback, ControllerSync, ResourceSync, StoredBooking
+from doorsync.work import queue, scheduler
 from portal.core import clock
 from portal.core.logging import RedactingFormatter
 from tests.places import NOW, booking, building
@@ -63,10 +64,10 @@ def test_a_fetch_whose_claim_has_lapsed_stores_nothing(place, monkeypatch):
 
 def test_a_callback_after_a_claim_has_lapsed_still_gets_a_fetch(place):
     rows = ResourceSync.objects.filter(resource__external_id="room")
-    asking.ask_at_once(rows)
-    slow = asking.claim(rows, NOW - 2 * asking.LEASE)
+    queue.ask_at_once(rows)
+    slow = queue.claim(rows, NOW - 2 * queue.LEASE)
     inbox.receive(body=b'{"resourceId": "room"}', content_type="", remote_address=None)
-    assert asking.finish(slow, answered=True)
+    assert queue.finish(slow, answered=True)
     assert place.room().requested > place.room().done
 
 
@@ -139,6 +140,6 @@ def test_what_is_held_is_not_held_beyond_its_own_end(start_place):
     end = NOW + timedelta(minutes=70)
     assert place.sync("old").next_edge_at == end
     with clock.stopped_at(end):
-        passes.tick()
+        scheduler.tick()
         reconcile.reconcile_controller(place.sync("old").controller_id)
     assert place.cards("old") == {}

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from accessmap.models import Card, Controller, Resource
-from doorsync import approvals, passes, reconcile
+from doorsync import approvals, reconcile
 from doorsync.drivers.simulated import SimulatedDriver
 from doorsync.models import (
     Callback,
@@ -20,6 +20,7 @@ from doorsync.models import (
     ResourceSync,
     StoredBooking,
 )
+from doorsync.work import scheduler
 from portal.audit.models import Entry
 from portal.core import clock
 from tests.places import NOW, booking, building
@@ -40,7 +41,7 @@ def set_options(name="box", **options):
     box = Controller.objects.get(name=name)
     box.options |= options
     box.save()
-    passes.tick()
+    scheduler.tick()
 
 
 # Late writes --------------------------------------------------
@@ -258,7 +259,7 @@ def test_a_disabled_controller_with_cards_in_it_says_so(place):
     place.refresh()
     place.reconcile()
     Controller.objects.filter(name="box").update(enabled=False)
-    passes.tick()
+    scheduler.tick()
     assert "3 cards are left in it" in place.sync().trouble
     assert Entry.objects.filter(action="controller.disabled").count() == 1
     Controller.objects.filter(name="box").update(enabled=True)
@@ -304,7 +305,7 @@ def test_what_never_worked_is_late_too(place, settings):
     for later in range(0, 2 * settings.FULL_PASS_SECONDS + 400, 300):
         with clock.stopped_at(NOW + timedelta(seconds=later)):
             place.reconcile()
-            passes.tick()
+            scheduler.tick()
     assert PassState.objects.get().late_since is not None
 
 
@@ -376,7 +377,7 @@ def test_a_resource_that_becomes_another_keeps_nobody_admitted(place):
     assert "1001" in place.cards()
     Resource.objects.filter(external_id="room").update(external_id="other")
     place.change(create=booking("x", "+0d 10:00", "+0d 11:00", resource="other", attendees=[]))
-    passes.tick()
+    scheduler.tick()
     assert not StoredBooking.objects.exists()
     place.reconcile()
     assert "1002" not in place.cards()
@@ -423,7 +424,7 @@ def test_a_controller_with_one_window_a_card_is_served_stretch_by_stretch(start_
     open_at = {}
     for minute in range(45, 255, 15):
         with clock.stopped_at(NOW + timedelta(minutes=minute)):
-            passes.tick()
+            scheduler.tick()
             reconcile.reconcile_controller(place.sync().controller_id)
             now = clock.now().isoformat()
             record = place.cards().get("1001", {})

@@ -20,9 +20,10 @@ from accessmap.models import (
     ResourceDoor,
     Site,
 )
-from doorsync import asking, passes, reconcile
+from doorsync import reconcile
 from doorsync.drivers import driver_class
 from doorsync.models import ControllerSync, StoredBooking
+from doorsync.work import queue, scheduler
 from portal.core import clock
 from tests.drivers.peer import Peer
 
@@ -61,7 +62,7 @@ class House:
             del self._rooms["den"]
             Resource.objects.filter(external_id="den").delete()
         self._standing = {name for name in self._rooms if name != "hall"}
-        passes.tick()
+        scheduler.tick()
 
     # Bookings ---------------------------------------------------------------------------------------------
 
@@ -106,14 +107,14 @@ class House:
 
     def work(self) -> Any:
         """Ask for the controller and reconcile it, once."""
-        asking.ask_at_once(ControllerSync.objects.filter(controller=self.controller))
+        queue.ask_at_once(ControllerSync.objects.filter(controller=self.controller))
         return reconcile.reconcile_controller(self.controller.pk)
 
     @contextmanager
     def at(self, moment: datetime) -> Iterator[None]:
         """At this moment, with the portal up: it has done what was due by then."""
         with clock.stopped_at(moment):
-            passes.tick()
+            scheduler.tick()
             reconcile.reconcile_controller(self.controller.pk)
             yield
 

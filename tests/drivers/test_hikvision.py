@@ -13,12 +13,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from accessmap.models import Controller
-from doorsync import approvals, events, planning
+from doorsync import approvals, events
 from doorsync.drivers import driver_for, isapi
 from doorsync.drivers.base import Actual, BadOptions, Full, Refused, Unknown, Unreachable
 from doorsync.drivers.hikvision import HikvisionDriver, Holder, _Held
 from doorsync.models import ControllerCard, EventCursor, UnmanagedCard
-from doorsync.planning import ALWAYS, Permission, Window
+from doorsync.policy import plan
+from doorsync.policy.plan import ALWAYS, Permission, Window
 from portal.audit.models import Entry
 from portal.core import clock
 from tests.drivers.conftest import NOW
@@ -365,7 +366,7 @@ def test_what_is_written_is_read_as_it_was_meant(change, at, windows):
     for door, start, end in windows:
         if start is None or end is None or start < end:
             found[door].append(Permission(Window(moment(start), moment(end)), ()))
-    wanted = {door: planning.windows(planning.merged(some)) for door, some in found.items()}
+    wanted = {door: plan.windows(plan.merged(some)) for door, some in found.items()}
     record = driver.encode(wanted)
     if record:
         held = _Held({"portal1": driver._person("portal1", record)}, {"1": Holder("portal1", "normalCard")})

@@ -17,7 +17,7 @@ from doorsync.drivers import driver_for, modbus
 from doorsync.drivers.base import Actual, BadOptions, DriverError, Refused, Unknown, Unreachable
 from doorsync.drivers.modbus import ModbusDriver
 from doorsync.models import ControllerHold
-from doorsync.planning import ALWAYS
+from doorsync.policy.plan import ALWAYS
 from portal.audit.models import Entry
 from portal.core import clock
 from tests.drivers.conftest import NOW

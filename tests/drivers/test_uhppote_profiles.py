@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doorsync.drivers.uhppote_profiles import FIRST_DAY, LAST_DAY, Page, needed, schedule, that_fit, windows
-from doorsync.wallclock import WallWindow
+from doorsync.policy.naive_clock import WallWindow
 
 DAY = date(2026, 3, 10)
 MIDNIGHT = datetime.combine(DAY, time())

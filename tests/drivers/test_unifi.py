@@ -11,7 +11,7 @@ import requests
 from doorsync.drivers import unifi_log
 from doorsync.drivers.base import BadOptions, Granularity, Refused, Unknown, Unreachable
 from doorsync.drivers.unifi import UnifiDriver
-from doorsync.planning import ALWAYS, Window
+from doorsync.policy.plan import ALWAYS, Window
 from portal.core import clock
 from portal.core.http import PinnedAdapter, normal_fingerprint
 from tests.drivers.conftest import NOW

@@ -13,12 +13,13 @@ from django.urls import reverse
 from werkzeug.wrappers import Request, Response
 
 from accessmap.models import Controller
-from doorsync import inbox, passes
+from doorsync import inbox
 from doorsync.inbox import TEST_CALL
 from doorsync.models import Callback, ControllerSync, PassState, Refresh, ResourceSync, UnmanagedCard
 from doorsync.notices import sending
 from doorsync.notices.facts import seen
 from doorsync.notices.models import Delivery, Kind, Notice, Recipient
+from doorsync.work import scheduler
 from portal import roles
 from portal.audit.models import Entry
 from portal.core import clock
@@ -336,7 +337,7 @@ def test_beat_has_it_done(ann, settings):
 
     assert settings.CELERY_BEAT_SCHEDULE["notices"]["task"] == send_notices.name
     send_notices()
-    passes.tick()  # they lock the same row, one after the other
+    scheduler.tick()  # they lock the same row, one after the other
 
 
 # The admin ----------------------------------------------------

@@ -14,12 +14,12 @@ from django.urls import reverse
 from werkzeug.wrappers import Response
 
 from accessmap.models import AccessLevel, AccessPolicy, Card, Cardholder, Controller, Door, Resource, Site
-from doorsync import passes
 from doorsync.inbox import TEST_CALL
 from doorsync.models import Callback, ControllerCard, PassState, UnmappedResource
 from doorsync.setup import acts
 from doorsync.setup.steps import facts_at, steps, undone
 from doorsync.subscription import callback_url
+from doorsync.work import scheduler
 from portal import roles
 from portal.audit.models import Entry
 from portal.core import clock
@@ -314,7 +314,7 @@ def test_undone_counts_down_and_costs_few_queries(integrator, place):
     Callback.objects.create(body=b"{}", outcome="asked")
     place.refresh()
     place.reconcile()
-    passes.tick()
+    scheduler.tick()
     with CaptureQueriesContext(connection) as queries:
         assert undone(NOW) == 0
     assert len(queries) <= 16
@@ -367,7 +367,7 @@ def test_from_nothing_to_the_first_door(as_role, nothing, place):
     fill(link("cardholder"), name="Mei", email="mei@pier.example", **card)
     assert UnmappedResource.objects.get().external_id == "room", "Offision's call named it"
     fill(link("resource"), name="Room", **{"resourcedoor_set-0-door": Door.objects.get().pk})
-    passes.tick()
+    scheduler.tick()
     place.refresh()
     place.reconcile("gate")
     said = shown(client, "permission", x="1")

@@ -19,13 +19,14 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accessmap.models import Controller
-from doorsync import approvals, asking, reconcile, tasks
+from doorsync import approvals, reconcile, tasks
 from doorsync.compare import Comparison, compare, rows_of
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import DriverError
 from doorsync.events import entries
 from doorsync.listening import listen
 from doorsync.models import ControllerSync
+from doorsync.work import queue
 from portal.core import clock
 from portal.core.clock import local
 
@@ -105,7 +106,7 @@ class Command(BaseCommand):
         ControllerSync.objects.get_or_create(controller=controller)
         approvals.look(rows.select_related("controller"), actor="manage.py controllers sync")
         outcome = reconcile.reconcile_controller(controller.pk)
-        if outcome is None and asking.claimable(rows, clock.now()).exists():
+        if outcome is None and queue.claimable(rows, clock.now()).exists():
             outcome = reconcile.reconcile_controller(controller.pk)
         sync = rows.get()
         if outcome is None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from doorsync.drivers.base import Record
-from doorsync.planning import ALWAYS, Permission, windows
+from doorsync.policy.plan import ALWAYS, Permission, windows
 
 Key = TypeVar("Key", bound=Hashable)
 Pair = tuple[str, int]  # card, door number

@@ -9,7 +9,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from accessmap.models import Controller, MapRevision, Resource
-from doorsync import asking, tasks
+from doorsync import tasks
 from doorsync.models import (
     Callback,
     ControllerSync,
@@ -20,6 +20,7 @@ from doorsync.models import (
     StoredBooking,
     UnmappedResource,
 )
+from doorsync.work import queue
 from portal.audit.models import Outcome, record
 from portal.core import clock
 from portal.offision.default import client_from_settings
@@ -48,7 +49,7 @@ def tick() -> None:
         _notice_map(state)
         edges = list(ControllerSync.objects.filter(next_edge_at__lte=now).values_list("controller_id", flat=True))
         if edges:
-            asking.ask_controllers(edges)
+            queue.ask_controllers(edges)
             ControllerSync.objects.filter(controller__in=edges).update(next_edge_at=None)
         _watch_promises(state, now)
         _mind_subscription(state, now)
@@ -79,7 +80,7 @@ def _notice_map(state: PassState) -> None:
         (ControllerSync(controller_id=pk) for pk in _without_sync(Controller.objects.all())),
         ignore_conflicts=True,
     )
-    asking.ask_controllers(Controller.objects.values_list("pk", flat=True))
+    queue.ask_controllers(Controller.objects.values_list("pk", flat=True))
     _notice_disabled()
     state.map_revision = revision
 
@@ -89,7 +90,7 @@ def _notice_renamed() -> None:
     renamed = ResourceSync.objects.exclude(fetched_as="").exclude(fetched_as=F("resource__external_id"))
     resources = list(renamed.values_list("resource_id", flat=True))
     if resources:
-        asking.ask_resources(resources, cause="start")
+        queue.ask_resources(resources, cause="start")
         ResourceSync.objects.filter(resource__in=resources).update(fetched_as="")
         StoredBooking.objects.filter(resource__in=resources).delete()
 
@@ -132,8 +133,8 @@ def _full_pass_due(state: PassState, now: datetime) -> bool:
 
 def full_pass(state: PassState, now: datetime) -> None:
     """Ask for every resource and every controller, and take away papers that nobody needs any more."""
-    asking.ask_resources(Resource.objects.values_list("pk", flat=True), cause="full_pass")  # first: see asking
-    asking.ask_controllers(Controller.objects.values_list("pk", flat=True))
+    queue.ask_resources(Resource.objects.values_list("pk", flat=True), cause="full_pass")  # first: see asking
+    queue.ask_controllers(Controller.objects.values_list("pk", flat=True))
     state.full_pass_at, state.full_pass_wanted_at = now, None
     transaction.on_commit(tasks.list_resources.delay)
     old = now - KEEP_PAPERS
@@ -216,8 +217,8 @@ def ring_for_events() -> None:
 
 
 def _ring(now: datetime) -> None:
-    resources = asking.due(ResourceSync.objects.all(), now)
-    controllers = asking.due(ControllerSync.objects.filter(controller__enabled=True), now)
+    resources = queue.due(ResourceSync.objects.all(), now)
+    controllers = queue.due(ControllerSync.objects.filter(controller__enabled=True), now)
     for rows, field, task in (
         (resources, "resource_id", tasks.refresh_resource),
         (controllers, "controller_id", tasks.reconcile_controller),
