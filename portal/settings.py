@@ -111,13 +111,13 @@ HOLD_REVOCATIONS_OVER = env.int("HOLD_REVOCATIONS_OVER", default=10)
 NOTICE_NO_CALLBACK_HOURS = env.int("NOTICE_NO_CALLBACK_HOURS", default=24)
 # The driver of each family of controllers.
 DRIVERS = {
-    "hikvision": "doorsync.drivers.hikvision.HikvisionDriver",
-    "simulated": "doorsync.drivers.simulated.SimulatedDriver",
-    "modbus": "doorsync.drivers.modbus.ModbusDriver",
-    "uhppote": "doorsync.drivers.uhppote.UhppoteDriver",
-    "mqtt": "doorsync.drivers.mqtt.EspRfidDriver",
-    "unifi": "doorsync.drivers.unifi.UnifiDriver",
-    "webhook": "doorsync.drivers.webhook.WebhookDriver",
+    "hikvision": "doorsync.drivers.hikvision.driver.HikvisionDriver",
+    "simulated": "doorsync.drivers.simulated.driver.SimulatedDriver",
+    "modbus": "doorsync.drivers.modbus.driver.ModbusDriver",
+    "uhppote": "doorsync.drivers.uhppote.driver.UhppoteDriver",
+    "mqtt": "doorsync.drivers.esp_rfid.driver.EspRfidDriver",
+    "unifi": "doorsync.drivers.unifi.driver.UnifiDriver",
+    "webhook": "doorsync.drivers.webhook.driver.WebhookDriver",
 }
 
 # What unlocks a door for a turnstile that can't open itself: the apps don't know each other.

@@ -10,7 +10,7 @@ import structlog
 from accessmap.models import Card
 from doorsync import inbox, reconcile, tasks
 from doorsync import refresh as refreshing
-from doorsync.drivers.simulated import SimulatedDriver
+from doorsync.drivers.simulated.driver import SimulatedDriver
 from doorsync.models import Callback, ControllerSync, ResourceSync, StoredBooking
 from doorsync.work import queue, scheduler
 from portal.core import clock

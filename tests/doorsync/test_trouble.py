@@ -9,7 +9,7 @@ import pytest
 
 from accessmap.models import Card, Controller, Resource
 from doorsync import approvals, reconcile
-from doorsync.drivers.simulated import SimulatedDriver
+from doorsync.drivers.simulated.driver import SimulatedDriver
 from doorsync.models import (
     Callback,
     ControllerCard,

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from accessmap.models import Controller
 from doorsync import approvals, events
-from doorsync.drivers import driver_for, isapi
+from doorsync.drivers import driver_for
 from doorsync.drivers.base import Actual, BadOptions, Full, Refused, Unknown, Unreachable
-from doorsync.drivers.hikvision import HikvisionDriver, Holder, _Held
+from doorsync.drivers.hikvision import client
+from doorsync.drivers.hikvision.driver import HikvisionDriver, Holder, _Held
 from doorsync.models import ControllerCard, EventCursor, UnmanagedCard
 from doorsync.policy import plan
 from doorsync.policy.plan import ALWAYS, Permission, Window
@@ -39,8 +40,8 @@ class KnowsDaylightSaving(Hikvision):
 
 @pytest.fixture(autouse=True)
 def no_logins_known():
-    isapi._wrong.clear()
-    isapi._right.clear()
+    client._wrong.clear()
+    client._right.clear()
 
 
 @pytest.fixture
@@ -402,17 +403,17 @@ def test_a_wrong_password_is_tried_once_and_not_again_until_it_changes_or_the_lo
             act(with_password(peer, "wrong-one"))
     assert peer.wrong_passwords == 1
     with pytest.raises(Refused):
-        with_password(peer, "wrong-one", NOW + isapi.WRONG_FOR).info()
+        with_password(peer, "wrong-one", NOW + client.WRONG_FOR).info()
     assert peer.wrong_passwords == 2
     assert with_password(peer, PASSWORD).info().serial == SERIAL
     assert not peer.wrong_passwords
 
 
 def test_nobody_logs_in_where_the_next_wrong_password_could_lock_the_device(peer, driver):
-    peer.wrong_passwords = 5 - isapi.TRIES_TO_SPARE
+    peer.wrong_passwords = 5 - client.TRIES_TO_SPARE
     with pytest.raises(Refused, match="Log in by hand"):
         driver.info()
-    assert peer.wrong_passwords == 5 - isapi.TRIES_TO_SPARE
+    assert peer.wrong_passwords == 5 - client.TRIES_TO_SPARE
 
 
 def test_a_locked_login_is_said_to_be_and_is_not_tried(peer, driver):
@@ -539,7 +540,7 @@ BOMB = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa">]><DeviceInfo><model
         ((500, "oops"), Unknown, "500"),
         ((404, "nothing here"), Refused, "404"),
         ((302, ""), Refused, "https://"),
-        ((200, "<a>" + "x" * isapi.MAX_BYTES + "</a>"), Unknown, "longer than"),
+        ((200, "<a>" + "x" * client.MAX_BYTES + "</a>"), Unknown, "longer than"),
     ],
 )
 def test_an_answer_that_is_none_is_no_crash(peer, driver, answer, expected, said):

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from pymodbus.client import ModbusTcpClient
 
 from doorsync import compare, controller_admin, doors, ledger, openings
-from doorsync.drivers import driver_for, modbus
+from doorsync.drivers import driver_for
 from doorsync.drivers.base import Actual, BadOptions, DriverError, Refused, Unknown, Unreachable
-from doorsync.drivers.modbus import ModbusDriver
+from doorsync.drivers.modbus import driver
+from doorsync.drivers.modbus.driver import ModbusDriver
 from doorsync.models import ControllerHold
 from doorsync.policy.plan import ALWAYS
 from portal.audit.models import Entry
@@ -59,7 +60,7 @@ def dies(monkeypatch: Any) -> list[float]:
 
         def start(self) -> None: ...
 
-    monkeypatch.setattr(modbus, "Timer", Never)
+    monkeypatch.setattr(driver, "Timer", Never)
     return meant
 
 
@@ -424,14 +425,14 @@ def test_a_door_left_unlocked_by_a_process_that_died_is_let_lock_when_its_time_i
 def test_so_it_is_where_the_process_died_before_it_heard_that_the_relay_is_on(plain, monkeypatch):
     plain.work()
     dies(monkeypatch)
-    real = modbus.Board.switch
+    real = driver.Board.switch
 
     def dies_then(board: Any, relay: int, *, on: bool) -> None:
         real(board, relay, on=on)
         raise SystemError("the power went")
 
     with monkeypatch.context() as patch, pytest.raises(SystemError):
-        patch.setattr(modbus.Board, "switch", dies_then)
+        patch.setattr(driver.Board, "switch", dies_then)
         open_up(plain)
     assert plain.peer.is_on(1)
     with plain.at(NOW + OVER):

@@ -13,7 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from doorsync import controller_admin, events
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import BadOptions, Full, Refused, Unknown, Unreachable
-from doorsync.drivers.mqtt_line import WINDOW, Line
+from doorsync.drivers.esp_rfid.client import WINDOW, Line
 from doorsync.models import EventCursor
 from doorsync.policy.plan import ALWAYS, Window
 from portal.audit.models import Entry

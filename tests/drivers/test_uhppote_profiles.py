@@ -5,7 +5,7 @@ from datetime import date, datetime, time, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorsync.drivers.uhppote_profiles import FIRST_DAY, LAST_DAY, Page, needed, schedule, that_fit, windows
+from doorsync.drivers.uhppote.profiles import FIRST_DAY, LAST_DAY, Page, needed, schedule, that_fit, windows
 from doorsync.policy.naive_clock import WallWindow
 
 DAY = date(2026, 3, 10)

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 import requests
 
-from doorsync.drivers import unifi_log
 from doorsync.drivers.base import BadOptions, Granularity, Refused, Unknown, Unreachable
-from doorsync.drivers.unifi import UnifiDriver
+from doorsync.drivers.unifi import events
+from doorsync.drivers.unifi.driver import UnifiDriver
 from doorsync.policy.plan import ALWAYS, Window
 from portal.core import clock
 from portal.core.http import PinnedAdapter, normal_fingerprint
@@ -530,7 +530,7 @@ def test_events_of_one_moment_come_each_once(start):
 def test_events_are_left_until_their_second_is_over_by_the_consoles_own_clock(start):
     peer, driver = start()
     peer.present("1001", 1)
-    for seconds, count in ((0, 0), (unifi_log.SETTLED_AFTER - 1, 0), (unifi_log.SETTLED_AFTER, 1)):
+    for seconds, count in ((0, 0), (events.SETTLED_AFTER - 1, 0), (events.SETTLED_AFTER, 1)):
         with clock.stopped_at(NOW + timedelta(seconds=seconds)):
             assert len(driver().events(after=0)) == count
     with clock.stopped_at(NOW + HOUR):
@@ -540,8 +540,8 @@ def test_events_are_left_until_their_second_is_over_by_the_consoles_own_clock(st
 
 
 def test_many_events_come_in_parts_oldest_first_and_none_is_lost(start, monkeypatch):
-    monkeypatch.setattr(unifi_log, "AT_ONCE", 10)
-    monkeypatch.setattr(unifi_log, "PAGE_SIZE", 4)
+    monkeypatch.setattr(events, "AT_ONCE", 10)
+    monkeypatch.setattr(events, "PAGE_SIZE", 4)
     peer, driver = start()
     peer.largest_page = 3
     for minute in range(60):

@@ -23,8 +23,8 @@ from doorsync import approvals, reconcile, tasks
 from doorsync.compare import Comparison, compare, rows_of
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import DriverError
+from doorsync.drivers.uhppote.events import listen
 from doorsync.events import entries
-from doorsync.listening import listen
 from doorsync.models import ControllerSync
 from doorsync.work import queue
 from portal.core import clock

@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import Any
 
 from doorsync.drivers.base import DoorEvent, Refused
-from doorsync.drivers.unifi_client import UnifiClient
-from doorsync.drivers.unifi_state import VISITOR, cards_by_number
+from doorsync.drivers.unifi.client import UnifiClient
+from doorsync.drivers.unifi.state import VISITOR, cards_by_number
 
 SETTLED_AFTER = 5  # seconds
 PAGE_SIZE = 100  # more is not given at once

@@ -48,7 +48,7 @@ from doorsync.drivers.base import (
     Windows,
     validated,
 )
-from doorsync.drivers.mqtt_line import WINDOW, Broker, Line, Message, tls_context
+from doorsync.drivers.esp_rfid.client import WINDOW, Broker, Line, Message, tls_context
 from doorsync.policy.plan import ALWAYS, Window
 
 _KEPT_SECONDS = 30 * 24 * 3600  # so long the broker keeps door events for a portal that is away

@@ -31,9 +31,9 @@ from doorsync.drivers.base import (
     one_stretch,
     validated,
 )
-from doorsync.drivers.unifi_client import NotThere, UnifiClient, understood
-from doorsync.drivers.unifi_log import UnifiLog
-from doorsync.drivers.unifi_state import FIRST, LAST, LEFTOVER, POLICY, VISITOR, Card, Seen, Visitor, look
+from doorsync.drivers.unifi.client import NotThere, UnifiClient, understood
+from doorsync.drivers.unifi.events import UnifiLog
+from doorsync.drivers.unifi.state import FIRST, LAST, LEFTOVER, POLICY, VISITOR, Card, Seen, Visitor, look
 from doorsync.policy.plan import ALWAYS, Window
 from portal.core.http import normal_fingerprint
 

@@ -20,7 +20,6 @@ from uhppoted.errors import CardDeleted, CardNotFound, EventNotFound, EventOverw
 from uhppoted.structs import Card, DoorMode, EventRecord, TimeProfile, TimeSegment, Weekdays
 from uhppoted.uhppote import Uhppote
 
-from doorsync.drivers import uhppote_profiles as profiles
 from doorsync.drivers.base import (
     Actual,
     Capabilities,
@@ -38,7 +37,8 @@ from doorsync.drivers.base import (
     Windows,
     validated,
 )
-from doorsync.drivers.uhppote_profiles import FIRST_DAY, LAST_DAY, Page, Schedule
+from doorsync.drivers.uhppote import profiles
+from doorsync.drivers.uhppote.profiles import FIRST_DAY, LAST_DAY, Page, Schedule
 from doorsync.policy import naive_clock
 from doorsync.policy.plan import ALWAYS
 

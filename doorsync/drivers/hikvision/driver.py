@@ -33,8 +33,8 @@ from doorsync.drivers.base import (
     Windows,
     validated,
 )
-from doorsync.drivers.hikvision_events import events_after
-from doorsync.drivers.isapi import Isapi, understood
+from doorsync.drivers.hikvision.client import Isapi, understood
+from doorsync.drivers.hikvision.events import events_after
 from doorsync.policy import naive_clock
 from doorsync.policy.naive_clock import WallWindow
 from doorsync.policy.plan import ALWAYS, Window

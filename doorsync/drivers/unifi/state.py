@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from doorsync.drivers.base import Record, Windows
-from doorsync.drivers.unifi_client import NotThere, UnifiClient
+from doorsync.drivers.unifi.client import NotThere, UnifiClient
 from doorsync.policy.plan import ALWAYS, Window
 
 # What the portal owns in UniFi is told by these names.

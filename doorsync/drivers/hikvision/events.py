@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext as _
 
 from doorsync.drivers.base import DoorEvent, Refused
-from doorsync.drivers.isapi import Isapi, listed, search_id, understood
+from doorsync.drivers.hikvision.client import Isapi, listed, search_id, understood
 
 PAGES = 10
 _MAJOR = 5
