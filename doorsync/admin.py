@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accessmap.admin.masking import NumberHidden
 from accessmap.models import masked
-from doorsync import approvals, card_admin, controller_admin  # noqa: F401 (they register cards and controllers)
+from doorsync.controllers import approvals
 from doorsync.models import (
     Callback,
     ControllerCard,

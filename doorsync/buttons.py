@@ -15,8 +15,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accessmap.models import Controller, Door, Resource
-from doorsync import approvals, doors
-from doorsync.compare import compare, rows_of
+from doorsync.controllers import approvals, unlock
+from doorsync.controllers.preview import compare, rows_of
 from doorsync.drivers.base import DriverError
 from doorsync.models import Callback, ControllerSync, ResourceSync
 from doorsync.work import scheduler
@@ -184,10 +184,10 @@ def unlock(request: HttpRequest, pk: int) -> HttpResponse:
     reason = request.POST.get("reason", "").strip()[:MAX_REASON]
     if request.method == "POST" and reason:
         key = request.POST.get("key", "")[:36]
-        if not _is_key(key) or not doors.is_first(key):
+        if not _is_key(key) or not unlock.is_first(key):
             messages.warning(request, _("The door was unlocked already. Open the page again for another time."))
             return back
-        opened = doors.open_for_a_moment(
+        opened = unlock.open_for_a_moment(
             door,
             milliseconds=UNLOCKED_MILLISECONDS,
             key=key,

@@ -16,7 +16,7 @@ from accessmap.admin.history import WithHistory
 from accessmap.admin.masking import NumberHidden, may_have_numbers_shown
 from accessmap.models import Card, CardStatus, masked
 from accessmap.services import cards
-from doorsync import lost_cards
+from doorsync.controllers import lost_cards
 from portal.core.admin.labels import LabelledFields
 
 

@@ -9,8 +9,8 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from accessmap.models import Door
+from doorsync.controllers.result import SUSPEND_AFTER
 from doorsync.models import ControllerCard, ControllerHold, ControllerSync
-from doorsync.rounds import SUSPEND_AFTER
 
 # A change is on its way for so long before it counts.
 ON_ITS_WAY = timedelta(minutes=1)

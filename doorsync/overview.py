@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from doorsync import drift, unmapped
-from doorsync.inbox import TEST_CALL
+from doorsync.bookings.callbacks import TEST_CALL
 from doorsync.models import Callback, ControllerSync, PassState, ResourceSync, UnmanagedCard
 from portal.audit.models import SealCheck
 

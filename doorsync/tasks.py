@@ -5,14 +5,14 @@ from celery import shared_task
 
 @shared_task
 def refresh_resource(resource_id: int) -> None:
-    from doorsync import refresh
+    from doorsync.bookings import fetch
 
-    refresh.refresh_resource(resource_id)
+    fetch.refresh_resource(resource_id)
 
 
 @shared_task
 def reconcile_controller(controller_id: int) -> None:
-    from doorsync import reconcile
+    from doorsync.controllers import reconcile
 
     # What was asked for meanwhile is done at once: nobody else was let in.
     while reconcile.reconcile_controller(controller_id):
@@ -28,7 +28,7 @@ def tick() -> None:
 
 @shared_task
 def drain_events(controller_id: int) -> None:
-    from doorsync import events
+    from doorsync.controllers import events
 
     # A controller tells some hundreds at once: after an outage it is asked until it has told all.
     while events.drain_events(controller_id):
@@ -51,7 +51,7 @@ def list_resources() -> None:
 
 @shared_task
 def keep_subscribed() -> None:
-    from doorsync import subscription
+    from doorsync.bookings import subscription
 
     subscription.keep_subscribed()
 

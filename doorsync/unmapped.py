@@ -9,7 +9,7 @@ from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
 
 from accessmap.models import Card, Cardholder, Resource, normal_email
-from doorsync import desired
+from doorsync.controllers import desired
 from doorsync.models import StoredBooking, UnmanagedCard, UnmappedResource
 from doorsync.policy import plan
 

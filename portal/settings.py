@@ -121,7 +121,7 @@ DRIVERS = {
 }
 
 # What unlocks a door for a turnstile that can't open itself: the apps don't know each other.
-OPEN_DOOR = "doorsync.doors.open_for_a_moment"
+OPEN_DOOR = "doorsync.controllers.unlock.open_for_a_moment"
 
 # --- Email: notices to staff -------------------------------------------------------------------------------------
 # smtp+tls://user:password@host:587; without it no email can be sent, and no recipient is told by email.

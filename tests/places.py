@@ -8,7 +8,9 @@ import pytest
 import requests
 
 from accessmap.models import Controller, Resource, Site
-from doorsync import reconcile, refresh, tasks
+from doorsync import tasks
+from doorsync.bookings import fetch
+from doorsync.controllers import reconcile
 from doorsync.models import ControllerSync, ResourceSync
 from doorsync.work import queue, scheduler
 from portal.buildings.building import Building
@@ -95,7 +97,7 @@ class Place:
     def refresh(self, name: str = "room") -> Any:
         """Ask for a room and fetch it."""
         queue.ask_at_once(ResourceSync.objects.filter(resource__external_id=name))
-        return refresh.refresh_resource(Resource.objects.get(external_id=name).pk)
+        return fetch.refresh_resource(Resource.objects.get(external_id=name).pk)
 
     def reconcile(self, name: str = "box") -> Any:
         """Ask for a controller and reconcile it."""

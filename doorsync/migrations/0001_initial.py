@@ -192,7 +192,7 @@ class Migration(migrations.Migration):
                 ('named_resource', models.CharField(blank=True, max_length=200, verbose_name='resource named')),
                 ('generation', models.BigIntegerField(null=True)),
                 ('resource', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='callbacks', to='accessmap.resource', verbose_name='resource')),
-                ('refresh', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='callbacks', to='doorsync.refresh', verbose_name='answered by')),
+                ('refresh', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='callbacks', to='doorsync.bookings.fetch', verbose_name='answered by')),
             ],
             options={
                 'verbose_name': 'callback',
@@ -208,7 +208,7 @@ class Migration(migrations.Migration):
                 ('generation', models.BigIntegerField()),
                 ('confirmed_at', models.DateTimeField(null=True)),
                 ('controller', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='accessmap.controller')),
-                ('refresh', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='targets', to='doorsync.refresh')),
+                ('refresh', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='targets', to='doorsync.bookings.fetch')),
             ],
             options={
                 'indexes': [models.Index(condition=models.Q(('confirmed_at__isnull', True)), fields=['controller', 'generation'], name='targets_unconfirmed')],

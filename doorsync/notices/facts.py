@@ -8,11 +8,11 @@ from django.conf import settings
 from django.db.models import F, OuterRef, Q, Subquery
 from django.utils.translation import gettext as _
 
-from doorsync.inbox import TEST_CALL
+from doorsync.bookings.callbacks import TEST_CALL
+from doorsync.controllers.result import SUSPEND_AFTER
 from doorsync.models import Callback, ControllerSync, PassState, Refresh, ResourceSync, UnmanagedCard
 from doorsync.notices.decision import Seen, Which, Wrong
 from doorsync.notices.models import Kind
-from doorsync.rounds import SUSPEND_AFTER
 from portal.audit.models import SealCheck
 
 # What is asked for and not even begun for so long is drift, too.

@@ -14,16 +14,16 @@ from django.utils.translation import ngettext
 from urllib3.exceptions import HTTPError
 
 from accessmap.models import Controller, Door, masked
-from doorsync.compare import Comparison, compare
+from doorsync.bookings.callbacks import TEST_CALL
+from doorsync.bookings.subscription import callback_url
 from doorsync.controller_admin import tested
-from doorsync.desired import desired_for, unmapped_emails
+from doorsync.controllers.desired import desired_for, unmapped_emails
+from doorsync.controllers.preview import Comparison, compare
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import DriverError
-from doorsync.inbox import TEST_CALL
 from doorsync.models import Callback
 from doorsync.policy.plan import Window
 from doorsync.setup.steps import CHECKED, fingerprint
-from doorsync.subscription import callback_url
 from portal.audit.models import Outcome, record
 from portal.core import clock, webhooks
 from portal.core.http import Deadline

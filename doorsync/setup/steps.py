@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accessmap.models import AccessPolicy, Card, Controller, Door, Resource, ResourceDoor, Site
-from doorsync.inbox import TEST_CALL
+from doorsync.bookings.callbacks import TEST_CALL
 from doorsync.models import Callback, ControllerCard, ControllerSync, PassState, UnmappedResource
 from portal.audit.models import Entry, Outcome
 from portal.core.clock import local

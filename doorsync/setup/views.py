@@ -17,10 +17,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accessmap.models import AccessPolicy, Controller, Door, Resource, Site
+from doorsync.bookings.subscription import callback_url, keep_subscribed
 from doorsync.models import UnmappedResource
 from doorsync.setup import acts
 from doorsync.setup.steps import facts_at, steps
-from doorsync.subscription import callback_url, keep_subscribed
 from portal.audit.models import record
 from portal.core import clock
 from portal.core.clock import local

@@ -112,7 +112,7 @@ def pages() -> Iterator[Page]:
     yield from _lists("accessmap.mapimport", ("",))
     last_call = Callback.objects.latest("pk").pk
     yield from _lists("doorsync.callback", ("", "outcome__exact=unreadable", "q=room-7", "p=90"), change=last_call)
-    yield from _lists("doorsync.refresh", ("", "outcome__exact=failed"))
+    yield from _lists("doorsync.bookings.fetch", ("", "outcome__exact=failed"))
     yield from _lists("doorsync.report", ("",))
     yield from _lists("doorsync.controllercard", ("", "state__exact=failed", "controller__id__exact=7", "q=C100900"))
     yield from _lists("doorsync.storedbooking", ("", "q=person8"))

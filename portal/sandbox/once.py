@@ -8,7 +8,7 @@ import requests
 import structlog
 from django.utils.translation import gettext as _
 
-from doorsync.desired import unmapped_emails, unmapped_resources
+from doorsync.controllers.desired import unmapped_emails, unmapped_resources
 from doorsync.models import Callback, ControllerSync, Refresh, ResourceSync
 from portal.core import clock
 from portal.sandbox.playground import NotConverged, Playground, quiet, trouble

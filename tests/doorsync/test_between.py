@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 from django.db import connection
 
-from doorsync import ledger
+from doorsync.controllers import store
 from doorsync.models import PassState, Refresh
 from tests.places import building
 
@@ -23,7 +23,7 @@ def test_a_fetch_that_falls_between_an_outcome_and_its_end_is_confirmed(start_pl
     PassState.objects.get_or_create(pk=1)  # another test with real commits may have emptied the tables
     place = start_place(building())
     place.refresh()
-    real = ledger._confirm
+    real = store._confirm
     fetched: list[Future] = []
 
     def fetch():
@@ -39,7 +39,7 @@ def test_a_fetch_that_falls_between_an_outcome_and_its_end_is_confirmed(start_pl
             pass
 
     with ThreadPoolExecutor(1) as pool, monkeypatch.context() as patch:
-        patch.setattr(ledger, "_confirm", confirm_and_let_a_fetch_come)
+        patch.setattr(store, "_confirm", confirm_and_let_a_fetch_come)
         place.reconcile()
     answer = Refresh.objects.get(pk=fetched[0].result())
     assert answer.outcome == Refresh.Outcome.UNCHANGED

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accessmap.models import Controller
-from doorsync import events
+from doorsync.controllers import events
 from doorsync.models import EventCursor
 from portal.audit.models import Entry
 from portal.core import clock

@@ -5,7 +5,7 @@ from django.contrib.auth.models import Group, User
 from django.urls import reverse
 
 from accessmap.models import Card, Controller
-from doorsync import lost_cards, reconcile
+from doorsync.controllers import lost_cards, reconcile
 from doorsync.models import ControllerSync, UnmanagedCard, UnmappedResource
 from portal import roles
 from portal.audit.models import Entry

@@ -8,9 +8,9 @@ from django.db.models import ProtectedError
 from django.urls import reverse
 
 from accessmap.models import Card, Cardholder, Controller, Door
-from doorsync import approvals, ledger, reconcile
+from doorsync.controllers import approvals, reconcile, store
+from doorsync.controllers.result import SUSPEND_AFTER
 from doorsync.models import ControllerCard, ControllerHold, ControllerSync, Report, UnmanagedCard
-from doorsync.rounds import SUSPEND_AFTER
 from doorsync.why import explain, facts_for
 from doorsync.work import scheduler
 from portal import roles
@@ -140,7 +140,7 @@ def test_after_a_crash_between_intent_and_outcome_the_entries_are_still_ours(pla
         raise SystemError("the power went")
 
     with monkeypatch.context() as patch, pytest.raises(SystemError):
-        patch.setattr(ledger, "close_round", crash)
+        patch.setattr(store, "close_round", crash)
         place.reconcile()
     assert len(place.cards()) == 3
     assert set(ControllerCard.objects.values_list("state", flat=True)) == {State.PENDING}
@@ -327,14 +327,14 @@ def test_an_approval_given_while_a_round_runs_is_not_lost(start_place, monkeypat
     place.change(update="big", set={"attendees": []})
     place.refresh()
     place.reconcile()
-    real = ledger.close_round
+    real = store.close_round
 
     def meanwhile(*args, **kwargs):
         assert approvals.approve(ControllerSync.objects.all(), actor="ann") == 1
         real(*args, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ledger, "close_round", meanwhile)
+        patch.setattr(store, "close_round", meanwhile)
         place.reconcile()
     assert len(place.cards()) == 12
     reconcile.reconcile_controller(place.sync().controller_id)

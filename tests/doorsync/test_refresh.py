@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from accessmap.models import Resource
-from doorsync import approvals, subscription
+from doorsync.bookings import subscription
+from doorsync.controllers import approvals
 from doorsync.models import (
     Callback,
     PassState,

@@ -8,8 +8,10 @@ import pytest
 import structlog
 
 from accessmap.models import Card
-from doorsync import inbox, reconcile, tasks
-from doorsync import refresh as refreshing
+from doorsync import tasks
+from doorsync.bookings import callbacks
+from doorsync.bookings import fetch as refreshing
+from doorsync.controllers import reconcile
 from doorsync.drivers.simulated.driver import SimulatedDriver
 from doorsync.models import Callback, ControllerSync, ResourceSync, StoredBooking
 from doorsync.work import queue, scheduler
@@ -66,7 +68,7 @@ def test_a_callback_after_a_claim_has_lapsed_still_gets_a_fetch(place):
     rows = ResourceSync.objects.filter(resource__external_id="room")
     queue.ask_at_once(rows)
     slow = queue.claim(rows, NOW - 2 * queue.LEASE)
-    inbox.receive(body=b'{"resourceId": "room"}', content_type="", remote_address=None)
+    callbacks.receive(body=b'{"resourceId": "room"}', content_type="", remote_address=None)
     assert queue.finish(slow, answered=True)
     assert place.room().requested > place.room().done
 
@@ -95,7 +97,7 @@ def test_a_call_is_taken_although_the_broker_is_down(place, monkeypatch):
 
     monkeypatch.setattr(tasks.refresh_resource, "delay", down)
     ResourceSync.objects.update(done=99, requested=99)
-    inbox.receive(body=b'{"resourceId": "room"}', content_type="", remote_address=None)
+    callbacks.receive(body=b'{"resourceId": "room"}', content_type="", remote_address=None)
     assert Callback.objects.count() == 1
 
 

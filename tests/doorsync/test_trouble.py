@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from accessmap.models import Card, Controller, Resource
-from doorsync import approvals, reconcile
+from doorsync.controllers import approvals, reconcile
 from doorsync.drivers.simulated.driver import SimulatedDriver
 from doorsync.models import (
     Callback,

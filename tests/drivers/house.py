@@ -20,7 +20,7 @@ from accessmap.models import (
     ResourceDoor,
     Site,
 )
-from doorsync import reconcile
+from doorsync.controllers import reconcile
 from doorsync.drivers import driver_class
 from doorsync.models import ControllerSync, StoredBooking
 from doorsync.work import queue, scheduler

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from accessmap.models import AccessPolicy, Card, Cardholder, Resource, ResourceDoor
-from doorsync import approvals, compare, doors, events, ledger, reconcile
+from doorsync.controllers import approvals, events, preview, reconcile, store, unlock
 from doorsync.drivers import driver_for
 from doorsync.models import ControllerCard, EventCursor, UnmanagedCard
 from portal.audit.models import Entry, Outcome
@@ -264,7 +264,7 @@ def test_a_write_that_the_portal_did_not_see_end_is_not_taken_for_somebody_elses
         raise SystemError("the power went")
 
     with monkeypatch.context() as patch, pytest.raises(SystemError):
-        patch.setattr(ledger, "close_round", crash)
+        patch.setattr(store, "close_round", crash)
         house.work()
     house.cancel("b")
     settle(house)
@@ -323,14 +323,14 @@ def test_what_happens_at_the_doors_is_logged_each_once_also_after_an_outage(hous
 
 @for_all
 def test_a_door_is_unlocked_for_a_moment_once_and_never_again_on_an_unknown_outcome(house):
-    assert doors.open_for_a_moment(house.door, milliseconds=1000, key="k1", actor="ann") is True
+    assert unlock.open_for_a_moment(house.door, milliseconds=1000, key="k1", actor="ann") is True
     assert house.peer.pulses(house.door.number) == 1
     house.peer.trouble(Fault.ANSWERS_LOST)
-    assert doors.open_for_a_moment(house.door, milliseconds=1000, key="k2", actor="ann") is None, "nobody knows"
+    assert unlock.open_for_a_moment(house.door, milliseconds=1000, key="k2", actor="ann") is None, "nobody knows"
     house.peer.trouble(None)
     assert house.peer.pulses(house.door.number) == 2, "sent once, and not repeated"
     house.peer.trouble(Fault.REFUSES)
-    assert doors.open_for_a_moment(house.door, milliseconds=1000, key="k3", actor="ann") is False
+    assert unlock.open_for_a_moment(house.door, milliseconds=1000, key="k3", actor="ann") is False
     assert house.peer.pulses(house.door.number) == 2
 
 
@@ -402,7 +402,7 @@ def test_cards_that_a_relay_can_not_hold_are_said_and_do_not_put_it_out_of_step(
     ResourceDoor.objects.create(resource=room, door=house.door)
     settle(house)
     assert "holds no cards" in house.sync.trouble
-    assert compare.compare(house.controller, NOW).in_step
+    assert preview.compare(house.controller, NOW).in_step
 
 
 @pytest.mark.parametrize("house", those(can_hold=False), indirect=True, ids=lambda peer: peer.__name__)

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from accessmap.models import Controller
-from doorsync import approvals, events
+from doorsync.controllers import approvals, events
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import Actual, BadOptions, Full, Refused, Unknown, Unreachable
 from doorsync.drivers.hikvision import client

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymodbus.client import ModbusTcpClient
 
-from doorsync import compare, controller_admin, doors, ledger, openings
+from doorsync import controller_admin, openings
+from doorsync.controllers import preview, store, unlock
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import Actual, BadOptions, DriverError, Refused, Unknown, Unreachable
 from doorsync.drivers.modbus import driver
@@ -43,7 +44,7 @@ def plain(move_in):
 
 
 def open_up(house: Any, key: str = "k", seconds: int = 3) -> bool | None:
-    return doors.open_for_a_moment(house.door, milliseconds=1000 * seconds, key=key, actor="ann")
+    return unlock.open_for_a_moment(house.door, milliseconds=1000 * seconds, key=key, actor="ann")
 
 
 def driver_of(**options: Any) -> ModbusDriver:
@@ -322,11 +323,11 @@ def test_a_hold_that_the_board_lost_is_set_again_and_survives_a_pulse(move_in, k
     house.work()
     assert house.peer.held_unlocked(2)
     house.peer.lose_power()
-    assert not compare.compare(house.controller, NOW).in_step
+    assert not preview.compare(house.controller, NOW).in_step
     house.work()
     assert house.peer.held_unlocked(2)
     asked = house.peer.changes_asked
-    assert doors.open_for_a_moment(hall, milliseconds=1000, key="k", actor="ann") is True
+    assert unlock.open_for_a_moment(hall, milliseconds=1000, key="k", actor="ann") is True
     assert house.peer.changes_asked == asked
     assert house.peer.held_unlocked(2)
 
@@ -340,7 +341,7 @@ def test_while_a_pulse_lasts_it_is_nobody_elses_hold_and_not_cut_short(flash):
     asked = flash.peer.changes_asked
     assert flash.work().in_order
     assert flash.sync.trouble == ""
-    assert compare.compare(flash.controller, NOW).in_step
+    assert preview.compare(flash.controller, NOW).in_step
     assert flash.peer.is_on(1)
     assert flash.sync.next_edge_at == NOW + OVER, "and is looked at again when it must be over"
     with flash.at(NOW + OVER):
@@ -354,7 +355,7 @@ def test_a_booking_that_begins_in_the_middle_of_a_pulse_holds_the_door_after_it(
     hall = flash.controller.doors.get(number=2)
     flash.book("open", NOW + SECOND, NOW + HOUR, room="hall")
     flash.work()
-    assert doors.open_for_a_moment(hall, milliseconds=3000, key="k", actor="ann") is True
+    assert unlock.open_for_a_moment(hall, milliseconds=3000, key="k", actor="ann") is True
     with flash.at(NOW + SECOND):
         assert not flash.peer.held_unlocked(2)
     with flash.at(NOW + OVER):
@@ -441,14 +442,14 @@ def test_so_it_is_where_the_process_died_before_it_heard_that_the_relay_is_on(pl
 
 def test_a_pulse_in_the_middle_of_a_round_is_looked_at_after_it(plain, monkeypatch):
     dies(monkeypatch)
-    real = ledger.write_intents
+    real = store.write_intents
 
     def meanwhile(*args: Any) -> None:
         assert open_up(plain) is True
         real(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ledger, "write_intents", meanwhile)
+        patch.setattr(store, "write_intents", meanwhile)
         plain.work()
     assert plain.peer.is_on(1)
     assert plain.sync.next_edge_at == NOW + OVER

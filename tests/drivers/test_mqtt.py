@@ -10,7 +10,8 @@ import pytest
 import trustme
 from paho.mqtt.enums import CallbackAPIVersion
 
-from doorsync import controller_admin, events
+from doorsync import controller_admin
+from doorsync.controllers import events
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import BadOptions, Full, Refused, Unknown, Unreachable
 from doorsync.drivers.esp_rfid.client import WINDOW, Line

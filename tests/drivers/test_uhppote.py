@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from accessmap.models import Controller
-from doorsync import events
+from doorsync.controllers import events
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import BadOptions, Refused, Unknown, Unreachable
 from doorsync.drivers.uhppote.events import listen

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from doorsync import doors
+from doorsync.controllers import unlock
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import BadOptions, Refused, Unknown, Unreachable
 from doorsync.policy.plan import ALWAYS
@@ -37,7 +37,7 @@ def test_the_signature_is_the_specifications():
 
 def test_a_pulse_goes_out_in_whole_seconds_under_its_own_id_and_is_done_once(house):
     for _ in range(2):
-        assert doors.open_for_a_moment(house.door, milliseconds=1500, key="pulse-1", actor="ann") is True
+        assert unlock.open_for_a_moment(house.door, milliseconds=1500, key="pulse-1", actor="ann") is True
     assert len(house.peer.came) == 2
     assert house.peer.orders("door.pulse") == [{"door": 1, "seconds": 2}]
     assert list(house.peer.done) == ["pulse-1"]
@@ -73,7 +73,7 @@ def test_what_a_receiver_says_is_told_apart(house, driver, status, error):
 
 def test_why_a_pulse_was_refused_is_in_the_log(house):
     house.peer.status = 403
-    assert doors.open_for_a_moment(house.door, milliseconds=1000, key="k", actor="ann") is False
+    assert unlock.open_for_a_moment(house.door, milliseconds=1000, key="k", actor="ann") is False
     assert "403" in Entry.objects.get(action="door.pulse", outcome="failed").reasons[0]
 
 

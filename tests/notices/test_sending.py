@@ -13,8 +13,8 @@ from django.urls import reverse
 from werkzeug.wrappers import Request, Response
 
 from accessmap.models import Controller
-from doorsync import inbox
-from doorsync.inbox import TEST_CALL
+from doorsync.bookings import callbacks
+from doorsync.bookings.callbacks import TEST_CALL
 from doorsync.models import Callback, ControllerSync, PassState, Refresh, ResourceSync, UnmanagedCard
 from doorsync.notices import sending
 from doorsync.notices.facts import seen
@@ -182,7 +182,7 @@ def test_a_new_day_in_the_list_is_no_change_of_a_booking(place):
 
 
 def test_a_call_of_the_portals_own_is_stored_as_such(place):
-    inbox.receive(body=b'{"test": 1}', content_type=TEST_CALL, remote_address=None)
+    callbacks.receive(body=b'{"test": 1}', content_type=TEST_CALL, remote_address=None)
     assert Callback.objects.get().content_type == TEST_CALL
 
 

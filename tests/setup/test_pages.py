@@ -14,11 +14,11 @@ from django.urls import reverse
 from werkzeug.wrappers import Response
 
 from accessmap.models import AccessLevel, AccessPolicy, Card, Cardholder, Controller, Door, Resource, Site
-from doorsync.inbox import TEST_CALL
+from doorsync.bookings.callbacks import TEST_CALL
+from doorsync.bookings.subscription import callback_url
 from doorsync.models import Callback, ControllerCard, PassState, UnmappedResource
 from doorsync.setup import acts
 from doorsync.setup.steps import facts_at, steps, undone
-from doorsync.subscription import callback_url
 from doorsync.work import scheduler
 from portal import roles
 from portal.audit.models import Entry

@@ -19,12 +19,13 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accessmap.models import Controller
-from doorsync import approvals, reconcile, tasks
-from doorsync.compare import Comparison, compare, rows_of
+from doorsync import tasks
+from doorsync.controllers import approvals, reconcile
+from doorsync.controllers.events import entries
+from doorsync.controllers.preview import Comparison, compare, rows_of
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import DriverError
 from doorsync.drivers.uhppote.events import listen
-from doorsync.events import entries
 from doorsync.models import ControllerSync
 from doorsync.work import queue
 from portal.core import clock

@@ -8,8 +8,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from accessmap.models import Controller, masked
-from doorsync import ledger, openings
-from doorsync.desired import desired_for
+from doorsync import openings
+from doorsync.controllers import store
+from doorsync.controllers.desired import desired_for
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import Actual, DeviceInfo, Driver, Encoded, Record
 from doorsync.policy.diff import Diff, diff
@@ -32,11 +33,11 @@ class Comparison:
 
 def compare(controller: Controller, now: datetime) -> Comparison:
     """Read a controller and compare it with what is wanted at `now` (aware). Raises DriverError."""
-    rows = ledger.load(controller)
+    rows = store.load(controller)
     driver = driver_for(controller, now)
     try:
         info = driver.info()
-        actual = driver.read() if driver.capabilities.lists_cards else ledger.as_written(controller, rows)
+        actual = driver.read() if driver.capabilities.lists_cards else store.as_written(controller, rows)
         cards, holds = wanted(driver, desired_for(controller, now))
     finally:
         driver.close()
@@ -46,7 +47,7 @@ def compare(controller: Controller, now: datetime) -> Comparison:
         holds=diff_of_holds(
             holds,
             actual,
-            ledger.owned_holds(controller).keys(),
+            store.owned_holds(controller).keys(),
             leaving=openings.under_way(controller, now),
             now=now,
         ),

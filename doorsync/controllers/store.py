@@ -12,6 +12,7 @@ from django.db.models import F, Q
 
 from accessmap.models import Card, Controller, Door, Resource, masked
 from doorsync import openings
+from doorsync.controllers.result import SUSPEND_AFTER, Round, door_name, is_door
 from doorsync.drivers.base import Actual, Record
 from doorsync.models import (
     ControllerCard,
@@ -24,7 +25,6 @@ from doorsync.models import (
 )
 from doorsync.policy.diff import Diff
 from doorsync.policy.plan import Permission, Window
-from doorsync.rounds import SUSPEND_AFTER, Round, door_name, is_door
 from doorsync.work import queue
 from portal.audit.models import Entry, Outcome, record
 from portal.core import clock

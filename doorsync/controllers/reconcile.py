@@ -11,8 +11,10 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from accessmap.models import Card
-from doorsync import compare, ledger, openings
-from doorsync.desired import desired_for
+from doorsync import openings
+from doorsync.controllers import preview, store
+from doorsync.controllers.desired import desired_for
+from doorsync.controllers.result import SUSPEND_AFTER, Round, door_name
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import (
     Actual,
@@ -32,7 +34,6 @@ from doorsync.models import ControllerCard, ControllerSync
 from doorsync.policy.diff import Diff, alive, at_stake, diff, ends, revoked, too_many, without_lapsed
 from doorsync.policy.naive_clock import next_change
 from doorsync.policy.plan import Desired, Permission, keeping, next_edge
-from doorsync.rounds import SUSPEND_AFTER, Round, door_name
 from doorsync.work import queue
 from portal.core import clock
 
@@ -91,12 +92,12 @@ def _work(driver: Driver, sync: ControllerSync, outcome: Round) -> None:
         return
     if info.time is not None:
         _mind_clock(driver, info.time, outcome)
-    rows = ledger.load(sync.controller)
-    actual = driver.read() if driver.capabilities.lists_cards else ledger.as_written(sync.controller, rows)
+    rows = store.load(sync.controller)
+    actual = driver.read() if driver.capabilities.lists_cards else store.as_written(sync.controller, rows)
     outcome.read, outcome.present = True, frozenset(actual.cards)
     _hold_back(sync, rows, actual, outcome)
     desired = outcome.desired
-    encoded, wanted_holds = compare.wanted(driver, desired)
+    encoded, wanted_holds = preview.wanted(driver, desired)
     wanted = encoded.records
     if desired.cards and not driver.capabilities.holds_cards:
         outcome.warnings.append(
@@ -108,9 +109,9 @@ def _work(driver: Driver, sync: ControllerSync, outcome: Round) -> None:
         outcome.warnings.append(_("A booking admits anyone, and this controller can't hold a door unlocked."))
         wanted_holds = {}
     cards = diff(wanted, actual.cards, rows.keys(), now=now)
-    owned_holds = ledger.owned_holds(sync.controller)
+    owned_holds = store.owned_holds(sync.controller)
     leaving = openings.under_way(sync.controller, now)
-    holds = compare.diff_of_holds(wanted_holds, actual, owned_holds.keys(), leaving=leaving, now=now)
+    holds = preview.diff_of_holds(wanted_holds, actual, owned_holds.keys(), leaving=leaving, now=now)
     outcome.doors_held = frozenset({*actual.holds, *wanted_holds})
     outcome.foreign_holds = frozenset(holds.unmanaged)
     outcome.unchanged = len(cards.unchanged)
@@ -127,8 +128,8 @@ def _work(driver: Driver, sync: ControllerSync, outcome: Round) -> None:
     outcome.next_edge_at = _next_edge(driver, desired, encoded)
     if encoded.at_edges:
         outcome.warnings.append(_at_edges_in_words(encoded.at_edges, desired))
-    doubted = ledger.in_doubt(sync.controller, rows)
-    ledger.write_intents(sync.controller, rows, outcome, cards, holds)
+    doubted = store.in_doubt(sync.controller, rows)
+    store.write_intents(sync.controller, rows, outcome, cards, holds)
     changes = _in_order(_changes(driver, cards, holds), doubted)
     changes = _within_capacity(changes, actual, info.capacity, outcome)
     _apply(changes, outcome, deadline=deadline, may_go_on=lambda: queue.still_ours(sync))
@@ -205,7 +206,7 @@ def _hold_back(sync: ControllerSync, rows: Mapping[str, ControllerCard], actual:
     taken away stays until that end, too; what has no end goes on waiting for an approval.
     """
     now, desired = outcome.started_at, outcome.desired
-    before = ledger.promised(rows)
+    before = store.promised(rows)
     wanted = {card: set(doors) for card, doors in desired.cards.items()}
     outcome.doors_of = {
         card: wanted.get(card, set()) | before.get(card, {}).keys() | actual.cards.get(card, {}).keys()
@@ -349,7 +350,7 @@ def _note(change: _Change, outcome: Round) -> None:
 def _finish(sync: ControllerSync, outcome: Round) -> Round:
     now = clock.now()
     if outcome.in_order:
-        ledger.close_round(sync, outcome, not_before=None)
+        store.close_round(sync, outcome, not_before=None)
         return outcome
     wait = queue.backoff(sync.failures + 1)
     if outcome.reached:
@@ -368,5 +369,5 @@ def _finish(sync: ControllerSync, outcome: Round) -> Round:
         failed=len(outcome.failed),
         unconfirmed=len(outcome.unconfirmed),
     )
-    ledger.close_round(sync, outcome, not_before=not_before)
+    store.close_round(sync, outcome, not_before=not_before)
     return outcome
