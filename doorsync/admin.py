@@ -24,7 +24,6 @@ from doorsync.models import (
     UnmanagedCard,
     UnmappedResource,
 )
-from doorsync.notices import admin as notices_admin  # noqa: F401 (it registers recipients, notices and messages)
 from portal.core.admin.changelists import SEARCHES_THE_NEWEST, LongList
 
 

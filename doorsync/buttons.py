@@ -176,7 +176,7 @@ def reprocess_callback(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 @staff_member_required
 @require_http_methods(["GET", "POST"])
-def unlock(request: HttpRequest, pk: int) -> HttpResponse:
+def unlock_door(request: HttpRequest, pk: int) -> HttpResponse:
     """Unlock a door for a moment: asked for a reason, once for each time that the page was opened."""
     _may(request, "accessmap.unlock_door")
     door = get_object_or_404(Door.objects.select_related("controller__site"), pk=pk)

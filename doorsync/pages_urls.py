@@ -21,5 +21,5 @@ urlpatterns = [
     path("resources/<int:pk>/fetch/", buttons.fetch_resource, name="fetch-resource"),
     path("resources/fetch/", buttons.fetch_resources, name="fetch-resources"),
     path("callbacks/<int:pk>/reprocess/", buttons.reprocess_callback, name="reprocess-callback"),
-    path("doors/<int:pk>/unlock/", buttons.unlock, name="unlock-door"),
+    path("doors/<int:pk>/unlock/", buttons.unlock_door, name="unlock-door"),
 ]

@@ -12,7 +12,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, override
 
-from doorsync.notices import sending, words
+from doorsync.notices import sending
+from doorsync.notices import words as notice_words
 from doorsync.notices.models import Delivery, Kind, Notice, Recipient, every_kind
 from portal.audit.models import record
 from portal.core import clock, webhooks
@@ -142,7 +143,7 @@ class RecipientAdmin(admin.ModelAdmin):
         chosen = list(queryset.filter(enabled=True))
         for recipient in chosen:
             with override(recipient.language):
-                message = words.trial(clock.now())
+                message = notice_words.trial(clock.now())
             sending.put(recipient, message)
             record(actor=request.user.get_username(), action="recipient.test", on=recipient)
         self.message_user(

@@ -180,7 +180,7 @@ def late_controllers(now: datetime) -> QuerySet[ControllerSync]:
     return _late(ControllerSync.objects.filter(controller__enabled=True), now)
 
 
-def _late(rows: "QuerySet[asking.Row]", now: datetime) -> "QuerySet[asking.Row]":
+def _late(rows: "QuerySet[queue.Row]", now: datetime) -> "QuerySet[queue.Row]":
     promised = now - 2 * timedelta(seconds=settings.FULL_PASS_SECONDS)
     return rows.filter(Q(succeeded_at__lt=promised) | Q(succeeded_at__isnull=True, created_at__lt=promised))
 

@@ -16,7 +16,7 @@ from doorsync import controller_admin, openings
 from doorsync.controllers import preview, store, unlock
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import Actual, BadOptions, DriverError, Refused, Unknown, Unreachable
-from doorsync.drivers.modbus import driver
+from doorsync.drivers.modbus import driver as modbus_driver
 from doorsync.drivers.modbus.driver import ModbusDriver
 from doorsync.models import ControllerHold
 from doorsync.policy.plan import ALWAYS
@@ -61,7 +61,7 @@ def dies(monkeypatch: Any) -> list[float]:
 
         def start(self) -> None: ...
 
-    monkeypatch.setattr(driver, "Timer", Never)
+    monkeypatch.setattr(modbus_driver, "Timer", Never)
     return meant
 
 
