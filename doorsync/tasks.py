@@ -58,6 +58,6 @@ def keep_subscribed() -> None:
 
 @shared_task
 def send_notices() -> None:
-    from doorsync.notices import sending
+    from doorsync.notices import delivery
 
-    sending.send_notices()
+    delivery.send_notices()

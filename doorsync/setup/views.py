@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from accessmap.models import AccessPolicy, Controller, Door, Resource, Site
 from doorsync.bookings.subscription import callback_url, keep_subscribed
 from doorsync.models import UnmappedResource
-from doorsync.setup import acts
+from doorsync.setup import actions
 from doorsync.setup.steps import facts_at, steps
 from portal.audit.models import record
 from portal.core import clock
@@ -101,20 +101,20 @@ def _act(request: HttpRequest, key: str) -> dict[str, Any]:
     try:
         if key == "contract":
             resource = request.POST.get("resource", "").strip()[:_MAX_ID]
-            return {"sections": acts.check_offision(resource, actor=actor), "resource": resource}
+            return {"sections": actions.check_offision(resource, actor=actor), "resource": resource}
         if key == "subscription":
             record(actor=actor, action="subscription.look", on=None, label="Offision")
             keep_subscribed()
             return {}
         if key == "callback":
-            return {"told": acts.call_ourselves(actor=actor)}
+            return {"told": actions.call_ourselves(actor=actor)}
         if key == "controller":
             controller = get_object_or_404(Controller, pk=_number(request.POST.get("controller", "")))
-            return {"told": acts.test_controller(controller, actor=actor), "tried": controller}
+            return {"told": actions.test_controller(controller, actor=actor), "tried": controller}
         if key == "permission":
-            return {"told": acts.read_back(clock.now(), actor=actor)}
+            return {"told": actions.read_back(clock.now(), actor=actor)}
     except OffisionError as error:
-        return {"told": acts.Told(False, error.summary)}
+        return {"told": actions.Told(False, error.summary)}
     raise Http404
 
 

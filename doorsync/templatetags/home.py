@@ -4,8 +4,8 @@ from typing import Any
 
 from django import template
 
-from doorsync import overview
 from doorsync.setup import steps
+from doorsync.status import dashboard
 from portal.core import clock
 
 register = template.Library()
@@ -17,7 +17,7 @@ def all_is_well(context: dict[str, Any]) -> dict[str, Any]:
     now = clock.now()
     installs = context["user"].has_perm("accessmap.change_controller")
     return {
-        "notices": overview.notices(now, reads_log=context["user"].has_perm("audit.view_seal")),
-        "facts": overview.facts(),
+        "notices": dashboard.notices(now, reads_log=context["user"].has_perm("audit.view_seal")),
+        "facts": dashboard.facts(),
         "setup_undone": steps.undone(now) if installs else 0,
     }

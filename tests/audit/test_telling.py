@@ -8,7 +8,7 @@ from django.core import mail
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from doorsync.notices import sending
+from doorsync.notices import delivery
 from doorsync.notices.models import Notice, Recipient
 from portal import roles
 from portal.audit import sealer, verifying
@@ -36,7 +36,7 @@ def tamper(pk: int, actor: str = "bob") -> None:
 def look(start: float, end: float) -> None:
     for half in range(int(start * 2), int(end * 2) + 1):
         with clock.stopped_at(NOW + timedelta(minutes=half / 2)):
-            sending.send_notices()
+            delivery.send_notices()
 
 
 @pytest.fixture

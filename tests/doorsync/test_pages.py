@@ -8,10 +8,10 @@ from django.contrib.auth.models import Group, User
 from django.urls import reverse
 
 from accessmap.models import Card, Cardholder, Controller, Door, Resource, Site
-from doorsync import overview, unmapped
-from doorsync.board import WIDTH, Day
 from doorsync.models import ControllerCard, ResourceSync
-from doorsync.why import explain, facts_for
+from doorsync.status import coverage, dashboard
+from doorsync.status.board import WIDTH, Day
+from doorsync.status.explain import explain, facts_for
 from doorsync.work import scheduler
 from portal import roles
 from portal.core import clock
@@ -43,7 +43,7 @@ def loaded(place):
 
 
 def sentences():
-    return [notice.sentence for notice in overview.notices(clock.now())]
+    return [notice.sentence for notice in dashboard.notices(clock.now())]
 
 
 def text(answer):
@@ -66,7 +66,7 @@ def test_home_says_what_is_wrong_and_where_it_is_mended_the_urgent_first(loaded,
         loaded.reconcile()
     Card.objects.filter(number="1002").delete()
     ResourceSync.objects.filter(resource__external_id="room").update(held_reason="It leaves out a great deal.")
-    found = overview.notices(clock.now())
+    found = dashboard.notices(clock.now())
     said = [notice.sentence for notice in found]
     assert any("box does not answer" in sentence for sentence in said)
     assert "2 doors are not as they should be." in said
@@ -260,19 +260,19 @@ def test_the_unmapped_come_in_the_order_in_which_it_will_hurt_and_are_mended_in_
     ]
     place = start_place(building(bookings=bookings))
     place.refresh()
-    assert [one.email for one in unmapped.people(NOW)] == ["soon@pier.example", "late@pier.example"]
+    assert [one.email for one in coverage.people(NOW)] == ["soon@pier.example", "late@pier.example"]
     client = as_role(roles.FACILITY_STAFF)
     assert "soon@pier.example" in text(client.get(reverse("unmapped")))
     client.post(reverse("mend-person"), {"email": "soon@pier.example", "name": "Sun", "number": "1001"})
-    assert len(unmapped.people(NOW)) == 2, "the card is somebody else's"
+    assert len(coverage.people(NOW)) == 2, "the card is somebody else's"
     assert not Cardholder.objects.filter(name="Sun").exists(), "nothing is half done"
     client.post(reverse("mend-person"), {"email": "soon@pier.example", "name": "Sun", "number": "7007"})
-    assert [one.email for one in unmapped.people(NOW)] == ["late@pier.example"]
-    (desk,) = unmapped.rooms(NOW)
+    assert [one.email for one in coverage.people(NOW)] == ["late@pier.example"]
+    (desk,) = coverage.rooms(NOW)
     assert desk.external_id == "desk"
     side = Door.objects.get(name="Side door")
     client.post(reverse("mend-room"), {"external_id": "desk", "door": side.pk})
-    assert unmapped.rooms(NOW) == []
+    assert coverage.rooms(NOW) == []
     scheduler.tick()
     place.refresh()
     place.reconcile()

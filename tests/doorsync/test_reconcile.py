@@ -11,7 +11,7 @@ from accessmap.models import Card, Cardholder, Controller, Door
 from doorsync.controllers import approvals, reconcile, store
 from doorsync.controllers.result import SUSPEND_AFTER
 from doorsync.models import ControllerCard, ControllerHold, ControllerSync, Report, UnmanagedCard
-from doorsync.why import explain, facts_for
+from doorsync.status.explain import explain, facts_for
 from doorsync.work import scheduler
 from portal import roles
 from portal.audit.models import Entry

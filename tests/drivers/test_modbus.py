@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymodbus.client import ModbusTcpClient
 
-from doorsync import controller_admin, openings
+from doorsync import openings
+from doorsync.admin import controllers
 from doorsync.controllers import preview, store, unlock
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import Actual, BadOptions, DriverError, Refused, Unknown, Unreachable
@@ -144,13 +145,13 @@ def test_the_last_coils_that_there_are_fit():
 
 
 def test_staff_are_told_what_it_is(flash):
-    assert controller_admin.tested(flash.controller) == "It answers: Modbus TCP, 8 relays, none of them on."
+    assert controllers.tested(flash.controller) == "It answers: Modbus TCP, 8 relays, none of them on."
     for relay in (2, 5):
         flash.peer.somebody_switches(relay, on=True)
-    assert controller_admin.tested(flash.controller) == "It answers: Modbus TCP, 8 relays, on: 2, 5."
+    assert controllers.tested(flash.controller) == "It answers: Modbus TCP, 8 relays, on: 2, 5."
     driver = driver_for(flash.controller, NOW)
     driver.close()
-    said = " ".join(controller_admin.capabilities_in_words(driver.capabilities))
+    said = " ".join(controllers.capabilities_in_words(driver.capabilities))
     assert "Holds no cards" in said
     assert "what others switched is noticed" in said
     assert "depends on the portal being up" in said

@@ -10,7 +10,7 @@ import pytest
 import trustme
 from paho.mqtt.enums import CallbackAPIVersion
 
-from doorsync import controller_admin
+from doorsync.admin import controllers
 from doorsync.controllers import events
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import BadOptions, Full, Refused, Unknown, Unreachable
@@ -245,7 +245,7 @@ def test_a_hundred_cards_are_listed(driver, reader):
 
 
 def test_it_says_who_it_is(house, reader):
-    assert controller_admin.tested(house.controller) == (
+    assert controllers.tested(house.controller) == (
         "It answers: esp-rfid, firmware 2.0.0, serial number 5C:CF:7F:0A:1B:2C, 0 cards in it."
     )
 

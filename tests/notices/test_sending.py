@@ -16,9 +16,9 @@ from accessmap.models import Controller
 from doorsync.bookings import callbacks
 from doorsync.bookings.callbacks import TEST_CALL
 from doorsync.models import Callback, ControllerSync, PassState, Refresh, ResourceSync, UnmanagedCard
-from doorsync.notices import sending
-from doorsync.notices.facts import seen
+from doorsync.notices import delivery
 from doorsync.notices.models import Delivery, Kind, Notice, Recipient
+from doorsync.notices.problems import seen
 from doorsync.work import scheduler
 from portal import roles
 from portal.audit.models import Entry
@@ -39,7 +39,7 @@ def every_half_minute(start: float, end: float) -> None:
     minute = start
     while minute <= end:
         with after(minute):
-            sending.send_notices()
+            delivery.send_notices()
         minute += 0.5
 
 
@@ -301,7 +301,7 @@ def test_sending_is_given_up_one_day_and_the_log_says_so(receiver):
     for hour in range(1, 14):
         every_half_minute(hour * 61, hour * 61)
     assert receiver.recipient.deliveries.earliest("id").state == "given_up"
-    assert len(receiver.ids) == sending.MOST_ATTEMPTS
+    assert len(receiver.ids) == delivery.MOST_ATTEMPTS
     assert Entry.objects.get(action="notice.given_up").object_label == "desk"
 
 
@@ -309,13 +309,13 @@ def test_what_another_worker_is_sending_is_not_sent_twice(ann):
     dead()
     for minute in (0, 1, 2):
         with after(minute):
-            sending.watch()
+            delivery.watch()
     with after(2):
-        assert sending._claimed(set()) is not None
-        sending.deliver()
+        assert delivery._claimed(set()) is not None
+        delivery.deliver()
         assert not mail.outbox
     with after(5):  # the other one has died
-        sending.deliver()
+        delivery.deliver()
     assert len(mail.outbox) == 1
 
 
@@ -409,6 +409,6 @@ def test_staff_and_security_see_who_is_told_and_change_nothing(as_role, ann, rol
 def test_a_test_message_is_sent(as_role, ann):
     client = as_role(roles.INTEGRATOR)
     client.post(reverse("admin:doorsync_recipient_changelist"), {"action": "send_test", "_selected_action": [ann.pk]})
-    sending.send_notices()
+    delivery.send_notices()
     assert [m.subject for m in mail.outbox] == ["A test of the Offision Access Portal"]
     assert client.get(reverse("admin:doorsync_delivery_change", args=[Delivery.objects.get().pk])).status_code == 200

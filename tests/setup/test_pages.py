@@ -17,7 +17,7 @@ from accessmap.models import AccessLevel, AccessPolicy, Card, Cardholder, Contro
 from doorsync.bookings.callbacks import TEST_CALL
 from doorsync.bookings.subscription import callback_url
 from doorsync.models import Callback, ControllerCard, PassState, UnmappedResource
-from doorsync.setup import acts
+from doorsync.setup import actions
 from doorsync.setup.steps import facts_at, steps, undone
 from doorsync.work import scheduler
 from portal import roles
@@ -151,7 +151,7 @@ def test_the_contract_is_checked_live_field_by_field_and_remembered(integrator, 
 
 
 def test_a_server_that_is_silent_keeps_nobody_for_long(integrator, place, settings, monkeypatch):
-    monkeypatch.setattr(acts, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(actions, "READ_SECONDS", 0.2)
     settings.OFFISION_READ_TIMEOUT = 60
     place.offision_fault("stall", 5)
     said = shown(integrator, "contract", resource="room")
@@ -192,12 +192,12 @@ def test_the_portal_calls_itself_and_sees_the_call(serve, settings):
     PassState.objects.get_or_create(pk=1)
     settings.ALLOWED_HOSTS = ["127.0.0.1"]
     settings.PORTAL_PUBLIC_URL = serve(WSGIHandler())
-    told = acts.call_ourselves(actor="ivy")
+    told = actions.call_ourselves(actor="ivy")
     assert told.good, told.said
     assert Callback.objects.get().content_type == TEST_CALL
     assert facts_at(clock.now()).called_at is None, "that was not Offision"
     settings.ALLOWED_HOSTS = ["portal.example"]
-    told = acts.call_ourselves(actor="ivy")
+    told = actions.call_ourselves(actor="ivy")
     assert not told.good
     assert "PORTAL_ALLOWED_HOSTS" in told.said
 
@@ -213,7 +213,7 @@ def test_where_callbacks_are_signed_so_is_ours(serve, settings, tmp_path):
     contract_from_settings.cache_clear()
     settings.ALLOWED_HOSTS = ["127.0.0.1"]
     settings.PORTAL_PUBLIC_URL = serve(WSGIHandler())
-    assert acts.call_ourselves(actor="ivy").good
+    assert actions.call_ourselves(actor="ivy").good
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_where_callbacks_are_signed_so_is_ours(serve, settings, tmp_path):
 )
 def test_what_stands_before_the_portal_is_told_apart(db, serve, settings, status, words):
     settings.PORTAL_PUBLIC_URL = serve(Response(status=status))
-    told = acts.call_ourselves(actor="ivy")
+    told = actions.call_ourselves(actor="ivy")
     assert not told.good
     assert words in told.said
     assert settings.CALLBACK_SECRETS[0] not in told.said
@@ -236,7 +236,7 @@ def test_what_stands_before_the_portal_is_told_apart(db, serve, settings, status
 
 def test_nobody_there_is_said_without_the_secret(db, settings):
     settings.PORTAL_PUBLIC_URL = "http://127.0.0.1:9"
-    told = acts.call_ourselves(actor="ivy")
+    told = actions.call_ourselves(actor="ivy")
     assert "could not reach itself at http://127.0.0.1:9" in told.said
     assert settings.CALLBACK_SECRETS[0] not in str(list(Entry.objects.values()))
 

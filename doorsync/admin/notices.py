@@ -12,8 +12,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, override
 
-from doorsync.notices import sending
-from doorsync.notices import words as notice_words
+from doorsync.notices import delivery
+from doorsync.notices import messages as notice_words
 from doorsync.notices.models import Delivery, Kind, Notice, Recipient, every_kind
 from portal.audit.models import record
 from portal.core import clock, webhooks
@@ -144,7 +144,7 @@ class RecipientAdmin(admin.ModelAdmin):
         for recipient in chosen:
             with override(recipient.language):
                 message = notice_words.trial(clock.now())
-            sending.put(recipient, message)
+            delivery.put(recipient, message)
             record(actor=request.user.get_username(), action="recipient.test", on=recipient)
         self.message_user(
             request,

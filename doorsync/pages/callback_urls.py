@@ -2,6 +2,6 @@
 
 from django.urls import path
 
-from doorsync.views import callback
+from doorsync.pages.callback import callback
 
 urlpatterns = [path("callbacks/<str:secret>/", callback, name="callback")]

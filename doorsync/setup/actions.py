@@ -14,9 +14,9 @@ from django.utils.translation import ngettext
 from urllib3.exceptions import HTTPError
 
 from accessmap.models import Controller, Door, masked
+from doorsync.admin.controllers import tested
 from doorsync.bookings.callbacks import TEST_CALL
 from doorsync.bookings.subscription import callback_url
-from doorsync.controller_admin import tested
 from doorsync.controllers.desired import desired_for, unmapped_emails
 from doorsync.controllers.preview import Comparison, compare
 from doorsync.drivers import driver_for

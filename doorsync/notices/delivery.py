@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from doorsync.models import PassState
-from doorsync.notices import words
+from doorsync.notices import messages
 from doorsync.notices.decision import (
     PATIENCE,
     WITHIN,
@@ -32,8 +32,8 @@ from doorsync.notices.decision import (
     look,
     may_tell,
 )
-from doorsync.notices.facts import seen
 from doorsync.notices.models import Delivery, Notice, Recipient
+from doorsync.notices.problems import seen
 from portal.audit.models import Outcome, record
 from portal.core import clock, webhooks
 
@@ -114,7 +114,7 @@ def _tell(recipient: Recipient, now: datetime) -> None:
         chosen.update(told_until=now)
     elif may_tell(recipient.message_at, now):
         with override(recipient.language):
-            message = words.news(begun, ended, now)
+            message = messages.news(begun, ended, now)
         put(recipient, message)
         chosen.update(told_until=now, message_at=now)
 
@@ -128,11 +128,11 @@ def _tell_digest(recipient: Recipient, now: datetime) -> None:
     ended = list(mine.filter(ended_at__gt=recipient.digest_at))
     if going_on or ended:
         with override(recipient.language):
-            put(recipient, words.digest(going_on, ended, now))
+            put(recipient, messages.digest(going_on, ended, now))
     Recipient.objects.filter(pk=recipient.pk).update(digest_at=now)
 
 
-def put(recipient: Recipient, message: words.Message) -> Delivery:
+def put(recipient: Recipient, message: messages.Message) -> Delivery:
     """Have a message sent to a recipient."""
     return Delivery.objects.create(
         recipient=recipient, type=message.type, subject=message.subject, text=message.text, data=message.data

@@ -8,9 +8,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from doorsync import drift, unmapped
 from doorsync.bookings.callbacks import TEST_CALL
 from doorsync.models import Callback, ControllerSync, PassState, ResourceSync, UnmanagedCard
+from doorsync.status import coverage, drift
 from portal.audit.models import SealCheck
 
 # A worker that has not ticked for so long is not there.
@@ -115,14 +115,14 @@ def _of_people_to_decide() -> Iterator[Notice]:
 
 def _of_the_map(now: datetime) -> Iterator[Notice]:
     page = reverse("unmapped")
-    if people := len(unmapped.people(now)):
+    if people := len(coverage.people(now)):
         sentence = ngettext(
             "%(n)d person with a booking in the next two days has no card.",
             "%(n)d people with bookings in the next two days have no card.",
             people,
         ) % {"n": people}
         yield Notice(sentence, _("Give them cards"), f"{page}#people")
-    if rooms := sum(1 for room in unmapped.rooms(now) if room.first_at is not None):
+    if rooms := sum(1 for room in coverage.rooms(now) if room.first_at is not None):
         sentence = ngettext(
             "%(n)d resource is booked and has no door.", "%(n)d resources are booked and have no door.", rooms
         ) % {"n": rooms}

@@ -22,10 +22,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accessmap.models import AccessPolicy, Cardholder, Door, Site
 from accessmap.services import quick_fixes
-from doorsync import board as boards
-from doorsync import unmapped as unmapped_things
-from doorsync import why as explanations
-from doorsync.drift import doors_in_drift
+from doorsync.status import board as boards
+from doorsync.status import coverage as unmapped_things
+from doorsync.status import explain as explanations
+from doorsync.status.drift import doors_in_drift
 from portal.core import clock
 
 DOORS_A_PAGE = 50
