@@ -427,14 +427,14 @@ def test_a_door_left_unlocked_by_a_process_that_died_is_let_lock_when_its_time_i
 def test_so_it_is_where_the_process_died_before_it_heard_that_the_relay_is_on(plain, monkeypatch):
     plain.work()
     dies(monkeypatch)
-    real = driver.Board.switch
+    real = modbus_driver.Board.switch
 
     def dies_then(board: Any, relay: int, *, on: bool) -> None:
         real(board, relay, on=on)
         raise SystemError("the power went")
 
     with monkeypatch.context() as patch, pytest.raises(SystemError):
-        patch.setattr(driver.Board, "switch", dies_then)
+        patch.setattr(modbus_driver.Board, "switch", dies_then)
         open_up(plain)
     assert plain.peer.is_on(1)
     with plain.at(NOW + OVER):
