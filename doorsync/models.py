@@ -377,7 +377,7 @@ class ControllerHold(models.Model):
     )
     door_number = models.PositiveSmallIntegerField(_("door"))
     desired = models.JSONField(_("desired"), default=list)
-    # See openings.py: until then the door may stand unlocked for a moment's sake, and is left alone.
+    # See controllers/unlock.py: until then the door may stand unlocked for a moment's sake, and is left alone.
     open_until = models.DateTimeField(_("open until"), null=True, blank=True)
     state = models.CharField(_("state"), max_length=20, choices=ControllerCard.State)
     reason = models.TextField(_("reason"), blank=True)

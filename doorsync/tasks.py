@@ -2,6 +2,8 @@
 
 from celery import shared_task
 
+from doorsync.bookings import resources
+
 
 @shared_task
 def refresh_resource(resource_id: int) -> None:
@@ -44,9 +46,8 @@ def ring_for_events() -> None:
 
 @shared_task
 def list_resources() -> None:
-    from doorsync.work import scheduler
 
-    scheduler.list_resources()
+    resources.list_resources()
 
 
 @shared_task

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accessmap.admin.masking import NumberHidden
 from accessmap.models import masked
+from doorsync.bookings import approvals as booking_approvals
 from doorsync.controllers import approvals
 from doorsync.models import (
     Callback,
@@ -87,7 +88,7 @@ class ResourceSyncAdmin(StateAdmin):
 
     @admin.action(description=gettext_lazy("Take the list that is held for right"), permissions=["approve"])
     def believe(self, request: HttpRequest, queryset: QuerySet[ResourceSync]) -> None:
-        count = approvals.believe(queryset, actor=request.user.get_username())
+        count = booking_approvals.believe(queryset, actor=request.user.get_username())
         self.message_user(
             request,
             ngettext("%d list will be believed.", "%d lists will be believed.", count) % count,

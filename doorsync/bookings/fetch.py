@@ -21,6 +21,7 @@ from doorsync.models import (
     SetAsideBooking,
     StoredBooking,
 )
+from doorsync.policy.safety import doubtful, doubtful_everywhere
 from doorsync.work import queue
 from portal.audit.models import Outcome, record
 from portal.core import clock
@@ -33,8 +34,6 @@ log = structlog.get_logger(__name__)
 # In a burst of calls for one resource its fetches keep this distance, so that they are few.
 SETTLE = timedelta(seconds=1.5)
 DAYS_BACK, DAYS_AHEAD = 1, 2
-# An answer from which every coming booking vanished is doubted from so many on.
-EMPTY_IS_DOUBTED_FROM = 5
 # Fewer, from many resources at once: what vanished within this time is counted together.
 COUNTED_TOGETHER = timedelta(hours=1)
 
@@ -53,23 +52,6 @@ def horizon(now: datetime, zone: ZoneInfo) -> tuple[date, date]:
     """The first and last local day whose bookings are kept: yesterday, for those across midnight, to two days ahead."""
     today = now.astimezone(zone).date()
     return today - timedelta(days=DAYS_BACK), today + timedelta(days=DAYS_AHEAD)
-
-
-def doubtful(*, coming: int, lost: int, vanished: int, limit: int) -> bool:
-    """Whether an answer takes away so much at once that a person should look before it is believed.
-
-    `coming` bookings admitted somebody from now on, `lost` of them no longer would; `vanished` of these without a
-    word: left out, unreadable, or with a status that means nothing to us.
-    """
-    return (lost > limit and 2 * lost > coming) or (vanished == coming and vanished >= EMPTY_IS_DOUBTED_FROM)
-
-
-def doubtful_everywhere(*, coming: int, vanished: int, limit: int) -> bool:
-    """Whether so many bookings vanish from all resources together that Offision may not be well.
-
-    `coming`: of all resources, with those that vanished.
-    """
-    return vanished > limit and 4 * vanished > coming
 
 
 def refresh_resource(resource_id: int) -> Refresh | None:

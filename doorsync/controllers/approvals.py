@@ -1,36 +1,22 @@
 """What a person decides: a doubtful list is right, a plan that takes much away may go ahead."""
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from accessmap.models import Controller, masked
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import BadOptions
 from doorsync.models import (
-    Callback,
     ControllerCard,
     ControllerHold,
     ControllerSync,
-    PassState,
     ResourceSync,
     UnmanagedCard,
 )
 from doorsync.work import queue
 from portal.audit.models import record
 from portal.core import clock
-
-
-@transaction.atomic
-def believe(rows: QuerySet[ResourceSync], *, actor: str) -> int:
-    """Take it for right that these resources' held lists leave out what they do. How many were held."""
-    held = list(rows.exclude(held_reason="").select_for_update(of=("self",)).select_related("resource"))
-    chosen = ResourceSync.objects.filter(pk__in=[row.pk for row in held])
-    chosen.update(believed_ids=F("held_ids"))
-    queue.ask_at_once(chosen)
-    for row in held:
-        record(actor=actor, action="bookings.approve", on=row.resource, reasons=[row.held_reason])
-    return len(held)
 
 
 @transaction.atomic
@@ -144,17 +130,6 @@ def enable(controller: Controller, *, enabled: bool, reason: str, actor: str) ->
         on=controller,
         reasons=[reason] if reason else [],
     )
-
-
-@transaction.atomic
-def reprocess(callback: Callback, *, actor: str) -> None:
-    """Look once more at what a callback points at: its resource, or everything where it names none that is known."""
-    rows = ResourceSync.objects.filter(resource__external_id=callback.named_resource)
-    if callback.named_resource and rows.exists():
-        queue.ask_at_once(rows)
-    else:
-        PassState.objects.filter(pk=1).update(full_pass_wanted_at=clock.now())
-    record(actor=actor, action="callback.reprocess", on=callback, label=callback.named_resource or "–")
 
 
 def look(rows: QuerySet[ResourceSync] | QuerySet[ControllerSync], *, actor: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import chain
 
-from django.db.models import CharField, Exists, F, Func, OuterRef, QuerySet
+from django.db.models import CharField, F, Func, QuerySet
 from django.db.models.functions import Lower
 
 from accessmap.models import (
@@ -18,8 +18,8 @@ from accessmap.models import (
     ResourceDoor,
     normal_email,
 )
-from doorsync.models import StoredBooking, UnmappedResource
-from doorsync.policy import plan
+from doorsync.models import StoredBooking
+from doorsync.policy import plan, rules
 
 
 def desired_for(controller: Controller, now: datetime) -> plan.Desired:
@@ -38,7 +38,7 @@ def desired_for(controller: Controller, now: datetime) -> plan.Desired:
     )
 
 
-def without_card(now: datetime) -> list[tuple[str, plan.PlannedBooking]]:
+def without_card(now: datetime) -> list[tuple[str, rules.PlannedBooking]]:
     """Whom admitting bookings name and who has no active card: emails, normalised ("" for a blank one), and where."""
     policies = _policies(Resource.objects.filter(doors__isnull=False).distinct())
     active = Card.objects.filter(status=CardStatus.ACTIVE, cardholder__email__gt="")
@@ -51,32 +51,19 @@ def without_card(now: datetime) -> list[tuple[str, plan.PlannedBooking]]:
     return [
         (email, booking)
         for booking in _planned(chosen)
-        for email in plan.admitted_emails(booking, policies[int(booking.resource_id)])
+        for email in rules.admitted_emails(booking, policies[int(booking.resource_id)])
         if email not in served
     ]
 
 
-def unmapped_emails(now: datetime) -> set[str]:
-    """Emails that admitting bookings name and that lead to no active card, normalised; "" for a blank one."""
-    return {email for email, _booking in without_card(now)}
-
-
-def unmapped_resources() -> set[str]:
-    """Ids of resources whose bookings reach no door: unknown to the map, or with no door there."""
-    known = Resource.objects.filter(external_id=OuterRef("external_id"))
-    unknown = UnmappedResource.objects.exclude(Exists(known)).values_list("external_id", flat=True)
-    doorless = Resource.objects.filter(doors__isnull=True).values_list("external_id", flat=True)
-    return {*unknown, *doorless}
-
-
-def _policies(resources: QuerySet[Resource]) -> dict[int, plan.Policy]:
+def _policies(resources: QuerySet[Resource]) -> dict[int, rules.Policy]:
     """The policy of each resource, by primary key."""
     rows = resources.select_related("policy").prefetch_related("policy__admit_levels", "policy__always_levels")
     return {row.pk: _policy(row.policy) for row in rows}
 
 
-def _policy(policy: AccessPolicy) -> plan.Policy:
-    return plan.Policy(
+def _policy(policy: AccessPolicy) -> rules.Policy:
+    return rules.Policy(
         admit_organizer=policy.admit_organizer,
         admit_attendees=policy.admit_attendees,
         admit_anyone=policy.admit_anyone,
@@ -94,12 +81,12 @@ def _stored(resources: Iterable[int], now: datetime) -> QuerySet[StoredBooking]:
     return StoredBooking.objects.filter(resource__in=resources, ends_at__gt=now - timedelta(minutes=MAX_LEAD_MINUTES))
 
 
-def _planned(stored: QuerySet[StoredBooking]) -> list[plan.PlannedBooking]:
+def _planned(stored: QuerySet[StoredBooking]) -> list[rules.PlannedBooking]:
     rows = stored.values_list(
         "external_id", "resource_id", "starts_at", "ends_at", "status", "organizer_email", "attendee_emails"
     )
     return [
-        plan.PlannedBooking(
+        rules.PlannedBooking(
             id=external_id,
             resource_id=str(resource_id),
             starts_at=starts_at,
@@ -112,7 +99,7 @@ def _planned(stored: QuerySet[StoredBooking]) -> list[plan.PlannedBooking]:
     ]
 
 
-def _people(policies: Mapping[int, plan.Policy], bookings: Iterable[plan.PlannedBooking]) -> plan.People:
+def _people(policies: Mapping[int, rules.Policy], bookings: Iterable[rules.PlannedBooking]) -> plan.People:
     """The active cards of everybody whom these bookings or policies name."""
     emails = {email for b in bookings for email in (b.organizer, *b.attendees)} - {""}
     levels = {level for policy in policies.values() for level in policy.admit_levels | policy.always_levels}

@@ -8,13 +8,13 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from accessmap.models import Controller, masked
-from doorsync import openings
-from doorsync.controllers import store
+from doorsync.controllers import store, unlock
 from doorsync.controllers.desired import desired_for
 from doorsync.drivers import driver_for
-from doorsync.drivers.base import Actual, DeviceInfo, Driver, Encoded, Record
+from doorsync.drivers.base import Actual, DeviceInfo, Driver, Encoded
 from doorsync.policy.diff import Diff, diff
-from doorsync.policy.plan import Desired, windows
+from doorsync.policy.plan import Desired
+from doorsync.policy.windows import Record, windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def compare(controller: Controller, now: datetime) -> Comparison:
             holds,
             actual,
             store.owned_holds(controller).keys(),
-            leaving=openings.under_way(controller, now),
+            leaving=unlock.under_way(controller, now),
             now=now,
         ),
     )

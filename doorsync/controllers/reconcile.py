@@ -11,8 +11,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from accessmap.models import Card
-from doorsync import openings
-from doorsync.controllers import preview, store
+from doorsync.controllers import preview, store, unlock
 from doorsync.controllers.desired import desired_for
 from doorsync.controllers.result import SUSPEND_AFTER, Round, door_name
 from doorsync.drivers import driver_for
@@ -25,15 +24,16 @@ from doorsync.drivers.base import (
     Encoded,
     Full,
     Hold,
-    Record,
     Refused,
     Unknown,
     Unreachable,
 )
 from doorsync.models import ControllerCard, ControllerSync
-from doorsync.policy.diff import Diff, alive, at_stake, diff, ends, revoked, too_many, without_lapsed
+from doorsync.policy.diff import Diff, alive, diff, without_lapsed
 from doorsync.policy.naive_clock import next_change
-from doorsync.policy.plan import Desired, Permission, keeping, next_edge
+from doorsync.policy.plan import Desired, keeping, next_edge
+from doorsync.policy.safety import at_stake, ends, revoked, too_many
+from doorsync.policy.windows import Permission, Record
 from doorsync.work import queue
 from portal.core import clock
 
@@ -110,7 +110,7 @@ def _work(driver: Driver, sync: ControllerSync, outcome: Round) -> None:
         wanted_holds = {}
     cards = diff(wanted, actual.cards, rows.keys(), now=now)
     owned_holds = store.owned_holds(sync.controller)
-    leaving = openings.under_way(sync.controller, now)
+    leaving = unlock.under_way(sync.controller, now)
     holds = preview.diff_of_holds(wanted_holds, actual, owned_holds.keys(), leaving=leaving, now=now)
     outcome.doors_held = frozenset({*actual.holds, *wanted_holds})
     outcome.foreign_holds = frozenset(holds.unmanaged)

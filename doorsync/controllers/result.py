@@ -8,9 +8,9 @@ from typing import ClassVar
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from doorsync.drivers.base import Record
 from doorsync.policy.diff import Pair
 from doorsync.policy.plan import Desired
+from doorsync.policy.windows import Record
 
 # So many rounds in a row without reaching it, and a controller is left alone for a while.
 SUSPEND_AFTER = 3

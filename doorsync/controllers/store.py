@@ -11,9 +11,9 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from accessmap.models import Card, Controller, Door, Resource, masked
-from doorsync import openings
+from doorsync.controllers import unlock
 from doorsync.controllers.result import SUSPEND_AFTER, Round, door_name, is_door
-from doorsync.drivers.base import Actual, Record
+from doorsync.drivers.base import Actual
 from doorsync.models import (
     ControllerCard,
     ControllerHold,
@@ -24,7 +24,7 @@ from doorsync.models import (
     UnmanagedCard,
 )
 from doorsync.policy.diff import Diff
-from doorsync.policy.plan import Permission, Window
+from doorsync.policy.windows import Permission, Record, Window
 from doorsync.work import queue
 from portal.audit.models import Entry, Outcome, record
 from portal.core import clock
@@ -162,7 +162,7 @@ def close_round(sync: ControllerSync, outcome: Round, *, not_before: datetime | 
         if locked.dropped == sync.dropped:
             changes["dropped"] = sorted(map(list, outcome.dropped))
         # Doors that were unlocked for a moment while this round ran, or are still, are looked at after it.
-        moment = openings.next_end(controller, after=outcome.started_at)
+        moment = unlock.next_end(controller, after=outcome.started_at)
         changes["next_edge_at"] = min(filter(None, (outcome.next_edge_at, moment)), default=None)
         changes["clock_skew_seconds"] = outcome.clock_skew
     # An approval is for what was held, once. One that was given while this round ran is not this round's to take away.

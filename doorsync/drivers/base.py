@@ -19,10 +19,7 @@ from django.utils.translation import gettext as _
 from pydantic import BaseModel, ValidationError
 
 from doorsync.policy.naive_clock import sayable
-from doorsync.policy.plan import ALWAYS, Window
-
-Windows = tuple[Window, ...]
-Record = Mapping[int, Windows]
+from doorsync.policy.windows import ALWAYS, Record, Window, Windows
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -15,11 +15,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accessmap.models import Controller, Door, Resource
+from doorsync.bookings import approvals as booking_approvals
+from doorsync.bookings import resources
 from doorsync.controllers import approvals, unlock
 from doorsync.controllers.preview import compare, rows_of
 from doorsync.drivers.base import DriverError
 from doorsync.models import Callback, ControllerSync, ResourceSync
-from doorsync.work import scheduler
 from portal.core import clock
 from portal.offision.errors import OffisionError, OperationAbsent
 
@@ -168,7 +169,7 @@ def reprocess_callback(request: HttpRequest, pk: int) -> HttpResponse:
     """Look once more at what a callback points at, as if it had come just now."""
     _may(request, "doorsync.change_resourcesync")
     callback = get_object_or_404(Callback, pk=pk)
-    approvals.reprocess(callback, actor=request.user.get_username())
+    booking_approvals.reprocess(callback, actor=request.user.get_username())
     messages.success(request, _("It is looked at again within seconds."))
     return HttpResponseRedirect(reverse("admin:doorsync_callback_change", args=[pk]))
 
@@ -229,7 +230,7 @@ def fetch_resources(request: HttpRequest) -> HttpResponse:
     """Fetch Offision's list of resources, so that those that the map does not know can be given doors."""
     _may(request, "doorsync.change_resourcesync")
     try:
-        listed, unknown = scheduler.fetch_resources()
+        listed, unknown = resources.fetch_resources()
     except OperationAbsent:
         messages.warning(
             request,

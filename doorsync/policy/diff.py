@@ -1,12 +1,11 @@
 """What must change at a controller, and what may. Pure."""
 
-from collections.abc import Hashable, Iterable, Mapping, Set
+from collections.abc import Hashable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from doorsync.drivers.base import Record
-from doorsync.policy.plan import ALWAYS, Permission, windows
+from doorsync.policy.windows import Permission, Record
 
 Key = TypeVar("Key", bound=Hashable)
 Pair = tuple[str, int]  # card, door number
@@ -53,39 +52,3 @@ def alive(permissions: Mapping[int, tuple[Permission, ...]], now: datetime) -> d
     """The doors at which these permissions can still admit anybody, and how."""
     found = {door: tuple(p for p in some if not p.window.lapsed(now)) for door, some in permissions.items()}
     return {door: some for door, some in found.items() if some}
-
-
-def revoked(
-    before: Mapping[str, Mapping[int, tuple[Permission, ...]]], wanted: Mapping[str, Set[int]], *, now: datetime
-) -> frozenset[Pair]:
-    """The (card, door) that were promised from now on and are wanted no more; `wanted`: doors by card.
-
-    A permission whose windows merely ran out is not among them: the end of a large meeting is no reason for alarm.
-    Nor is a card that gains another door at the same time: its meeting moved.
-    """
-    found = set()
-    for card, doors in before.items():
-        promised, now_wanted = alive(doors, now).keys(), wanted.get(card, set())
-        if not now_wanted - promised:
-            found |= {(card, door) for door in promised - now_wanted}
-    return frozenset(found)
-
-
-def ends(permissions: Iterable[Permission]) -> bool:
-    """Whether what these permissions admit to is over some day, by itself."""
-    return all(permission.window.end is not None for permission in permissions)
-
-
-def at_stake(before: Mapping[str, Mapping[int, tuple[Permission, ...]]], *, now: datetime) -> frozenset[Pair]:
-    """The (card, door) promised for certain times: of these a wrong list could take too many away."""
-    return frozenset(
-        (card, door)
-        for card, doors in before.items()
-        for door, some in alive(doors, now).items()
-        if windows(some) != (ALWAYS,)
-    )
-
-
-def too_many(*, revoked: int, before: int, limit: int) -> bool:
-    """Whether so much is taken away at once that a person should approve it."""
-    return revoked > limit and 2 * revoked > before

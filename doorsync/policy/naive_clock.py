@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from doorsync.policy.plan import Window
+from doorsync.policy.windows import Window
 
 # Further ahead than anything is loaded but standing access, whose ends are said anew before they come near.
 _AHEAD = timedelta(days=8)

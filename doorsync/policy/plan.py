@@ -6,57 +6,10 @@ All times are aware. Windows are end-exclusive: a window until 15:00 no longer a
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
-# Stand-ins for "always" while windows are compared; no booking reaches there.
-_BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
-_END = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A stretch of time, from `start` until just before `end`; None means without bound."""
-
-    start: datetime | None
-    end: datetime | None
-
-    def covers(self, moment: datetime) -> bool:
-        return (self.start or _BEGINNING) <= moment < (self.end or _END)
-
-    def lapsed(self, now: datetime) -> bool:
-        """Whether it can admit nobody any more."""
-        return self.end is not None and self.end <= now
-
-    def clipped(self, start: datetime | None, end: datetime | None) -> "Window | None":
-        """The part of it within another stretch, or None where nothing is left."""
-        first = max(self.start or _BEGINNING, start or _BEGINNING)
-        last = min(self.end or _END, end or _END)
-        if first >= last:
-            return None
-        return Window(None if first == _BEGINNING else first, None if last == _END else last)
-
-
-ALWAYS = Window(None, None)
-
-
-@dataclass(frozen=True, slots=True)
-class Permission:
-    """A window in which a card may pass, and why: the bookings and access levels behind it."""
-
-    window: Window
-    causes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    admit_organizer: bool
-    admit_attendees: bool
-    admit_anyone: bool
-    admit_levels: frozenset[str]
-    always_levels: frozenset[str]
-    statuses: frozenset[str]
-    lead: timedelta
-    grace: timedelta
+from doorsync.policy.rules import PlannedBooking, Policy, admitted_emails
+from doorsync.policy.windows import ALWAYS, Permission, Window, merged
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +19,6 @@ class PlannedResource:
     id: str
     doors: tuple[int, ...]
     policy: Policy
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedBooking:
-    id: str
-    resource_id: str
-    starts_at: datetime
-    ends_at: datetime
-    status: str
-    organizer: str
-    attendees: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +42,6 @@ class Desired:
 
     cards: Mapping[str, Mapping[int, tuple[Permission, ...]]] = field(default_factory=dict)
     unlocked: Mapping[int, tuple[Permission, ...]] = field(default_factory=dict)
-
-
-def admitted_emails(booking: PlannedBooking, policy: Policy) -> tuple[str, ...]:
-    """The emails that a booking admits under a policy; none where its status does not count."""
-    if booking.status not in policy.statuses:
-        return ()
-    organizer = (booking.organizer,) if policy.admit_organizer else ()
-    attendees = booking.attendees if policy.admit_attendees else ()
-    return tuple(dict.fromkeys((*organizer, *attendees)))
 
 
 def plan(
@@ -157,24 +90,6 @@ def plan(
     )
 
 
-def merged(permissions: Iterable[Permission]) -> tuple[Permission, ...]:
-    """The same admission in the fewest windows, in order; windows that overlap or touch become one."""
-    ordered = sorted(permissions, key=lambda p: (p.window.start or _BEGINNING, p.window.end or _END))
-    done: list[Permission] = []
-    for permission in ordered:
-        window = permission.window
-        if done and (window.start or _BEGINNING) <= (done[-1].window.end or _END):
-            last = done[-1]
-            end = max(last.window.end or _END, window.end or _END)
-            done[-1] = Permission(
-                Window(last.window.start, None if end == _END else end),
-                tuple(dict.fromkeys((*last.causes, *permission.causes))),
-            )
-        else:
-            done.append(permission)
-    return tuple(done)
-
-
 def keeping(desired: Desired, kept: Mapping[str, Mapping[int, tuple[Permission, ...]]]) -> Desired:
     """The desired state, with these permissions (by card and door) staying as well."""
     cards = {card: dict(doors) for card, doors in desired.cards.items()}
@@ -183,11 +98,6 @@ def keeping(desired: Desired, kept: Mapping[str, Mapping[int, tuple[Permission, 
             there = cards.setdefault(card, {})
             there[door] = merged((*there.get(door, ()), *some))
     return Desired(cards=cards, unlocked=desired.unlocked)
-
-
-def windows(permissions: Iterable[Permission]) -> tuple[Window, ...]:
-    """The windows alone, without their causes."""
-    return tuple(permission.window for permission in permissions)
 
 
 def next_edge(

@@ -17,13 +17,14 @@ from accessmap.models import Controller, Door, masked
 from doorsync.admin.controllers import tested
 from doorsync.bookings.callbacks import TEST_CALL
 from doorsync.bookings.subscription import callback_url
-from doorsync.controllers.desired import desired_for, unmapped_emails
+from doorsync.controllers.desired import desired_for
 from doorsync.controllers.preview import Comparison, compare
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import DriverError
 from doorsync.models import Callback
-from doorsync.policy.plan import Window
+from doorsync.policy.windows import Window
 from doorsync.setup.steps import CHECKED, fingerprint
+from doorsync.status.coverage import unmapped_emails
 from portal.audit.models import Outcome, record
 from portal.core import clock, webhooks
 from portal.core.http import Deadline

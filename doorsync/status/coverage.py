@@ -10,8 +10,9 @@ from django.db.models.functions import Lower
 
 from accessmap.models import Card, Cardholder, Resource, normal_email
 from doorsync.controllers import desired
+from doorsync.controllers.desired import without_card
 from doorsync.models import StoredBooking, UnmanagedCard, UnmappedResource
-from doorsync.policy import plan
+from doorsync.policy import rules
 
 # What begins later is not shown yet.
 AHEAD = timedelta(days=2)
@@ -41,7 +42,7 @@ class UnmappedRoom:
 
 def people(now: datetime) -> list[UnmappedPerson]:
     """Whom bookings within two days of `now` (aware) should admit, and can't; the soonest first."""
-    found: dict[str, list[plan.PlannedBooking]] = defaultdict(list)
+    found: dict[str, list[rules.PlannedBooking]] = defaultdict(list)
     for email, booking in desired.without_card(now):
         if email and booking.starts_at < now + AHEAD and booking.ends_at > now:
             found[email].append(booking)
@@ -81,3 +82,16 @@ def cards() -> QuerySet[UnmanagedCard]:
     known = Card.objects.filter(number=OuterRef("number"))
     rows = UnmanagedCard.objects.filter(Q(wanted=True) | ~Exists(known)).select_related("controller")
     return rows.order_by("-wanted", "controller__name", "number")
+
+
+def unmapped_emails(now: datetime) -> set[str]:
+    """Emails that admitting bookings name and that lead to no active card, normalised; "" for a blank one."""
+    return {email for email, _booking in without_card(now)}
+
+
+def unmapped_resources() -> set[str]:
+    """Ids of resources whose bookings reach no door: unknown to the map, or with no door there."""
+    known = Resource.objects.filter(external_id=OuterRef("external_id"))
+    unknown = UnmappedResource.objects.exclude(Exists(known)).values_list("external_id", flat=True)
+    doorless = Resource.objects.filter(doors__isnull=True).values_list("external_id", flat=True)
+    return {*unknown, *doorless}

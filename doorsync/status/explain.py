@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 
 from accessmap.models import AccessPolicy, Card, Cardholder, CardStatus, Door, Resource, masked, normal_email
 from doorsync.models import ControllerCard, ControllerSync, StoredBooking
-from doorsync.policy.plan import Window
+from doorsync.policy.windows import Window
 from doorsync.status.drift import ON_ITS_WAY
 from portal.audit.models import Entry
 from portal.core.clock import local

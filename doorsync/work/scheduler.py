@@ -18,13 +18,10 @@ from doorsync.models import (
     Report,
     ResourceSync,
     StoredBooking,
-    UnmappedResource,
 )
 from doorsync.work import queue
 from portal.audit.models import Outcome, record
 from portal.core import clock
-from portal.offision.default import client_from_settings
-from portal.offision.errors import OffisionError, OperationAbsent
 
 log = structlog.get_logger(__name__)
 
@@ -141,33 +138,6 @@ def full_pass(state: PassState, now: datetime) -> None:
     Callback.objects.filter(received_at__lt=old).delete()
     Refresh.objects.filter(started_at__lt=old).delete()
     Report.objects.filter(finished_at__lt=old).delete()
-
-
-def list_resources() -> None:
-    """Compare Offision's own list of resources, where the contract has one, with the map. Trouble is logged."""
-    try:
-        fetch_resources()
-    except OperationAbsent:
-        return
-    except OffisionError as error:
-        log.warning("resources could not be listed", why=error.summary)
-
-
-def fetch_resources() -> tuple[int, int]:
-    """Fetch Offision's list of resources and note those that the map does not know: how many it lists, and how many of
-    them are unknown. Raises OffisionError; OperationAbsent where the contract has no such list."""
-    listed = client_from_settings().resources()
-    now = clock.now()
-    known = set(Resource.objects.values_list("external_id", flat=True))
-    UnmappedResource.objects.filter(external_id__in=known).delete()
-    unknown = [resource for resource in listed if resource.id not in known and len(resource.id) <= 200]
-    UnmappedResource.objects.bulk_create(
-        (UnmappedResource(external_id=r.id, name=r.name[:300], first_seen_at=now, last_seen_at=now) for r in unknown),
-        update_conflicts=True,
-        unique_fields=["external_id"],
-        update_fields=["name", "last_seen_at"],
-    )
-    return len(listed), len(unknown)
 
 
 def late_resources(now: datetime) -> QuerySet[ResourceSync]:

@@ -8,8 +8,8 @@ import requests
 import structlog
 from django.utils.translation import gettext as _
 
-from doorsync.controllers.desired import unmapped_emails, unmapped_resources
 from doorsync.models import Callback, ControllerSync, Refresh, ResourceSync
+from doorsync.status.coverage import unmapped_emails, unmapped_resources
 from portal.core import clock
 from portal.sandbox.playground import NotConverged, Playground, quiet, trouble
 from visitors.models import Turnstile, TurnstileKey

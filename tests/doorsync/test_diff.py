@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorsync.bookings.fetch import doubtful, doubtful_everywhere
-from doorsync.policy.diff import at_stake, diff, revoked, too_many, without_lapsed
-from doorsync.policy.plan import ALWAYS, Permission, Window
+from doorsync.policy.diff import diff, without_lapsed
+from doorsync.policy.safety import at_stake, doubtful, doubtful_everywhere, revoked, too_many
+from doorsync.policy.windows import ALWAYS, Permission, Window
 
 NOW = datetime(2026, 3, 10, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -8,21 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doorsync.drivers.base import one_stretch, rounded_inwards
-from doorsync.policy.plan import (
-    ALWAYS,
-    Desired,
-    People,
-    Permission,
-    PlannedBooking,
-    PlannedCard,
-    PlannedResource,
-    Policy,
-    Window,
-    merged,
-    next_edge,
-    plan,
-    windows,
-)
+from doorsync.policy.plan import Desired, People, PlannedCard, PlannedResource, next_edge, plan
+from doorsync.policy.rules import PlannedBooking, Policy
+from doorsync.policy.windows import ALWAYS, Permission, Window, merged, windows
 
 DAY = datetime(2026, 3, 10, tzinfo=UTC)
 NEVER = timedelta(0)

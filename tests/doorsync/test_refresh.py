@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from accessmap.models import Resource
-from doorsync.bookings import subscription
-from doorsync.controllers import approvals
+from doorsync.bookings import approvals as booking_approvals
+from doorsync.bookings import resources, subscription
 from doorsync.models import (
     Callback,
     PassState,
@@ -113,7 +113,7 @@ def test_an_empty_list_where_there_were_forty_bookings_is_held_until_somebody_be
     assert place.cards() == before
     assert "leaves out 33 of 33" in place.room().held_reason
     assert Entry.objects.filter(action="bookings.held").count() == 1
-    assert approvals.believe(ResourceSync.objects.all(), actor="ann") == 1
+    assert booking_approvals.believe(ResourceSync.objects.all(), actor="ann") == 1
     assert place.refresh().outcome == Refresh.Outcome.CHANGED
     assert place.room().held_reason == ""
     assert not StoredBooking.objects.exists()
@@ -152,7 +152,7 @@ def test_a_booking_that_cannot_be_is_set_aside_and_stops_no_other(start_place):
 
 def test_resources_that_the_map_does_not_know_are_found_by_the_list(place):
     place.change(create=booking("x", "+0d 10:00", "+0d 11:00", resource="room-999"))
-    scheduler.list_resources()
+    resources.list_resources()
     assert UnmappedResource.objects.get().external_id == "room-999"
 
 
@@ -187,6 +187,6 @@ def test_a_portal_that_nobody_told_where_offision_is_says_so(place, settings):
     client_from_settings.cache_clear()
     assert place.refresh().outcome == Refresh.Outcome.FAILED
     assert "OFFISION_URL" in place.room().trouble
-    scheduler.list_resources()
+    resources.list_resources()
     subscription.keep_subscribed()
     assert "OFFISION_URL" in PassState.objects.get().subscription_trouble

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from accessmap.models import Card, Controller, Resource
+from doorsync.bookings import approvals as booking_approvals
 from doorsync.controllers import approvals, reconcile
 from doorsync.drivers.simulated.driver import SimulatedDriver
 from doorsync.models import (
@@ -178,7 +179,7 @@ def test_believing_is_for_the_bookings_that_were_missing_then(start_place):
         place.change(delete=f"b{n}")
     assert place.refresh().outcome == Refresh.Outcome.HELD
     place.offision_fault("error")
-    approvals.believe(ResourceSync.objects.all(), actor="ann")
+    booking_approvals.believe(ResourceSync.objects.all(), actor="ann")
     place.refresh()
     place.offision_fault("empty")
     assert place.refresh().outcome == Refresh.Outcome.HELD, "all the others are missing now"

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from doorsync.policy.naive_clock import next_change, off_the_wall, on_the_wall, sayable
-from doorsync.policy.plan import Permission, Window, merged, windows
+from doorsync.policy.windows import Permission, Window, merged, windows
 
 LONDON = ZoneInfo("Europe/London")
 BACK = datetime(2026, 10, 25, 1, 0, tzinfo=UTC)  # 02:00 becomes 01:00

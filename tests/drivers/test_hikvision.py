@@ -19,8 +19,7 @@ from doorsync.drivers.base import Actual, BadOptions, Full, Refused, Unknown, Un
 from doorsync.drivers.hikvision import client
 from doorsync.drivers.hikvision.driver import HikvisionDriver, Holder, _Held
 from doorsync.models import ControllerCard, EventCursor, UnmanagedCard
-from doorsync.policy import plan
-from doorsync.policy.plan import ALWAYS, Permission, Window
+from doorsync.policy.windows import ALWAYS, Permission, Window
 from portal.audit.models import Entry
 from portal.core import clock
 from tests.drivers.conftest import NOW
@@ -367,7 +366,7 @@ def test_what_is_written_is_read_as_it_was_meant(change, at, windows):
     for door, start, end in windows:
         if start is None or end is None or start < end:
             found[door].append(Permission(Window(moment(start), moment(end)), ()))
-    wanted = {door: plan.windows(plan.merged(some)) for door, some in found.items()}
+    wanted = {door: windows.windows(windows.merged(some)) for door, some in found.items()}
     record = driver.encode(wanted)
     if record:
         held = _Held({"portal1": driver._person("portal1", record)}, {"1": Holder("portal1", "normalCard")})

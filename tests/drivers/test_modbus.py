@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymodbus.client import ModbusTcpClient
 
-from doorsync import openings
 from doorsync.admin import controllers
 from doorsync.controllers import preview, store, unlock
 from doorsync.drivers import driver_for
@@ -20,7 +19,7 @@ from doorsync.drivers.base import Actual, BadOptions, DriverError, Refused, Unkn
 from doorsync.drivers.modbus import driver as modbus_driver
 from doorsync.drivers.modbus.driver import ModbusDriver
 from doorsync.models import ControllerHold
-from doorsync.policy.plan import ALWAYS
+from doorsync.policy.windows import ALWAYS
 from portal.audit.models import Entry
 from portal.core import clock
 from tests.drivers.conftest import NOW
@@ -29,7 +28,7 @@ from tests.drivers.peers.modbus import ModbusFlash, ModbusPlain
 
 UTC = ZoneInfo("UTC")
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
-OVER = 3 * SECOND + openings.MARGIN  # a pulse of three seconds is surely over
+OVER = 3 * SECOND + unlock.MARGIN  # a pulse of three seconds is surely over
 
 both = pytest.mark.parametrize("kind", [ModbusFlash, ModbusPlain], ids=lambda kind: kind.__name__)
 

@@ -16,7 +16,7 @@ from doorsync.drivers import driver_for
 from doorsync.drivers.base import BadOptions, Full, Refused, Unknown, Unreachable
 from doorsync.drivers.esp_rfid.client import WINDOW, Line
 from doorsync.models import EventCursor
-from doorsync.policy.plan import ALWAYS, Window
+from doorsync.policy.windows import ALWAYS, Window
 from portal.audit.models import Entry
 from tests.drivers.conftest import NOW
 from tests.drivers.peers.mqtt import OPEN_TO_ALL, RAISES_QOS, Broker, EspRfid, Reader

@@ -11,7 +11,7 @@ from doorsync.drivers import driver_for
 from doorsync.drivers.base import BadOptions, Refused, Unknown, Unreachable
 from doorsync.drivers.uhppote.events import listen
 from doorsync.models import ControllerCard, EventCursor
-from doorsync.policy.plan import ALWAYS, Window
+from doorsync.policy.windows import ALWAYS, Window
 from portal.audit.models import Entry
 from portal.core import clock
 from tests.drivers.conftest import NOW

@@ -11,7 +11,7 @@ import requests
 from doorsync.drivers.base import BadOptions, Granularity, Refused, Unknown, Unreachable
 from doorsync.drivers.unifi import events
 from doorsync.drivers.unifi.driver import UnifiDriver
-from doorsync.policy.plan import ALWAYS, Window
+from doorsync.policy.windows import ALWAYS, Window
 from portal.core import clock
 from portal.core.http import PinnedAdapter, normal_fingerprint
 from tests.drivers.conftest import NOW

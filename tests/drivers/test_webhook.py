@@ -8,7 +8,7 @@ import pytest
 from doorsync.controllers import unlock
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import BadOptions, Refused, Unknown, Unreachable
-from doorsync.policy.plan import ALWAYS
+from doorsync.policy.windows import ALWAYS
 from portal.audit.models import Entry
 from portal.core import clock
 from portal.core.webhooks import signature

@@ -41,15 +41,13 @@ from doorsync.drivers.base import (
     Full,
     Granularity,
     Hold,
-    Record,
     Refused,
     Unknown,
     Unreachable,
-    Windows,
     validated,
 )
 from doorsync.drivers.esp_rfid.client import WINDOW, Broker, Line, Message, tls_context
-from doorsync.policy.plan import ALWAYS, Window
+from doorsync.policy.windows import ALWAYS, Record, Window, Windows
 
 _KEPT_SECONDS = 30 * 24 * 3600  # so long the broker keeps door events for a portal that is away
 _DOOR = 1

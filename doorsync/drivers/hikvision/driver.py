@@ -27,17 +27,15 @@ from doorsync.drivers.base import (
     Full,
     Granularity,
     Hold,
-    Record,
     Refused,
     Unknown,
-    Windows,
     validated,
 )
 from doorsync.drivers.hikvision.client import Isapi, understood
 from doorsync.drivers.hikvision.events import events_after
 from doorsync.policy import naive_clock
 from doorsync.policy.naive_clock import WallWindow
-from doorsync.policy.plan import ALWAYS, Window
+from doorsync.policy.windows import ALWAYS, Record, Window, Windows
 
 PREFIX = "portal"
 LONGEST_CARD = 20  # cardNo, letters and digits

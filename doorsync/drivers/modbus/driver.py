@@ -39,14 +39,12 @@ from doorsync.drivers.base import (
     DriverError,
     Granularity,
     Hold,
-    Record,
     Refused,
     Unknown,
     Unreachable,
-    Windows,
     validated,
 )
-from doorsync.policy.plan import ALWAYS
+from doorsync.policy.windows import ALWAYS, Record, Windows
 from portal.core.http import Deadline
 
 log = structlog.get_logger(__name__)

@@ -28,14 +28,12 @@ from doorsync.drivers.base import (
     Full,
     Granularity,
     Hold,
-    Record,
     Refused,
     Unknown,
     Unreachable,
-    Windows,
     validated,
 )
-from doorsync.policy.plan import ALWAYS, Window
+from doorsync.policy.windows import ALWAYS, Record, Window, Windows
 from portal.core.http import Deadline, DeadlineAdapter, TooLongError, read_bounded
 
 SLOWNESS = 2  # a whole request may take this many time-outs

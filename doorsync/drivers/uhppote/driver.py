@@ -30,17 +30,15 @@ from doorsync.drivers.base import (
     Full,
     Granularity,
     Hold,
-    Record,
     Refused,
     Unknown,
     Unreachable,
-    Windows,
     validated,
 )
 from doorsync.drivers.uhppote import profiles
 from doorsync.drivers.uhppote.profiles import FIRST_DAY, LAST_DAY, Page, Schedule
 from doorsync.policy import naive_clock
-from doorsync.policy.plan import ALWAYS
+from doorsync.policy.windows import ALWAYS, Record, Windows
 
 NO, ALL_DAY = 0, 1  # what a card's door may hold beside a profile
 HIGHEST_PROFILE = 254

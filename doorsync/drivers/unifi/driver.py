@@ -25,16 +25,14 @@ from doorsync.drivers.base import (
     Encoded,
     Granularity,
     Hold,
-    Record,
     Refused,
-    Windows,
     one_stretch,
     validated,
 )
 from doorsync.drivers.unifi.client import NotThere, UnifiClient, understood
 from doorsync.drivers.unifi.events import UnifiLog
 from doorsync.drivers.unifi.state import FIRST, LAST, LEFTOVER, POLICY, VISITOR, Card, Seen, Visitor, look
-from doorsync.policy.plan import ALWAYS, Window
+from doorsync.policy.windows import ALWAYS, Record, Window, Windows
 from portal.core.http import normal_fingerprint
 
 

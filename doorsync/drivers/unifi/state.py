@@ -10,9 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from doorsync.drivers.base import Record, Windows
 from doorsync.drivers.unifi.client import NotThere, UnifiClient
-from doorsync.policy.plan import ALWAYS, Window
+from doorsync.policy.windows import ALWAYS, Record, Window, Windows
 
 # What the portal owns in UniFi is told by these names.
 POLICY = "Offision door "  # and the door's ID

@@ -23,13 +23,12 @@ from doorsync.drivers.base import (
     Driver,
     Granularity,
     Hold,
-    Record,
     Refused,
     Unknown,
     Unreachable,
-    Windows,
     validated,
 )
+from doorsync.policy.windows import Record, Windows
 from portal.core import clock, webhooks
 
 
