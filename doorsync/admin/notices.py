@@ -12,9 +12,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, override
 
+from doorsync.models.notices import Delivery, Kind, Notice, Recipient, every_kind
 from doorsync.notices import delivery
 from doorsync.notices import messages as notice_words
-from doorsync.notices.models import Delivery, Kind, Notice, Recipient, every_kind
 from portal.audit.models import record
 from portal.core import clock, webhooks
 

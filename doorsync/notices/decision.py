@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from doorsync.notices.models import Kind
+from doorsync.models.notices import Kind
 
 PATIENCE: Mapping[str, timedelta] = {
     Kind.DRIFT: timedelta(minutes=5),

@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from doorsync.models import PassState
+from doorsync.models.notices import Delivery, Notice, Recipient
 from doorsync.notices import messages
 from doorsync.notices.decision import (
     PATIENCE,
@@ -32,7 +33,6 @@ from doorsync.notices.decision import (
     look,
     may_tell,
 )
-from doorsync.notices.models import Delivery, Notice, Recipient
 from doorsync.notices.problems import seen
 from portal.audit.models import Outcome, record
 from portal.core import clock, webhooks

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from doorsync.notices.models import Kind, Notice
+from doorsync.models.notices import Kind, Notice
 from portal.core.clock import local
 
 LISTED = 20  # of each sort; the rest is counted

@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from doorsync.bookings.callbacks import TEST_CALL
 from doorsync.controllers.result import SUSPEND_AFTER
 from doorsync.models import Callback, ControllerSync, PassState, Refresh, ResourceSync, UnmanagedCard
+from doorsync.models.notices import Kind
 from doorsync.notices.decision import Seen, Which, Wrong
-from doorsync.notices.models import Kind
 from portal.audit.models import SealCheck
 
 # What is asked for and not even begun for so long is drift, too.

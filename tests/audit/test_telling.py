@@ -8,8 +8,8 @@ from django.core import mail
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from doorsync.models.notices import Notice, Recipient
 from doorsync.notices import delivery
-from doorsync.notices.models import Notice, Recipient
 from portal import roles
 from portal.audit import sealer, verifying
 from portal.audit.models import record

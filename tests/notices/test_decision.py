@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doorsync.models.notices import Kind
 from doorsync.notices.decision import (
     CALM,
     OFTEN,
@@ -20,7 +21,6 @@ from doorsync.notices.decision import (
     digest_due,
     look,
 )
-from doorsync.notices.models import Kind
 
 START = datetime(2026, 3, 10, 1, 0, tzinfo=UTC)
 HALF_MINUTE = timedelta(seconds=30)

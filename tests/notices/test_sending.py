@@ -16,8 +16,8 @@ from accessmap.models import Controller
 from doorsync.bookings import callbacks
 from doorsync.bookings.callbacks import TEST_CALL
 from doorsync.models import Callback, ControllerSync, PassState, Refresh, ResourceSync, UnmanagedCard
+from doorsync.models.notices import Delivery, Kind, Notice, Recipient
 from doorsync.notices import delivery
-from doorsync.notices.models import Delivery, Kind, Notice, Recipient
 from doorsync.notices.problems import seen
 from doorsync.work import scheduler
 from portal import roles

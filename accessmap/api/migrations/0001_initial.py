@@ -1,5 +1,3 @@
-
-
 import django.contrib.postgres.fields
 import django.db.models.deletion
 import portal.core.clock
