@@ -9,7 +9,7 @@ from doorsync.models import ControllerCard
 from portal import roles
 from portal.audit.models import Entry
 from portal.core import clock
-from tests.accessmap.sheets import csv_file
+from tests.accessmap.imports.sheets import csv_file
 
 pytestmark = pytest.mark.django_db
 NUMBER = "10058400"

@@ -1,0 +1,532 @@
+"""The client against a real HTTP server that misbehaves."""
+
+import gzip
+import json
+import socket
+import threading
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pybreaker
+import pytest
+import stamina
+from werkzeug.wrappers import Request, Response
+
+from portal.core import clock
+from portal.offision.client import OffisionClient
+from portal.offision.contract import Contract
+from portal.offision.errors import (
+    BreakerOpen,
+    ContractError,
+    Never,
+    NotFound,
+    NotUnderstood,
+    OffisionError,
+    OperationAbsent,
+    Refused,
+    TooLarge,
+    TryAgain,
+    Unauthorized,
+)
+from portal.offision.transport import retry_after
+from portal.offision.types import BookingStatus, VisitStatus
+from tests.portal.offision.conftest import HONG_KONG, SHIPPED, TOKEN
+from tests.portal.offision.server import Server, page_of, say
+
+INFORMATION = ("GET", "/API/external/system/v1/information")
+BOOKINGS = ("GET", "/API/external/booking/v1/resources/room-1/daily-bookings")
+SUBSCRIPTIONS = "/API/external/booking/v1/resource-appointment-subscriptions"
+VISIT = ("GET", "/API/external/receptionist/v1/visits/V-1")
+DAY = date(2025, 3, 10)
+
+MakeClient = Callable[..., OffisionClient]
+
+
+def booking(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "b1",
+        "resourceId": "room-1",
+        "subject": "Board",
+        "startTime": "2025-03-10T09:00:00+08:00",
+        "endTime": "2025-03-10T10:00:00+08:00",
+        "status": "confirmed",
+        "organizer": {"name": "Ada", "email": " Ada@Harbour.example "},
+        "attendees": [{"name": "Bo", "email": "bo@harbour.example"}],
+    } | changes
+
+
+VISIT_ANSWER = {
+    "code": "V-1",
+    "visitorName": "Vera",
+    "company": "Acme",
+    "hostEmail": "host@harbour.example",
+    "validFrom": "2025-03-10T09:00:00+08:00",
+    "validUntil": None,
+    "status": "expected",
+    "site": None,
+}
+
+
+def test_information_and_token(client: OffisionClient, server: Server) -> None:
+    server.answers[INFORMATION] = say({"product": "Offision", "version": "3", "timezone": "Asia/Hong_Kong"})
+    assert client.information().time_zone == "Asia/Hong_Kong"
+    assert server.seen[0][3]["Authorization"] == TOKEN
+
+
+def test_token_as_basic_user_name(make_client: MakeClient, server: Server) -> None:
+    text = SHIPPED.read_text().replace('style = "bare"', 'style = "basic"', 1)
+    server.answers[INFORMATION] = say({})
+    make_client(contract=Contract.parse(text, name="basic")).information()
+    assert server.seen[0][3]["Authorization"] == "Basic " + b64encode(f"{TOKEN}:".encode()).decode()
+
+
+def test_a_booking_is_read(client: OffisionClient, server: Server) -> None:
+    attendees = [{"email": "bo@harbour.example"}, {"email": None}, {"email": "bo@harbour.example"}]
+    server.answers[BOOKINGS] = page_of([booking(attendees=attendees)])
+    listed = client.bookings("room-1", DAY, DAY)
+    (read,) = listed.bookings
+    assert listed.requests == 1
+    assert read.starts_at == datetime(2025, 3, 10, 1, tzinfo=UTC)
+    assert read.starts_at.tzinfo is UTC
+    assert read.status is BookingStatus.CONFIRMED
+    assert read.organizer_email == "Ada@Harbour.example"
+    assert read.attendee_emails == ("bo@harbour.example", "")
+
+
+def test_days_and_pages_are_all_asked_and_doubles_dropped(client: OffisionClient, server: Server) -> None:
+    def answer(request: Request) -> Response:
+        page, day = int(request.args["page"]), request.args["date"]
+        return page_of([booking(id=f"{day}-{page}"), booking(id="across-midnight")], page, 2)
+
+    server.answers[BOOKINGS] = answer
+    listed = client.bookings("room-1", DAY, DAY + timedelta(days=1))
+    assert sorted(found.id for found in listed.bookings) == [
+        "2025-03-10-1",
+        "2025-03-10-2",
+        "2025-03-11-1",
+        "2025-03-11-2",
+        "across-midnight",
+    ]
+    assert listed.requests == 4
+    assert [seen[2]["date"] for seen in server.seen] == ["2025-03-10"] * 2 + ["2025-03-11"] * 2
+
+
+def test_a_range_is_one_request(make_client: MakeClient, server: Server) -> None:
+    text = SHIPPED.read_text().replace('{ date = "{date}" }', '{ start = "{from}", end = "{until}T23:59" }', 1)
+    server.answers[BOOKINGS] = page_of([])
+    make_client(contract=Contract.parse(text, name="range")).bookings("room-1", DAY, DAY + timedelta(days=3))
+    assert [seen[2] for seen in server.seen] == [{"start": "2025-03-10", "end": "2025-03-13T23:59", "page": "1"}]
+
+
+@pytest.mark.parametrize(
+    ("rule", "answers"),
+    [
+        ('total = "total"', [{"items": ["b1"], "total": 3}, {"items": ["b2", "b3"], "total": 3}]),
+        ('next = "next"', [{"items": ["b1"], "next": "abc"}, {"items": ["b2", "b3"], "next": None}]),
+    ],
+)
+def test_other_page_rules(make_client: MakeClient, server: Server, rule: str, answers: list[Any]) -> None:
+    text = SHIPPED.read_text().replace('count = "data.pageCount"', rule.replace('= "', '= "data.'))
+    server.answers[BOOKINGS] = [
+        say({"data": answer | {"items": [booking(id=i) for i in answer["items"]]}}) for answer in answers
+    ]
+    listed = make_client(contract=Contract.parse(text, name="pages")).bookings("room-1", DAY, DAY)
+    assert [found.id for found in listed.bookings] == ["b1", "b2", "b3"]
+
+
+@pytest.mark.parametrize("data", [{"items": [booking()]}, {"items": [booking()], "pageCount": "many"}])
+def test_an_unknown_number_of_pages_is_not_taken_for_one(
+    client: OffisionClient, server: Server, data: dict[str, Any]
+) -> None:
+    server.answers[BOOKINGS] = say({"data": data})
+    with pytest.raises(NotUnderstood):
+        client.bookings("room-1", DAY, DAY)
+
+
+def test_endless_pages_are_refused(client: OffisionClient, server: Server) -> None:
+    server.answers[BOOKINGS] = page_of([], 1, 10**9)
+    with pytest.raises(TooLarge):
+        client.bookings("room-1", DAY, DAY)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"id": None}, "id is missing"),
+        ({"id": "x" * 201}, "no usable id"),
+        ({"id": "a\0b"}, "no usable id"),
+        ({"endTime": "2025-03-10T08:00:00+08:00"}, "does not end after it starts"),
+        ({"endTime": "2025-03-10T09:00:00+08:00"}, "does not end after it starts"),
+        ({"endTime": "2026-03-10T09:00:00+08:00"}, "lasts 365 days"),
+        ({"startTime": "9000-03-10T09:00:00Z", "endTime": "9000-03-10T10:00:00Z"}, "in the year 9000"),
+        ({"endTime": "noon"}, "no time in the format"),
+        ({"endTime": 1741570000}, "no time in the format"),
+        ({"endTime": "9999-12-31T23:59:59-12:00"}, "no time in the format"),
+        ({"startTime": None}, "starts_at is missing"),
+        ({"status": None}, "status is missing"),
+        ({"status": {"word": "confirmed"}}, "not one single value"),
+        ({"resourceId": "room-2"}, "is of resource room-2"),
+        ({"attendees": [{"email": 5}]}, "not a list of emails"),
+    ],
+)
+def test_what_cannot_be_read_is_set_aside_and_stops_no_other(
+    client: OffisionClient, server: Server, changes: dict[str, Any], words: str
+) -> None:
+    server.answers[BOOKINGS] = page_of([booking(**{"id": "bad"} | changes), "text", booking(id="good")])
+    listed = client.bookings("room-1", DAY, DAY)
+    assert [found.id for found in listed.bookings] == ["good"]
+    assert len(listed.set_aside) == 2
+    assert words in listed.set_aside[0].reason
+    assert len(listed.set_aside[0].raw) <= 2000
+
+
+def test_meetings_of_a_series_with_one_id_do_not_vanish_silently(client: OffisionClient, server: Server) -> None:
+    later = booking(startTime="2025-03-11T09:00:00+08:00", endTime="2025-03-11T10:00:00+08:00")
+    server.answers[BOOKINGS] = page_of([booking(), later])
+    listed = client.bookings("room-1", DAY, DAY)
+    assert len(listed.bookings) == 1
+    assert "same id" in listed.set_aside[0].reason
+
+
+def test_text_that_a_database_refuses_is_cleaned(client: OffisionClient, server: Server) -> None:
+    payload = {"data": {"pageCount": 1, "items": [booking(subject="a\0b\ud800" + "c" * 600)]}}
+    raw = json.dumps(payload)
+    assert "\\ud800" in raw
+    server.answers[BOOKINGS] = Response(raw, content_type="application/json")
+    (read,) = client.bookings("room-1", DAY, DAY).bookings
+    assert read.title.startswith("ab?c")
+    assert len(read.title) == 500
+
+
+@pytest.mark.parametrize("word", ["Confirmed ", "CONFIRMED"])
+def test_known_words_in_any_case(client: OffisionClient, server: Server, word: str) -> None:
+    server.answers[BOOKINGS] = page_of([booking(status=word)])
+    assert client.bookings("room-1", DAY, DAY).bookings[0].status is BookingStatus.CONFIRMED
+
+
+@pytest.mark.parametrize("word", ["confirmed?", "unknown", "", 1, True])
+def test_unknown_words_are_unknown(client: OffisionClient, server: Server, word: Any) -> None:
+    server.answers[BOOKINGS] = page_of([booking(status=word)])
+    (read,) = client.bookings("room-1", DAY, DAY).bookings
+    assert read.status is BookingStatus.UNKNOWN
+    assert read.status_word == str(word)
+
+
+def html(status: int = 200) -> Response:
+    return Response("<html>It works</html>", status=status, content_type="text/html")
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "asked"),
+    [
+        (say({}, 401), Unauthorized, 1),
+        (say({}, 403), Unauthorized, 1),
+        (say({}, 404), NotFound, 1),
+        (say({"message": "bad date"}, 400), Refused, 1),
+        (Response(status=302, headers={"Location": "https://elsewhere.example/"}), Refused, 1),
+        (html(), NotUnderstood, 1),
+        (html(502), TryAgain, 3),
+        (say({}, 500), TryAgain, 3),
+        (say({}, 429), TryAgain, 3),
+        (Response(b""), NotUnderstood, 1),
+        (say({"data": {"items": None}}), NotUnderstood, 1),
+        (say({"data": {"items": {}}}), NotUnderstood, 1),
+        (say([]), NotUnderstood, 1),
+        (say({"success": False, "message": "licence ended"}), Refused, 1),
+        (Response("[" * 100_000), NotUnderstood, 1),
+        (Response('{"data": NaN}'), NotUnderstood, 1),
+        (Response("9" * 10_000), NotUnderstood, 1),
+        (Response(b"x" * 300_000), TooLarge, 1),
+        (Response(gzip.compress(b" " * 50_000_000), headers={"Content-Encoding": "gzip"}), TooLarge, 1),
+    ],
+)
+def test_faults_have_their_own_errors(
+    make_client: MakeClient, server: Server, answer: Response, error: type[OffisionError], asked: int
+) -> None:
+    server.answers[BOOKINGS] = answer
+    with pytest.raises(error) as caught:
+        make_client(max_bytes=200_000).bookings("room-1", DAY, DAY)
+    assert len(server.seen) == asked
+    assert TOKEN not in repr(caught.value) + caught.value.summary
+    assert caught.value.retryable is (error is TryAgain)
+
+
+def test_the_servers_own_words_are_passed_on(client: OffisionClient, server: Server) -> None:
+    server.answers[BOOKINGS] = say({"success": False, "message": "The licence ended."})
+    with pytest.raises(Refused, match=r"The licence ended\."):
+        client.bookings("room-1", DAY, DAY)
+
+
+def test_a_get_that_recovers_is_retried(client: OffisionClient, server: Server) -> None:
+    server.answers[BOOKINGS] = [say({}, 503), say({}, 429, **{"Retry-After": "1"}), page_of([booking()])]
+    assert client.bookings("room-1", DAY, DAY).bookings[0].id == "b1"
+
+
+def test_retry_after_is_what_is_waited(client: OffisionClient, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("tenacity.nap.time.sleep", waited.append)
+    server.answers[INFORMATION] = [say({}, 429, **{"Retry-After": "7"}), say({}, 503), say({})]
+    stamina.set_testing(False)  # the fixture sets it back
+    client.information()
+    assert waited[0] == 7
+    assert 0.2 <= waited[1] <= 5
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("5", 5),
+        ("0", 0),
+        ("86400", 30),
+        ("-5", None),
+        ("soon", None),
+        ("²", None),
+        ("Mon, 10 Mar 2025 09:00:12 GMT", 12),
+        ("Mon, 10 Mar 2025 08:00:00 GMT", 0),
+        ("Mon, 10 Mar 2099 08:00:00 GMT", 30),
+    ],
+)
+def test_retry_after_header(header: str | None, seconds: float | None) -> None:
+    with clock.stopped_at(datetime(2025, 3, 10, 9, tzinfo=UTC)):
+        assert retry_after(header) == seconds
+
+
+def test_a_post_is_never_repeated(client: OffisionClient, server: Server) -> None:
+    server.answers["POST", SUBSCRIPTIONS] = say({}, 503)
+    with pytest.raises(TryAgain):
+        client.subscribe("https://portal.example/cb")
+    assert len(server.seen) == 1
+
+
+def test_subscribing_to_all_leaves_the_resource_out(client: OffisionClient, server: Server) -> None:
+    made = {"id": 7, "callURL": "https://portal.example/cb", "expiresAt": "2025-03-10T09:00:00Z"}
+    server.answers["POST", SUBSCRIPTIONS] = say({"success": True, "data": made}, 201)
+    subscription = client.subscribe("https://portal.example/cb")
+    assert json.loads(server.seen[0][4]) == {"callURL": "https://portal.example/cb"}
+    assert (subscription.id, subscription.resource_id) == ("7", None)
+    assert subscription.expires_at == datetime(2025, 3, 10, 9, tzinfo=UTC)
+    client_subscribes_one = client.subscribe("https://portal.example/cb", "room-1")
+    assert json.loads(server.seen[1][4])["resourceId"] == "room-1"
+    assert client_subscribes_one.resource_id == "room-1"
+
+
+def test_unsubscribe(client: OffisionClient, server: Server) -> None:
+    server.answers["DELETE", SUBSCRIPTIONS + "/s%2F1"] = Response(status=204)
+    client.unsubscribe("s/1")
+    with pytest.raises(NotFound):
+        client.unsubscribe("another")
+
+
+def test_a_visit(client: OffisionClient, server: Server) -> None:
+    server.answers[VISIT] = say({"data": VISIT_ANSWER})
+    visit = client.visit("V-1")
+    assert (visit.status, visit.site, visit.valid_until) == (VisitStatus.EXPECTED, None, None)
+    assert visit.valid_from == datetime(2025, 3, 10, 1, tzinfo=UTC)
+    server.answers[VISIT] = say({"data": VISIT_ANSWER | {"code": "V-2"}})
+    with pytest.raises(NotUnderstood, match="another registration code"):
+        client.visit("V-1")
+    server.answers[VISIT] = say({"data": None})
+    with pytest.raises(NotFound):
+        client.visit("V-1")
+
+
+@pytest.mark.parametrize("code", ["", ".", "..", "...", "a\nb", "x" * 501])
+def test_codes_that_climb_about_in_the_path_are_not_sent(client: OffisionClient, server: Server, code: str) -> None:
+    with pytest.raises(NotFound):
+        client.check_in(code)
+    assert server.seen == []
+
+
+@pytest.mark.parametrize("code", ["../system", "a/b?c#d", "a%2e%2e", "V 1", "訪"])
+def test_codes_stay_one_step_of_the_path(client: OffisionClient, server: Server, code: str) -> None:
+    with pytest.raises(NotFound):
+        client.visit(code)
+    path = server.seen[0][1]
+    assert path.count("/") == 6
+    assert path.startswith("/API/external/receptionist/v1/visits/")
+    assert server.seen[0][2] == {}
+
+
+def test_check_in_says_how_the_visit_is_then(client: OffisionClient, server: Server) -> None:
+    path = VISIT[1] + "/check-in"
+    server.answers["POST", path] = say({"data": VISIT_ANSWER | {"status": "checked_in"}})
+    assert client.check_in("V-1").status is VisitStatus.CHECKED_IN
+    server.answers["POST", path] = say({}, 409)
+    with pytest.raises(Refused) as caught:
+        client.check_in("V-1")
+    assert caught.value.status_code == 409
+
+
+def test_check_out_without_an_answer_looks_the_visit_up(make_client: MakeClient, server: Server) -> None:
+    before, check_out = SHIPPED.read_text().split("[operations.check_out]")
+    kept = [line for line in check_out.splitlines() if not line.startswith("fields.")]
+    text = before + "[operations.check_out]" + "\n".join(kept).replace("[200]", "[204]", 1)
+    server.answers["POST", VISIT[1] + "/check-out"] = Response(status=204)
+    server.answers[VISIT] = say({"data": VISIT_ANSWER | {"status": "checked_out"}})
+    visit = make_client(contract=Contract.parse(text, name="quiet")).check_out("V-1")
+    assert visit.status is VisitStatus.CHECKED_OUT
+
+
+def test_an_absent_operation(make_client: MakeClient, contract: Contract) -> None:
+    poor = contract.model_copy(update={"operations": {}})
+    with pytest.raises(OperationAbsent, match="visit"):
+        make_client(contract=poor).visit("V-1")
+
+
+@contextmanager
+def dribbling(opening: bytes) -> Iterator[str]:
+    """A server that says `opening`, then a byte every so often, without an end."""
+    stop = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            listener.settimeout(0.05)
+            while not stop.is_set():
+                try:
+                    connection, _address = listener.accept()
+                except TimeoutError:
+                    continue
+                with connection:
+                    try:
+                        connection.recv(65536)
+                        connection.sendall(opening)
+                        while not stop.wait(0.01):
+                            connection.sendall(b"1")
+                    except OSError:
+                        continue
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            stop.set()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", id="body"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n\r\n", id="body without a length"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", id="chunk header"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nX-Long: ", id="headers"),
+    ],
+)
+def test_a_dribbling_server_holds_no_thread(make_client: MakeClient, opening: bytes) -> None:
+    """Without the overall deadline this test would never end: each byte restarts the read time-out."""
+    with dribbling(opening) as url, pytest.raises(TryAgain, match="not complete after"):
+        make_client(base_url=url, read_timeout=0.05, attempts=1).information()
+
+
+def test_silence_is_a_time_out(make_client: MakeClient) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        client = make_client(base_url=url, read_timeout=0.05)
+        with pytest.raises(TryAgain, match="no answer within"):
+            client.information()
+        with pytest.raises(TryAgain):
+            client.visit("V-1", deadline_seconds=0.01)
+
+
+def test_nobody_there(make_client: MakeClient) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        url = f"http://127.0.0.1:{gone.getsockname()[1]}"
+    with pytest.raises(TryAgain, match="connection failed"):
+        make_client(base_url=url).information()
+
+
+def test_a_deadline_forbids_a_wait_that_does_not_fit(client: OffisionClient, server: Server) -> None:
+    server.answers[VISIT] = say({}, 429, **{"Retry-After": "20"})
+    with pytest.raises(TryAgain):
+        client.visit("V-1", deadline_seconds=10)
+    assert len(server.seen) == 1
+
+
+def test_the_breaker_opens_and_recovers_by_one_trial(make_client: MakeClient, server: Server) -> None:
+    breaker = pybreaker.CircuitBreaker(fail_max=5, reset_timeout=30)
+    client = make_client(breaker=breaker, attempts=1)
+    server.answers[INFORMATION] = say({}, 500)
+    for _time in range(5):
+        with pytest.raises(TryAgain):
+            client.information()
+    with pytest.raises(BreakerOpen):
+        client.information()
+    assert len(server.seen) == 5
+    breaker.reset_timeout = 0
+    with pytest.raises(TryAgain):
+        client.information()  # the trial fails: open again
+    assert len(server.seen) == 6
+    server.answers[INFORMATION] = say({"version": "3"})
+    assert client.information().version == "3"
+    assert breaker.current_state == pybreaker.STATE_CLOSED
+
+
+def test_a_clear_no_does_not_open_the_breaker(make_client: MakeClient, server: Server) -> None:
+    breaker = pybreaker.CircuitBreaker(fail_max=2, reset_timeout=30)
+    client = make_client(breaker=breaker, attempts=1)
+    for status in (500, 404, 500, 401, 500, 400):
+        server.answers[INFORMATION] = say({}, status)
+        with pytest.raises((TryAgain, Never)):
+            client.information()
+    assert breaker.current_state == pybreaker.STATE_CLOSED
+
+
+def test_threads_do_not_queue_behind_the_breaker(client: OffisionClient, server: Server) -> None:
+    together = threading.Barrier(4, timeout=20)
+
+    def answer(_request: Request) -> Response:
+        together.wait()  # breaks unless four requests are in the server at once
+        return say({"version": "3"})
+
+    server.answers[INFORMATION] = answer
+    threads = [threading.Thread(target=client.information) for _number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not together.broken
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://offision.example.com",
+        "ftp://localhost",
+        "offision.example.com",
+        "https://",
+        "https://user:pass@offision.example.com",
+        "https://offision.example.com/?a=1",
+        "https://[",
+        "",
+    ],
+)
+def test_addresses_that_are_not_used(make_client: MakeClient, url: str) -> None:
+    with pytest.raises(ContractError, match="OFFISION_URL"):
+        make_client(base_url=url)
+
+
+@pytest.mark.parametrize("token", ["", " t", "a\r\nX-Evil: 1", "ü"])
+def test_tokens_that_are_not_used(make_client: MakeClient, token: str) -> None:
+    with pytest.raises(ContractError, match="OFFISION_TOKEN"):
+        make_client(token=token)
+
+
+def test_nothing_shows_the_token(client: OffisionClient) -> None:
+    assert TOKEN not in repr(client) + repr(vars(client))
+    assert client.time_zone == HONG_KONG
+
+
+def test_pages_that_end_too_soon_are_not_taken_for_the_whole(make_client: MakeClient, server: Server) -> None:
+    text = SHIPPED.read_text().replace('count = "data.pageCount"', 'total = "data.total"')
+    server.answers[BOOKINGS] = [
+        say({"data": {"items": [booking()], "total": 40}}),
+        say({"data": {"items": [], "total": 40}}),
+    ]
+    with pytest.raises(NotUnderstood, match="end before"):
+        make_client(contract=Contract.parse(text, name="total")).bookings("room-1", DAY, DAY)
+    assert len(server.seen) == 2
