@@ -465,7 +465,7 @@ class MapImport(models.Model):
     language = models.CharField(max_length=10, default="en", editable=False)
     uploaded_at = models.DateTimeField(_("uploaded"), default=clock.now)
     finished_at = models.DateTimeField(_("finished"), null=True)
-    claimed_until = models.DateTimeField(null=True, editable=False)
+    leased_until = models.DateTimeField(null=True, editable=False)
     rows_total = models.PositiveIntegerField(_("rows"), default=0)
     rows_done = models.PositiveIntegerField(_("rows done"), default=0)
     created = models.PositiveIntegerField(_("new"), default=0)

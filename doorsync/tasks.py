@@ -6,10 +6,10 @@ from doorsync.bookings import resources
 
 
 @shared_task
-def refresh_resource(resource_id: int) -> None:
+def fetch_bookings(resource_id: int) -> None:
     from doorsync.bookings import fetch
 
-    fetch.refresh_resource(resource_id)
+    fetch.fetch_bookings(resource_id)
 
 
 @shared_task
@@ -38,10 +38,10 @@ def drain_events(controller_id: int) -> None:
 
 
 @shared_task
-def ring_for_events() -> None:
+def enqueue_event_reads() -> None:
     from doorsync.work import scheduler
 
-    scheduler.ring_for_events()
+    scheduler.enqueue_event_reads()
 
 
 @shared_task

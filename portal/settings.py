@@ -103,7 +103,7 @@ except (ZoneInfoNotFoundError, ValueError) as error:
 
 # --- Doors ------------------------------------------------------------------------------------------------------
 # Every resource is fetched and every controller compared this often, whatever callbacks came or did not.
-FULL_PASS_SECONDS = env.int("FULL_PASS_SECONDS", default=900)
+FULL_RESYNC_SECONDS = env.int("FULL_RESYNC_SECONDS", default=900)
 # A fetch or a plan that would take away more than so many bookings or cards at once, and more than half of what
 # there was, waits for a person.
 HOLD_REVOCATIONS_OVER = env.int("HOLD_REVOCATIONS_OVER", default=10)

@@ -94,14 +94,14 @@ class Place:
     def cards(self, name: str = "box") -> dict[str, Any]:
         return {card["number"]: card["doors"] for card in self.box("GET", "cards", name=name)["cards"]}
 
-    def refresh(self, name: str = "room") -> Any:
+    def fetch(self, name: str = "room") -> Any:
         """Ask for a room and fetch it."""
-        queue.ask_at_once(ResourceSync.objects.filter(resource__external_id=name))
-        return fetch.refresh_resource(Resource.objects.get(external_id=name).pk)
+        queue.enqueue_now(ResourceSync.objects.filter(resource__external_id=name))
+        return fetch.fetch_bookings(Resource.objects.get(external_id=name).pk)
 
     def reconcile(self, name: str = "box") -> Any:
         """Ask for a controller and reconcile it."""
-        queue.ask_at_once(ControllerSync.objects.filter(controller__name=name))
+        queue.enqueue_now(ControllerSync.objects.filter(controller__name=name))
         return reconcile.reconcile_controller(Controller.objects.get(name=name).pk)
 
     def sync(self, name: str = "box") -> ControllerSync:
@@ -119,7 +119,7 @@ def doorbells(monkeypatch):
     """Celery's messages, noted instead of sent: these tests do the work themselves."""
     rung: list[tuple[str, Any]] = []
     monkeypatch.setattr(queue, "ring", lambda task, key: task.delay(key))
-    for name in ("refresh_resource", "reconcile_controller", "list_resources", "keep_subscribed"):
+    for name in ("fetch_bookings", "reconcile_controller", "list_resources", "keep_subscribed"):
         task = getattr(tasks, name)
         monkeypatch.setattr(task, "delay", lambda *a, n=name: rung.append((n, *a)))
         monkeypatch.setattr(task, "delay_on_commit", lambda *a, n=name: rung.append((n, *a)))

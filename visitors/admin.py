@@ -241,7 +241,7 @@ class VisitAdmin(ReadOnlyAdmin):
 
 @admin.register(StatusMove)
 class StatusMoveAdmin(ReadOnlyAdmin):
-    list_display = ["created_at", "visit", "move", "attempts", "done_at", "trouble"]
+    list_display = ["created_at", "visit", "move", "attempts", "done_at", "last_error"]
     list_select_related = ["visit"]
 
 

@@ -87,13 +87,13 @@ def ring(row: MapImport) -> None:
 
 def waits_for_a_worker(row: MapImport) -> bool:
     """Whether there is work and nobody is at it."""
-    return row.state in MapImport.WORK and (row.claimed_until is None or row.claimed_until < clock.now())
+    return row.state in MapImport.WORK and (row.leased_until is None or row.leased_until < clock.now())
 
 
 @transaction.atomic
 def _turn(pk: int, before: str, after: str, user: AbstractBaseUser, where: Q | None = None) -> None:
     rows = MapImport.objects.filter(where or Q(), pk=pk, state=before)
-    if not rows.update(state=after, rows_done=0, claimed_until=None, user=user.pk):
+    if not rows.update(state=after, rows_done=0, leased_until=None, user=user.pk):
         raise NotNow(_("This import is not waiting for a decision any more."))
     ring(MapImport(pk=pk))
 
@@ -102,9 +102,9 @@ def work_on_import(pk: int) -> None:
     """Do what an import waits for: check it, carry it out or undo it. Nothing where somebody is at it already."""
     now = clock.now()
     free = MapImport.objects.filter(
-        Q(claimed_until__isnull=True) | Q(claimed_until__lt=now), pk=pk, state__in=MapImport.WORK
+        Q(leased_until__isnull=True) | Q(leased_until__lt=now), pk=pk, state__in=MapImport.WORK
     )
-    if not free.update(claimed_until=now + LEASE):
+    if not free.update(leased_until=now + LEASE):
         return
     row = MapImport.objects.get(pk=pk)
     work = {State.CHECKING: _check, State.IMPORTING: _carry_out, State.UNDOING: _undo}[State(row.state)]
@@ -241,7 +241,7 @@ def _turn_of(row: MapImport) -> bool:
 
 
 def _finish(row: MapImport, **changes: Any) -> None:
-    MapImport.objects.filter(pk=row.pk).update(claimed_until=None, **changes)
+    MapImport.objects.filter(pk=row.pk).update(leased_until=None, **changes)
 
 
 def _check(row: MapImport, progress: Progress) -> None:

@@ -215,7 +215,7 @@ class Migration(migrations.Migration):
                 ('language', models.CharField(default='en', editable=False, max_length=10)),
                 ('uploaded_at', models.DateTimeField(default=portal.core.clock.now, verbose_name='uploaded')),
                 ('finished_at', models.DateTimeField(null=True, verbose_name='finished')),
-                ('claimed_until', models.DateTimeField(editable=False, null=True)),
+                ('leased_until', models.DateTimeField(editable=False, null=True)),
                 ('rows_total', models.PositiveIntegerField(default=0, verbose_name='rows')),
                 ('rows_done', models.PositiveIntegerField(default=0, verbose_name='rows done')),
                 ('created', models.PositiveIntegerField(default=0, verbose_name='new')),

@@ -104,7 +104,7 @@ class RecipientAdmin(admin.ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         last = Delivery.objects.filter(recipient=OuterRef("pk")).order_by("-id")
-        shown = {f"last_{name}": Subquery(last.values(name)[:1]) for name in ("made_at", "state", "trouble")}
+        shown = {f"last_{name}": Subquery(last.values(name)[:1]) for name in ("made_at", "state", "last_error")}
         return super().get_queryset(request).annotate(**shown)
 
     @admin.display(description=gettext_lazy("told at"))
@@ -168,7 +168,17 @@ class NoticeAdmin(_WrittenByThePortal):
 
 @admin.register(Delivery)
 class DeliveryAdmin(_WrittenByThePortal):
-    list_display = ["made_at", "state", "recipient", "subject", "attempts", "not_before", "trouble"]
+    list_display = ["made_at", "state", "recipient", "subject", "attempts", "next_attempt_at", "last_error"]
     list_filter = ["state", "recipient", "type"]
     list_select_related = ["recipient"]
-    fields = ["recipient", "made_at", "subject", "text", "state", "attempts", "not_before", "sent_at", "trouble"]
+    fields = [
+        "recipient",
+        "made_at",
+        "subject",
+        "text",
+        "state",
+        "attempts",
+        "next_attempt_at",
+        "sent_at",
+        "last_error",
+    ]

@@ -13,14 +13,14 @@ from accessmap.models import masked
 from doorsync.bookings import approvals as booking_approvals
 from doorsync.controllers import approvals
 from doorsync.models import (
+    BookingFetch,
     Callback,
     ControllerCard,
     ControllerSync,
-    PassState,
-    Refresh,
-    Report,
+    Reconciliation,
+    RejectedBooking,
     ResourceSync,
-    SetAsideBooking,
+    SchedulerState,
     StoredBooking,
     UnmanagedCard,
     UnmappedResource,
@@ -56,15 +56,15 @@ class BehindFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("trouble", _("in trouble")), ("held", _("held for approval"))]
+        return [("last_error", _("in trouble")), ("held", _("held for approval"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() == "trouble":
-            return queryset.exclude(trouble="")
+        if self.value() == "last_error":
+            return queryset.exclude(last_error="")
         if self.value() == "held":
             if queryset.model is ResourceSync:
-                return queryset.exclude(held_reason="")
-            return queryset.filter(held_plan__isnull=False)
+                return queryset.exclude(pending_reason="")
+            return queryset.filter(pending_plan__isnull=False)
         return queryset
 
 
@@ -74,12 +74,12 @@ class ResourceSyncAdmin(StateAdmin):
     list_filter = [BehindFilter]
     list_select_related = ["resource"]
     search_fields = ["resource__name", "resource__external_id"]
-    actions = ["look_now", "believe"]
-    exclude = ["woken_at", "claim", "claimed_until", "claimed"]
+    actions = ["look_now", "accept"]
+    exclude = ["enqueued_at", "lease_token", "leased_until", "leased_generation"]
 
     @admin.display(description=gettext_lazy("what is wrong"))
     def in_words(self, sync: ResourceSync) -> str:
-        return " ".join(filter(None, [sync.trouble, sync.held_reason])) or "–"
+        return " ".join(filter(None, [sync.last_error, sync.pending_reason])) or "–"
 
     @admin.action(description=gettext_lazy("Fetch the bookings now"), permissions=["act"])
     def look_now(self, request: HttpRequest, queryset: QuerySet[ResourceSync]) -> None:
@@ -87,8 +87,8 @@ class ResourceSyncAdmin(StateAdmin):
         self.message_user(request, _("They are fetched within seconds."))
 
     @admin.action(description=gettext_lazy("Take the list that is held for right"), permissions=["approve"])
-    def believe(self, request: HttpRequest, queryset: QuerySet[ResourceSync]) -> None:
-        count = booking_approvals.believe(queryset, actor=request.user.get_username())
+    def accept(self, request: HttpRequest, queryset: QuerySet[ResourceSync]) -> None:
+        count = booking_approvals.accept(queryset, actor=request.user.get_username())
         self.message_user(
             request,
             ngettext("%d list will be believed.", "%d lists will be believed.", count) % count,
@@ -123,11 +123,11 @@ class ControllerSyncAdmin(StateAdmin):
     def in_words(self, sync: ControllerSync) -> str:
         if sync.suspended_until:
             return _("%(trouble)s Not answering %(n)d times in a row: left alone until %(time)s.") % {
-                "trouble": sync.trouble,
+                "last_error": sync.last_error,
                 "n": sync.unreachable,
                 "time": sync.suspended_until.astimezone().strftime("%H:%M:%S"),
             }
-        return sync.trouble or "–"
+        return sync.last_error or "–"
 
     @admin.display(description=gettext_lazy("revocation"))
     def revocation(self, sync: ControllerSync) -> str:
@@ -135,7 +135,7 @@ class ControllerSyncAdmin(StateAdmin):
 
     @admin.display(description=gettext_lazy("cards that would lose doors"))
     def held_cards(self, sync: ControllerSync) -> str:
-        cards = dict.fromkeys(card for card, _door in (sync.held_plan or {}).get("pairs", []))
+        cards = dict.fromkeys(card for card, _door in (sync.pending_plan or {}).get("pairs", []))
         return ", ".join(masked(card) for card in cards) or "–"
 
     @admin.action(description=gettext_lazy("Reconcile now"), permissions=["act"])
@@ -179,7 +179,7 @@ class StoredBookingAdmin(ReadOnlyAdmin):
     date_hierarchy = "starts_at"
 
 
-@admin.register(SetAsideBooking)
+@admin.register(RejectedBooking)
 class SetAsideBookingAdmin(ReadOnlyAdmin):
     list_display = ["seen_at", "resource", "record_id", "reason"]
     list_select_related = ["resource"]
@@ -195,14 +195,14 @@ class UnmappedResourceAdmin(ReadOnlyAdmin):
 class CallbackAdmin(ReadOnlyAdmin):
     list_display = ["received_at", "named_resource", "resource", "outcome", "what_came_of_it"]
     list_filter = ["outcome"]
-    list_select_related = ["resource", "refresh"]
+    list_select_related = ["resource", "fetch"]
     search_fields = ["named_resource"]
     search_help_text = SEARCHES_THE_NEWEST
     newest_by = "id"
     readonly_fields = ["what_came_of_it", "body_text"]
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).prefetch_related("refresh__targets")
+        return super().get_queryset(request).prefetch_related("fetch__targets")
 
     def get_fields(self, request: HttpRequest, obj: Callback | None = None) -> list[Any]:
         shown = ["received_at", "remote_address", "content_type", "named_resource", "resource", "outcome", "note"]
@@ -211,16 +211,14 @@ class CallbackAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("what came of it"))
     def what_came_of_it(self, callback: Callback) -> str:
-        refresh = callback.refresh
-        if refresh is not None and not refresh.targets.all():
-            return _("fetched (%(outcome)s); no door leads to this resource") % {
-                "outcome": refresh.get_outcome_display()
-            }
-        if refresh is None:
+        fetch = callback.fetch
+        if fetch is not None and not fetch.targets.all():
+            return _("fetched (%(outcome)s); no door leads to this resource") % {"outcome": fetch.get_outcome_display()}
+        if fetch is None:
             return _("waiting") if callback.resource_id else _("everything is looked at")
-        if refresh.confirmed_at is None:
-            return _("fetched (%(outcome)s), not confirmed at the doors") % {"outcome": refresh.get_outcome_display()}
-        seconds = (refresh.confirmed_at - callback.received_at).total_seconds()
+        if fetch.confirmed_at is None:
+            return _("fetched (%(outcome)s), not confirmed at the doors") % {"outcome": fetch.get_outcome_display()}
+        seconds = (fetch.confirmed_at - callback.received_at).total_seconds()
         return _("confirmed at the doors after %(seconds).1f s") % {"seconds": max(seconds, 0)}
 
     @admin.display(description=gettext_lazy("body"))
@@ -228,7 +226,7 @@ class CallbackAdmin(ReadOnlyAdmin):
         return bytes(callback.body).decode("utf-8", "backslashreplace")
 
 
-@admin.register(Refresh)
+@admin.register(BookingFetch)
 class RefreshAdmin(ReadOnlyAdmin):
     list_display = ["started_at", "resource", "cause", "outcome", "requests", "confirmed_at"]
     list_filter = ["outcome", "cause"]
@@ -280,7 +278,7 @@ class UnmanagedCardAdmin(NumberHidden, StateAdmin):
         )
 
 
-@admin.register(Report)
+@admin.register(Reconciliation)
 class ReportAdmin(ReadOnlyAdmin):
     list_display = [
         "finished_at",
@@ -292,19 +290,19 @@ class ReportAdmin(ReadOnlyAdmin):
         "failed",
         "unconfirmed",
         "unmanaged",
-        "trouble",
+        "last_error",
     ]
     list_filter = ["controller"]
     list_select_related = ["controller"]
 
 
-@admin.register(PassState)
+@admin.register(SchedulerState)
 class PassStateAdmin(ReadOnlyAdmin):
     list_display = [
         "ticked_at",
-        "full_pass_at",
+        "full_resync_at",
         "late_since",
-        "offision_trouble",
+        "offision_error",
         "subscribed_at",
-        "subscription_trouble",
+        "subscription_error",
     ]

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from doorsync import tasks
-from doorsync.models import Callback, PassState, UnmappedResource
+from doorsync.models import Callback, SchedulerState, UnmappedResource
 from doorsync.work import queue
 from portal.core import clock
 from portal.offision.default import contract_from_settings
@@ -45,23 +45,24 @@ def signature_is_right(body: bytes, headers: Mapping[str, str]) -> bool:
 # Nobody is rung for while a worker is at it or a pause is kept; the tick does that afterwards.
 _STORE_AND_ASK = """
     WITH room AS (
-        SELECT sync.id AS sync_id, sync.resource_id, sync.requested,
-               sync.claimed_until IS NOT NULL AND sync.claimed_until > %(now)s AS at_work,
-               sync.not_before IS NULL OR sync.not_before <= %(now)s AS rested,
-               sync.requested > CASE WHEN sync.claim IS NOT NULL THEN sync.claimed ELSE sync.done END AS asked_for
+        SELECT sync.id AS sync_id, sync.resource_id, sync.generation,
+               sync.leased_until IS NOT NULL AND sync.leased_until > %(now)s AS at_work,
+               sync.next_attempt_at IS NULL OR sync.next_attempt_at <= %(now)s AS rested,
+               sync.generation > CASE WHEN sync.lease_token IS NOT NULL
+                   THEN sync.leased_generation ELSE sync.observed_generation END AS asked_for
         FROM accessmap_resource AS resource JOIN doorsync_resourcesync AS sync ON sync.resource_id = resource.id
         WHERE resource.external_id = %(named)s
     ), asked AS (
         UPDATE doorsync_resourcesync AS sync
-        SET requested = sync.requested + 1, cause = 'callback',
-            woken_at = CASE WHEN room.rested AND NOT room.at_work THEN %(now)s ELSE sync.woken_at END
+        SET generation = sync.generation + 1, cause = 'callback',
+            enqueued_at = CASE WHEN room.rested AND NOT room.at_work THEN %(now)s ELSE sync.enqueued_at END
         FROM room WHERE sync.id = room.sync_id AND NOT room.asked_for
         RETURNING room.rested AND NOT room.at_work AS ring
     )
     INSERT INTO doorsync_callback
         (received_at, remote_address, content_type, body, outcome, note, named_resource, resource_id, generation)
     SELECT %(now)s, %(remote_address)s, %(content_type)s, %(body)s, 'asked', '', %(named)s, room.resource_id,
-           room.requested + CASE WHEN asked.ring IS NULL THEN 0 ELSE 1 END
+           room.generation + CASE WHEN asked.ring IS NULL THEN 0 ELSE 1 END
     FROM room LEFT JOIN asked ON true
     RETURNING resource_id, (SELECT ring FROM asked)
 """
@@ -85,7 +86,7 @@ def receive(*, body: bytes, content_type: str, remote_address: str | None) -> No
         if stored is not None:
             resource_id, ring = stored
             if ring:
-                queue.ring(tasks.refresh_resource, resource_id)
+                queue.enqueue(tasks.fetch_bookings, resource_id)
             return
     _ask_for_everything(
         Callback(body=body, content_type=content_type, remote_address=remote_address, named_resource=named, note=note)
@@ -103,7 +104,9 @@ def _ask_for_everything(callback: Callback) -> None:
         else:
             callback.outcome = Callback.Outcome.UNREADABLE
         callback.save(force_insert=True)
-        PassState.objects.filter(pk=1, full_pass_wanted_at__isnull=True).update(full_pass_wanted_at=clock.now())
+        SchedulerState.objects.filter(pk=1, full_resync_wanted_at__isnull=True).update(
+            full_resync_wanted_at=clock.now()
+        )
 
 
 def _read(body: bytes) -> tuple[str, str]:

@@ -12,13 +12,13 @@ from django.utils.translation import gettext as _
 
 from accessmap.models import BOOKING_STATUS_CHOICES, Controller
 from doorsync.models import (
+    BookingFetch,
     Callback,
     ControllerSync,
-    PassState,
-    Refresh,
-    RefreshTarget,
+    FetchTarget,
+    RejectedBooking,
     ResourceSync,
-    SetAsideBooking,
+    SchedulerState,
     StoredBooking,
 )
 from doorsync.policy.safety import doubtful, doubtful_everywhere
@@ -54,14 +54,14 @@ def horizon(now: datetime, zone: ZoneInfo) -> tuple[date, date]:
     return today - timedelta(days=DAYS_BACK), today + timedelta(days=DAYS_AHEAD)
 
 
-def refresh_resource(resource_id: int) -> Refresh | None:
+def fetch_bookings(resource_id: int) -> BookingFetch | None:
     """Bring the stored bookings of a resource (primary key) up to date. None where nobody asked or somebody does it."""
     now = clock.now()
     rows = ResourceSync.objects.filter(resource=resource_id).select_related("resource__site", "resource__policy")
-    sync = queue.claim(rows, now)
+    sync = queue.lease(rows, now)
     if sync is None:
         return None
-    with queue.given_back(sync):
+    with queue.release_on_error(sync):
         first, last = horizon(now, ZoneInfo(sync.resource.site.time_zone))
         try:
             found = client_from_settings().bookings(sync.resource.external_id, first, last)
@@ -70,17 +70,17 @@ def refresh_resource(resource_id: int) -> Refresh | None:
         return _take_in(sync, found, now)
 
 
-def _take_in(sync: ResourceSync, found: BookingList, now: datetime) -> Refresh | None:
+def _take_in(sync: ResourceSync, found: BookingList, now: datetime) -> BookingFetch | None:
     resource = sync.resource
     with transaction.atomic():
         locked = ResourceSync.objects.select_for_update().get(pk=sync.pk)
-        if locked.claim != sync.claim:
+        if locked.lease_token != sync.lease_token:
             return None  # our claim lapsed, and somebody has fetched since: what we hold is older than what is stored
         stored = {b.external_id: b for b in StoredBooking.objects.filter(resource=resource)}
         lost, vanished, reason = _doubt(stored.values(), found, sync, now)
-        refresh = Refresh(
+        fetch = BookingFetch(
             resource=resource,
-            generation=sync.requested,
+            generation=sync.generation,
             cause=sync.cause or "start",
             started_at=now,
             finished_at=clock.now(),
@@ -88,9 +88,9 @@ def _take_in(sync: ResourceSync, found: BookingList, now: datetime) -> Refresh |
             vanished=0 if reason else len(vanished),
         )
         if reason:
-            refresh.outcome, refresh.message = Refresh.Outcome.HELD, reason
-            refresh.save()
-            if reason != sync.held_reason:
+            fetch.outcome, fetch.message = BookingFetch.Outcome.HELD, reason
+            fetch.save()
+            if reason != sync.pending_reason:
                 record(
                     actor="portal",
                     action="bookings.held",
@@ -100,29 +100,29 @@ def _take_in(sync: ResourceSync, found: BookingList, now: datetime) -> Refresh |
                 )
         else:
             changed = _store(resource.pk, stored, found, now)
-            refresh.outcome = Refresh.Outcome.CHANGED if changed else Refresh.Outcome.UNCHANGED
-            refresh.save()
-            _ask_controllers(refresh, changed=changed)
-            if sync.believed_ids:
+            fetch.outcome = BookingFetch.Outcome.CHANGED if changed else BookingFetch.Outcome.UNCHANGED
+            fetch.save()
+            _enqueue_controllers(fetch, changed=changed)
+            if sync.accepted_ids:
                 record(actor="portal", action="bookings.believed", on=resource, reasons=[_("approved by staff")])
-        _answer_callbacks(refresh)
-        queue.finish(
+        _answer_callbacks(fetch)
+        queue.release(
             sync,
             answered=True,
             failures=0,
-            trouble="",
-            held_reason=reason,
-            held_ids=sorted(lost) if reason else [],
+            last_error="",
+            pending_reason=reason,
+            pending_ids=sorted(lost) if reason else [],
             fetched_as=resource.external_id,
             # What was approved while this fetch ran is for the next one.
-            **({"believed_ids": []} if not reason and locked.believed_ids == sync.believed_ids else {}),
+            **({"accepted_ids": []} if not reason and locked.accepted_ids == sync.accepted_ids else {}),
             succeeded_at=sync.succeeded_at if reason else now,
             # Asked again while the fetch ran: that is a burst, and settles first.
-            not_before=Case(When(requested__gt=sync.requested, then=Value(clock.now() + SETTLE)), default=None),
+            next_attempt_at=Case(When(generation__gt=sync.generation, then=Value(clock.now() + SETTLE)), default=None),
         )
     # Not in the transaction above: the tick locks this row first and resources after it.
-    PassState.objects.filter(pk=1).exclude(offision_trouble="").update(offision_trouble="")
-    return refresh
+    SchedulerState.objects.filter(pk=1).exclude(offision_error="").update(offision_error="")
+    return fetch
 
 
 def _doubt(
@@ -139,7 +139,7 @@ def _doubt(
         return booking.ends_at + grace > now and str(booking.status) in policy.statuses
 
     coming = {b.external_id for b in stored if admits(b)}
-    lost = coming - {b.id for b in found.bookings if admits(b)} - set(sync.believed_ids)
+    lost = coming - {b.id for b in found.bookings if admits(b)} - set(sync.accepted_ids)
     vanished = lost - {b.id for b in found.bookings if b.status is not BookingStatus.UNKNOWN}
     if doubtful(coming=len(coming), lost=len(lost), vanished=len(vanished), limit=limit):
         sentence = _(
@@ -157,7 +157,7 @@ def _doubt(
 
 
 def _doubtful_everywhere(vanished: int, now: datetime, *, limit: int) -> bool:
-    lately = Refresh.objects.filter(started_at__gt=now - COUNTED_TOGETHER, vanished__gt=0)
+    lately = BookingFetch.objects.filter(started_at__gt=now - COUNTED_TOGETHER, vanished__gt=0)
     before = lately.aggregate(total=Sum("vanished"))["total"] or 0
     known = [status for status, _name in BOOKING_STATUS_CHOICES]
     coming = StoredBooking.objects.filter(ends_at__gt=now, status__in=known).count()
@@ -199,21 +199,21 @@ def _row(resource_id: int, booking: Booking, now: datetime) -> StoredBooking:
 
 
 def _store_set_aside(resource_id: int, found: BookingList, now: datetime) -> None:
-    known = set(SetAsideBooking.objects.filter(resource=resource_id).values_list("record_id", "reason"))
-    present = {(s.record_id, s.reason): s for s in found.set_aside}
+    known = set(RejectedBooking.objects.filter(resource=resource_id).values_list("record_id", "reason"))
+    present = {(s.record_id, s.reason): s for s in found.rejected}
     if known == set(present):
         return
-    SetAsideBooking.objects.filter(resource=resource_id).delete()
-    SetAsideBooking.objects.bulk_create(
-        SetAsideBooking(resource_id=resource_id, record_id=s.record_id, reason=s.reason, raw=s.raw, seen_at=now)
+    RejectedBooking.objects.filter(resource=resource_id).delete()
+    RejectedBooking.objects.bulk_create(
+        RejectedBooking(resource_id=resource_id, record_id=s.record_id, reason=s.reason, raw=s.raw, seen_at=now)
         for s in present.values()
     )
 
 
-def _ask_controllers(refresh: Refresh, *, changed: bool) -> None:
+def _enqueue_controllers(fetch: BookingFetch, *, changed: bool) -> None:
     """Ask for the controllers behind the resource, and remember which of their generations will answer this fetch."""
     # The disabled ones, too: as long as they are, nothing is confirmed there.
-    controllers = Controller.objects.filter(doors__resources=refresh.resource_id).distinct()
+    controllers = Controller.objects.filter(doors__resources=fetch.resource_id).distinct()
     ControllerSync.objects.bulk_create(
         (ControllerSync(controller=controller) for controller in controllers.filter(sync__isnull=True)),
         ignore_conflicts=True,
@@ -226,52 +226,54 @@ def _ask_controllers(refresh: Refresh, *, changed: bool) -> None:
     )
     now = clock.now()
     if changed:
-        ControllerSync.objects.filter(pk__in=[s.pk for s in syncs]).update(requested=F("requested") + 1, woken_at=now)
+        ControllerSync.objects.filter(pk__in=[s.pk for s in syncs]).update(
+            generation=F("generation") + 1, enqueued_at=now
+        )
     targets = []
     for sync in syncs:
-        generation = sync.requested + (1 if changed else 0)
+        generation = sync.generation + (1 if changed else 0)
         targets.append(
-            RefreshTarget(
-                refresh=refresh,
+            FetchTarget(
+                fetch=fetch,
                 controller_id=sync.controller_id,
                 generation=generation,
-                confirmed_at=now if sync.done >= generation and sync.controller.enabled else None,
+                confirmed_at=now if sync.observed_generation >= generation and sync.controller.enabled else None,
             )
         )
-    RefreshTarget.objects.bulk_create(targets)
+    FetchTarget.objects.bulk_create(targets)
     if targets and all(target.confirmed_at for target in targets):
-        Refresh.objects.filter(pk=refresh.pk).update(confirmed_at=now)
+        BookingFetch.objects.filter(pk=fetch.pk).update(confirmed_at=now)
     if changed:
         from doorsync import tasks  # the tasks call this service
 
         for sync in syncs:
             if sync.controller.enabled:
-                queue.ring(tasks.reconcile_controller, sync.controller_id)
+                queue.enqueue(tasks.reconcile_controller, sync.controller_id)
 
 
-def _answer_callbacks(refresh: Refresh) -> None:
-    Callback.objects.filter(
-        resource=refresh.resource_id, refresh__isnull=True, generation__lte=refresh.generation
-    ).update(refresh=refresh)
+def _answer_callbacks(fetch: BookingFetch) -> None:
+    Callback.objects.filter(resource=fetch.resource_id, fetch__isnull=True, generation__lte=fetch.generation).update(
+        fetch=fetch
+    )
 
 
-def _failed(sync: ResourceSync, now: datetime, error: OffisionError) -> Refresh:
+def _failed(sync: ResourceSync, now: datetime, error: OffisionError) -> BookingFetch:
     failures = sync.failures + 1
-    trouble = _("The bookings of %(resource)s could not be fetched: %(why)s Nobody's access was taken away.") % {
+    problem = _("The bookings of %(resource)s could not be fetched: %(why)s Nobody's access was taken away.") % {
         "resource": sync.resource,
         "why": error.summary,
     }
     with transaction.atomic():
-        refresh = Refresh.objects.create(
+        fetch = BookingFetch.objects.create(
             resource=sync.resource,
-            generation=sync.requested,
+            generation=sync.generation,
             cause=sync.cause or "start",
             started_at=now,
             finished_at=clock.now(),
-            outcome=Refresh.Outcome.FAILED,
-            message=trouble,
+            outcome=BookingFetch.Outcome.FAILED,
+            message=problem,
         )
-        if trouble != sync.trouble:
+        if problem != sync.last_error:
             record(
                 actor="portal",
                 action="bookings.fetch",
@@ -279,8 +281,8 @@ def _failed(sync: ResourceSync, now: datetime, error: OffisionError) -> Refresh:
                 outcome=Outcome.FAILED,
                 reasons=[error.summary],
             )
-        PassState.objects.filter(pk=1).exclude(offision_trouble=error.summary).update(offision_trouble=error.summary)
+        SchedulerState.objects.filter(pk=1).exclude(offision_error=error.summary).update(offision_error=error.summary)
         wait = queue.backoff(failures) if error.retryable else queue.backoff(9)
-        queue.finish(sync, answered=False, failures=failures, trouble=trouble, not_before=clock.now() + wait)
+        queue.release(sync, answered=False, failures=failures, last_error=problem, next_attempt_at=clock.now() + wait)
     log.warning("bookings could not be fetched", resource=str(sync.resource), why=error.summary)
-    return refresh
+    return fetch

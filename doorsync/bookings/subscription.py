@@ -6,7 +6,7 @@ from django.db import transaction
 from django.urls import reverse
 
 from accessmap.models import Resource
-from doorsync.models import PassState
+from doorsync.models import SchedulerState
 from portal.audit.models import Outcome, record
 from portal.core import clock
 from portal.offision.default import client_from_settings
@@ -24,26 +24,26 @@ def callback_url() -> str:
 def keep_subscribed() -> None:
     """See that Offision calls us for every resource of the map; note what was done, or why it could not be."""
     resources = list(Resource.objects.order_by("pk").values_list("external_id", flat=True))
-    trouble, done = "", []
+    problem, done = "", []
     try:
         done = ensure_subscribed(client_from_settings(), callback_url(), resources, clock.now())
     except OffisionError as error:
-        trouble = error.summary
-        log.warning("the subscription could not be checked", why=trouble)
+        problem = error.summary
+        log.warning("the subscription could not be checked", why=problem)
     with transaction.atomic():
-        state = PassState.objects.select_for_update().get(pk=1)
-        if done or (trouble and trouble != state.subscription_trouble):
+        state = SchedulerState.objects.select_for_update().get(pk=1)
+        if done or (problem and problem != state.subscription_error):
             record(
                 actor="portal",
                 action="subscription.kept" if done else "subscription.check",
                 on=None,
                 label="Offision",
                 outcome=Outcome.DONE if done else Outcome.FAILED,
-                reasons=list(done) or [trouble],
+                reasons=list(done) or [problem],
             )
         now = clock.now()
-        PassState.objects.filter(pk=1).update(
+        SchedulerState.objects.filter(pk=1).update(
             subscription_checked_at=now,
-            subscribed_at=state.subscribed_at if trouble else now,
-            subscription_trouble=trouble,
+            subscribed_at=state.subscribed_at if problem else now,
+            subscription_error=problem,
         )

@@ -22,12 +22,12 @@ from portal.core import clock
 @transaction.atomic
 def approve(rows: QuerySet[ControllerSync], *, actor: str) -> int:
     """Let what the plans held for these controllers take away be taken away. How many were held."""
-    held = list(rows.filter(held_plan__isnull=False).select_for_update(of=("self",)).select_related("controller"))
+    held = list(rows.filter(pending_plan__isnull=False).select_for_update(of=("self",)).select_related("controller"))
     for row in held:
-        assert row.held_plan is not None
-        ControllerSync.objects.filter(pk=row.pk).update(approved=row.held_plan["pairs"])
-        record(actor=actor, action="plan.approve", on=row.controller, reasons=[row.trouble])
-    queue.ask_at_once(ControllerSync.objects.filter(pk__in=[row.pk for row in held]))
+        assert row.pending_plan is not None
+        ControllerSync.objects.filter(pk=row.pk).update(approved=row.pending_plan["pairs"])
+        record(actor=actor, action="plan.approve", on=row.controller, reasons=[row.last_error])
+    queue.enqueue_now(ControllerSync.objects.filter(pk__in=[row.pk for row in held]))
     return len(held)
 
 
@@ -37,24 +37,24 @@ def drop(controller: Controller, *, reason: str, actor: str) -> bool:
 
     What has no end goes on waiting for an approval. Whether a plan was held.
     """
-    row = ControllerSync.objects.select_for_update().filter(controller=controller, held_plan__isnull=False).first()
-    if row is None or row.held_plan is None:
+    row = ControllerSync.objects.select_for_update().filter(controller=controller, pending_plan__isnull=False).first()
+    if row is None or row.pending_plan is None:
         return False
-    row.dropped = sorted([*row.dropped, *(pair for pair in row.held_plan["pairs"] if pair not in row.dropped)])
+    row.dropped = sorted([*row.dropped, *(pair for pair in row.pending_plan["pairs"] if pair not in row.dropped)])
     row.save(update_fields=["dropped"])
-    queue.ask_at_once(ControllerSync.objects.filter(pk=row.pk))
-    record(actor=actor, action="plan.drop", on=controller, reasons=[reason, row.trouble])
+    queue.enqueue_now(ControllerSync.objects.filter(pk=row.pk))
+    record(actor=actor, action="plan.drop", on=controller, reasons=[reason, row.last_error])
     return True
 
 
 @transaction.atomic
-def take_up_again(controller: Controller, *, actor: str) -> int:
+def reconsider(controller: Controller, *, actor: str) -> int:
     """Have what staff dropped decided anew: by the plan, which is held again where it takes much away. How many."""
     row = ControllerSync.objects.select_for_update().get(controller=controller)
     count = len(row.dropped)
     if count:
         ControllerSync.objects.filter(pk=row.pk).update(dropped=[])
-        queue.ask_at_once(ControllerSync.objects.filter(pk=row.pk))
+        queue.enqueue_now(ControllerSync.objects.filter(pk=row.pk))
         record(actor=actor, action="plan.take_up", on=controller)
     return count
 
@@ -85,7 +85,7 @@ def adopt(rows: QuerySet[UnmanagedCard], *, actor: str) -> int:
             detail={"held": row.held},
         )
     UnmanagedCard.objects.filter(pk__in=[row.pk for row in chosen]).delete()
-    queue.ask_at_once(ControllerSync.objects.filter(controller__in={row.controller_id for row in chosen}))
+    queue.enqueue_now(ControllerSync.objects.filter(controller__in={row.controller_id for row in chosen}))
     return len(chosen)
 
 
@@ -96,7 +96,7 @@ def forget_boxes(rows: QuerySet[ControllerSync], *, actor: str) -> int:
     Only where there is trouble or the controller is disabled: a box that answers is emptied by the portal itself. What
     a forgotten box still holds it goes on to admit, and the portal no longer takes it for its own.
     """
-    chosen = rows.filter(~Q(trouble="") | Q(controller__enabled=False), claim__isnull=True)
+    chosen = rows.filter(~Q(last_error="") | Q(controller__enabled=False), lease_token__isnull=True)
     held = list(chosen.select_for_update(of=("self",)).select_related("controller"))
     for row in held:
         cards = ControllerCard.objects.filter(controller=row.controller)
@@ -113,8 +113,8 @@ def forget_boxes(rows: QuerySet[ControllerSync], *, actor: str) -> int:
             ],
         )
     changed = ControllerSync.objects.filter(pk__in=[row.pk for row in held])
-    changed.update(serial="", held_plan=None, approved=[], dropped=[])
-    queue.ask_at_once(changed)
+    changed.update(serial="", pending_plan=None, approved=[], dropped=[])
+    queue.enqueue_now(changed)
     return len(held)
 
 
@@ -123,7 +123,7 @@ def enable(controller: Controller, *, enabled: bool, reason: str, actor: str) ->
     """Speak to a controller again, or leave it as it is until then."""
     Controller.objects.filter(pk=controller.pk).update(enabled=enabled)
     if enabled:
-        queue.ask_at_once(ControllerSync.objects.filter(controller=controller))
+        queue.enqueue_now(ControllerSync.objects.filter(controller=controller))
     record(
         actor=actor,
         action="controller.resume" if enabled else "controller.suspend",
@@ -134,7 +134,7 @@ def enable(controller: Controller, *, enabled: bool, reason: str, actor: str) ->
 
 def look(rows: QuerySet[ResourceSync] | QuerySet[ControllerSync], *, actor: str) -> None:
     """Have these fetched or reconciled now, on a person's word."""
-    queue.ask_at_once(rows)
+    queue.enqueue_now(rows)
     for row in rows:
         what = row.resource if isinstance(row, ResourceSync) else row.controller
         record(actor=actor, action="look.now", on=what)

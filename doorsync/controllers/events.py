@@ -31,7 +31,7 @@ def drain_events(controller_id: int) -> int:
             return 0
         found = driver.events(after=cursor.index)
     except DriverError as error:
-        EventCursor.objects.filter(pk=cursor.pk).update(trouble=str(error))
+        EventCursor.objects.filter(pk=cursor.pk).update(last_error=str(error))
         return 0
     finally:
         driver.close()
@@ -47,7 +47,7 @@ def _write(controller: Controller, after: int, found: Sequence[DoorEvent]) -> in
             return 0
         Entry.objects.bulk_create(entries(controller, [event for event in found if event.kind], now))
         cursor.index = max((event.index for event in found), default=after)
-        cursor.read_at, cursor.trouble = now, ""
+        cursor.read_at, cursor.last_error = now, ""
         cursor.save()
     return len(found)
 

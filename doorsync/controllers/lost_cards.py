@@ -40,9 +40,9 @@ def report_lost(keys: Iterable[int], *, actor: str) -> tuple[list[Card], int]:
         ).values("pk")
     )
     controllers = list(holding.values_list("controller_id", flat=True))
-    queue.ask_at_once(holding)
+    queue.enqueue_now(holding)
     for controller_id in controllers:
-        queue.ring(tasks.reconcile_controller, controller_id)
+        queue.enqueue(tasks.reconcile_controller, controller_id)
     return lost, len(controllers)
 
 

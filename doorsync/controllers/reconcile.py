@@ -64,20 +64,20 @@ def reconcile_controller(controller_id: int) -> Round | None:
     """Reconcile one controller (primary key). None where nobody asked for it, or somebody does it already."""
     now = clock.now()
     rows = ControllerSync.objects.filter(controller=controller_id, controller__enabled=True)
-    sync = queue.claim(rows.select_related("controller__site"), now)
+    sync = queue.lease(rows.select_related("controller__site"), now)
     if sync is None:
         return None
-    with queue.given_back(sync):
+    with queue.release_on_error(sync):
         outcome = Round(started_at=now, desired=desired_for(sync.controller, now))
         try:
             driver = driver_for(sync.controller, now)
         except BadOptions as error:
-            outcome.trouble = str(error)
+            outcome.last_error = str(error)
             return _finish(sync, outcome)
         try:
             _work(driver, sync, outcome)
         except DriverError as error:
-            outcome.trouble = str(error)
+            outcome.last_error = str(error)
             outcome.reached = not isinstance(error, Unreachable | Unknown)
         finally:
             driver.close()
@@ -132,7 +132,7 @@ def _work(driver: Driver, sync: ControllerSync, outcome: Round) -> None:
     store.write_intents(sync.controller, rows, outcome, cards, holds)
     changes = _in_order(_changes(driver, cards, holds), doubted)
     changes = _within_capacity(changes, actual, info.capacity, outcome)
-    _apply(changes, outcome, deadline=deadline, may_go_on=lambda: queue.still_ours(sync))
+    _apply(changes, outcome, deadline=deadline, may_go_on=lambda: queue.holds_lease(sync))
     if outcome.unconfirmed and driver.capabilities.lists_cards:
         _read_back(driver, changes, outcome)
 
@@ -165,14 +165,14 @@ def _at_edges_in_words(at_edges: Set[tuple[str, int]], desired: Desired) -> str:
 def _is_the_box(sync: ControllerSync, info: DeviceInfo, outcome: Round) -> bool:
     """Whether it is the device that was spoken to before, and no other controller's. Nothing is written elsewhere."""
     if sync.serial and info.serial != sync.serial:
-        outcome.trouble = _(
+        outcome.last_error = _(
             "The device that answers has serial number %(new)s, and this controller had %(old)s. Nothing was written. "
             "If the box was replaced, forget the old one; if not, mend the address."
         ) % {"new": info.serial or "?", "old": sync.serial}
         return False
     twin = ControllerSync.objects.filter(serial=info.serial).exclude(pk=sync.pk).select_related("controller").first()
     if info.serial and twin is not None:
-        outcome.trouble = _(
+        outcome.last_error = _(
             "The device that answers, serial number %(serial)s, is the controller %(twin)s already. Nothing was "
             "written. One device is one controller: mend the address of one of them."
         ) % {"serial": info.serial, "twin": twin.controller}
@@ -299,7 +299,7 @@ def _apply(changes: list[_Change], outcome: Round, *, deadline: float, may_go_on
     for position, change in enumerate(changes):
         if time.monotonic() > deadline or silent >= GIVE_UP_AFTER:
             left = len(changes) - position
-            outcome.trouble = (
+            outcome.last_error = (
                 _("The controller stopped answering; %(n)d changes wait for the next round.") % {"n": left}
                 if silent
                 else _("Time was up; %(n)d changes wait for the next round.") % {"n": left}
@@ -307,7 +307,7 @@ def _apply(changes: list[_Change], outcome: Round, *, deadline: float, may_go_on
             outcome.reached = not silent
             return
         if not may_go_on():
-            outcome.trouble = _("This round took too long, and another one has taken its place.")
+            outcome.last_error = _("This round took too long, and another one has taken its place.")
             return
         try:
             change.write()
@@ -318,7 +318,7 @@ def _apply(changes: list[_Change], outcome: Round, *, deadline: float, may_go_on
             outcome.unconfirmed[change.name] = str(error)
             silent += 1
         except Unreachable as error:
-            outcome.trouble, outcome.reached = str(error), False
+            outcome.last_error, outcome.reached = str(error), False
             return
         else:
             _note(change, outcome)
@@ -350,24 +350,24 @@ def _note(change: _Change, outcome: Round) -> None:
 def _finish(sync: ControllerSync, outcome: Round) -> Round:
     now = clock.now()
     if outcome.in_order:
-        store.close_round(sync, outcome, not_before=None)
+        store.close_round(sync, outcome, next_attempt_at=None)
         return outcome
     wait = queue.backoff(sync.failures + 1)
     if outcome.reached:
         # It answers: one card that it refuses must not make the others' changes, and edges, wait for minutes.
         wait = min(wait, REFUSED_AGAIN_AFTER)
-    not_before = now + wait
+    next_attempt_at = now + wait
     if outcome.reached and outcome.next_edge_at is not None:
-        not_before = max(min(not_before, outcome.next_edge_at), now)
+        next_attempt_at = max(min(next_attempt_at, outcome.next_edge_at), now)
     if not outcome.reached and sync.unreachable + 1 >= SUSPEND_AFTER:
         beyond = sync.unreachable + 1 - SUSPEND_AFTER
-        not_before = now + min(timedelta(seconds=30) * 2 ** min(beyond, 10), LONGEST_SUSPENSION)
+        next_attempt_at = now + min(timedelta(seconds=30) * 2 ** min(beyond, 10), LONGEST_SUSPENSION)
     log.warning(
         "controller is not in order",
         controller=sync.controller.name,
-        trouble=outcome.trouble,
+        last_error=outcome.last_error,
         failed=len(outcome.failed),
         unconfirmed=len(outcome.unconfirmed),
     )
-    store.close_round(sync, outcome, not_before=not_before)
+    store.close_round(sync, outcome, next_attempt_at=next_attempt_at)
     return outcome

@@ -60,7 +60,7 @@ class Round:
     doors_held: frozenset[int] = frozenset()  # held unlocked at the controller, or to be held so
     foreign_holds: frozenset[int] = frozenset()
     warnings: list[str] = field(default_factory=list)  # what staff should know, and what stops nothing
-    trouble: str = ""
+    last_error: str = ""
     reached: bool = True
     read: bool = False  # whether it was seen what the controller holds
     present: frozenset[str] = frozenset()
@@ -72,11 +72,11 @@ class Round:
     @property
     def in_order(self) -> bool:
         """Whether the controller now holds what it should, as far as the portal may write there."""
-        return self.read and not (self.failed or self.unconfirmed or self.trouble)
+        return self.read and not (self.failed or self.unconfirmed or self.last_error)
 
     def doors_in_doubt(self) -> Set[int] | None:
         """The doors that may not hold what they should, from this round alone; None: any of them."""
-        if not self.read or self.trouble:
+        if not self.read or self.last_error:
             return None
         found = {door for _card, door in self.held}
         for name in {*self.failed, *self.unconfirmed, *self.contested}:

@@ -15,12 +15,12 @@ from doorsync.controllers import unlock
 from doorsync.controllers.result import SUSPEND_AFTER, Round, door_name, is_door
 from doorsync.drivers.base import Actual
 from doorsync.models import (
+    BookingFetch,
     ControllerCard,
     ControllerHold,
     ControllerSync,
-    Refresh,
-    RefreshTarget,
-    Report,
+    FetchTarget,
+    Reconciliation,
     UnmanagedCard,
 )
 from doorsync.policy.diff import Diff
@@ -124,18 +124,18 @@ def write_intents(
 
 
 @transaction.atomic
-def close_round(sync: ControllerSync, outcome: Round, *, not_before: datetime | None) -> None:
+def close_round(sync: ControllerSync, outcome: Round, *, next_attempt_at: datetime | None) -> None:
     """Write down what came of a round, in the log too, and give the controller back. News makes a report."""
     controller, now = sync.controller, clock.now()
     # A fetch that asks for this controller at the same moment either comes before, and is confirmed here, or after,
     # and sees that its generation is done. Without the lock it could fall between, and wait for ever.
     locked = ControllerSync.objects.select_for_update().get(pk=sync.pk)
-    if locked.claim != sync.claim:
+    if locked.lease_token != sync.lease_token:
         _close_overtaken(sync, outcome, now)
         return
-    trouble = _in_words(controller, outcome)
-    new_trouble = trouble != sync.trouble
-    _close_cards(controller, outcome, now, tell_refusals=new_trouble)
+    problem = _in_words(controller, outcome)
+    is_new = problem != sync.last_error
+    _close_cards(controller, outcome, now, tell_refusals=is_new)
     _close_holds(controller, outcome)
     if outcome.read:
         _close_leftovers(controller, outcome, now)
@@ -144,20 +144,20 @@ def close_round(sync: ControllerSync, outcome: Round, *, not_before: datetime | 
     if doubtful is not None:
         _confirm(sync, doubtful, now)
     silent = 0 if outcome.reached else sync.unreachable + 1
-    if trouble and new_trouble:
+    if problem and is_new:
         record(
             actor="portal",
             action="controller.reconcile",
             on=controller,
             outcome=Outcome.HELD if outcome.in_order else Outcome.FAILED,
-            reasons=[trouble],
+            reasons=[problem],
         )
-    if outcome.done or outcome.holds_done or (trouble and new_trouble):
-        _report(sync, outcome, trouble, now)
+    if outcome.done or outcome.holds_done or (problem and is_new):
+        _report(sync, outcome, problem, now)
     changes: dict[str, object] = {}
     if outcome.read:
         pairs = sorted(map(list, outcome.held))
-        changes["held_plan"] = {"pairs": pairs} if pairs else None
+        changes["pending_plan"] = {"pairs": pairs} if pairs else None
         # What has ended, or is wanted again, is decided anew the next time.
         if locked.dropped == sync.dropped:
             changes["dropped"] = sorted(map(list, outcome.dropped))
@@ -168,14 +168,14 @@ def close_round(sync: ControllerSync, outcome: Round, *, not_before: datetime | 
     # An approval is for what was held, once. One that was given while this round ran is not this round's to take away.
     if outcome.in_order and locked.approved == sync.approved:
         changes["approved"] = []
-    queue.finish(
+    queue.release(
         sync,
         answered=outcome.in_order,
         failures=0 if outcome.in_order else sync.failures + 1,
-        trouble=trouble,
+        last_error=problem,
         unreachable=silent,
-        suspended_until=not_before if silent >= SUSPEND_AFTER else None,
-        not_before=not_before,
+        suspended_until=next_attempt_at if silent >= SUSPEND_AFTER else None,
+        next_attempt_at=next_attempt_at,
         succeeded_at=outcome.started_at if outcome.in_order else sync.succeeded_at,
         firmware=outcome.firmware or sync.firmware,
         serial=sync.serial or outcome.serial,
@@ -195,7 +195,7 @@ def _close_overtaken(sync: ControllerSync, outcome: Round, now: datetime) -> Non
         ),
         ignore_conflicts=True,
     )
-    ControllerSync.objects.filter(pk=sync.pk).update(requested=F("requested") + 1, woken_at=None)
+    ControllerSync.objects.filter(pk=sync.pk).update(generation=F("generation") + 1, enqueued_at=None)
 
 
 def _close_cards(controller: Controller, outcome: Round, now: datetime, *, tell_refusals: bool) -> None:
@@ -279,29 +279,29 @@ def _confirm(sync: ControllerSync, doubtful: Set[int], now: datetime) -> None:
 
     Fetches of resources behind one of the doubtful doors (by number) are not.
     """
-    targets = RefreshTarget.objects.filter(
-        controller=sync.controller_id, generation__lte=sync.requested, confirmed_at__isnull=True
+    targets = FetchTarget.objects.filter(
+        controller=sync.controller_id, generation__lte=sync.generation, confirmed_at__isnull=True
     )
     if doubtful:
         doors = Door.objects.filter(controller=sync.controller_id, number__in=doubtful)
-        targets = targets.exclude(refresh__resource__in=Resource.objects.filter(doors__in=doors))
-    found = dict(targets.values_list("pk", "refresh_id"))
+        targets = targets.exclude(fetch__resource__in=Resource.objects.filter(doors__in=doors))
+    found = dict(targets.values_list("pk", "fetch_id"))
     if not found:
         return
-    refreshes = set(found.values())
+    fetches = set(found.values())
     # Two controllers of one resource finishing at once must see each other's confirmation.
-    list(Refresh.objects.select_for_update().filter(pk__in=refreshes).order_by("pk").values_list("pk"))
-    RefreshTarget.objects.filter(pk__in=found).update(confirmed_at=now)
-    Refresh.objects.filter(pk__in=refreshes, confirmed_at__isnull=True).exclude(
+    list(BookingFetch.objects.select_for_update().filter(pk__in=fetches).order_by("pk").values_list("pk"))
+    FetchTarget.objects.filter(pk__in=found).update(confirmed_at=now)
+    BookingFetch.objects.filter(pk__in=fetches, confirmed_at__isnull=True).exclude(
         targets__confirmed_at__isnull=True
     ).update(confirmed_at=now)
 
 
-def _report(sync: ControllerSync, outcome: Round, trouble: str, now: datetime) -> None:
+def _report(sync: ControllerSync, outcome: Round, problem: str, now: datetime) -> None:
     kinds = [kind for kind, _card in outcome.done]
-    Report.objects.create(
+    Reconciliation.objects.create(
         controller=sync.controller,
-        generation=sync.requested,
+        generation=sync.generation,
         started_at=outcome.started_at,
         finished_at=now,
         unchanged=outcome.unchanged,
@@ -312,13 +312,13 @@ def _report(sync: ControllerSync, outcome: Round, trouble: str, now: datetime) -
         unconfirmed=len(outcome.unconfirmed),
         unmanaged=len(outcome.unmanaged),
         held=len({card for card, _door in outcome.held}),
-        trouble=trouble,
+        last_error=problem,
     )
 
 
 def _in_words(controller: Controller, outcome: Round) -> str:
     """Everything that is not as it should be, for staff; "" where all is well."""
-    sentences = [outcome.trouble] if outcome.trouble else []
+    sentences = [outcome.last_error] if outcome.last_error else []
     sentences += outcome.warnings
     for names, form in ((outcome.failed, outcome.FAILED), (outcome.unconfirmed, outcome.UNCONFIRMED)):
         if names:

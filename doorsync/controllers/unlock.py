@@ -34,11 +34,11 @@ def open_for_a_moment(door: Door, *, milliseconds: int, key: str, actor: str, re
     names this one moment to controllers that know such keys; `reason`: a person's, for the log. settings.OPEN_DOOR
     names this function.
     """
-    trouble = ""
+    problem = ""
     opened: bool | None = False
     detail: dict[str, Any] = {"key": key, **({"reason": reason} if reason else {})}
     if not door.controller.enabled:
-        trouble = _("Controller %(name)s is disabled.") % {"name": door.controller}
+        problem = _("Controller %(name)s is disabled.") % {"name": door.controller}
     else:
         try:
             driver = driver_for(door.controller, clock.now())
@@ -48,19 +48,19 @@ def open_for_a_moment(door: Door, *, milliseconds: int, key: str, actor: str, re
                         detail["stood_unlocked"] = True
                     opened = True
                 else:
-                    trouble = _("Controller %(name)s can't unlock a door for a moment.") % {"name": door.controller}
+                    problem = _("Controller %(name)s can't unlock a door for a moment.") % {"name": door.controller}
             finally:
                 driver.close()
         except Unknown as error:
-            trouble, opened = str(error), None
+            problem, opened = str(error), None
         except DriverError as error:
-            trouble = str(error)
+            problem = str(error)
     record(
         actor=actor,
         action="door.pulse",
         on=door,
-        outcome=Outcome.FAILED if trouble else Outcome.DONE,
-        reasons=[trouble] if trouble else [],
+        outcome=Outcome.FAILED if problem else Outcome.DONE,
+        reasons=[problem] if problem else [],
         detail=detail,
     )
     return opened

@@ -18,7 +18,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from pydantic import BaseModel, ValidationError
 
-from doorsync.policy.naive_clock import sayable
+from doorsync.policy.naive_clock import expressible
 from doorsync.policy.windows import ALWAYS, Record, Window, Windows
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -278,5 +278,5 @@ class Driver(ABC):
         step = self.capabilities.resolution_seconds
         found = {door: rounded_inwards(some, step) for door, some in wanted.items()}
         if self.capabilities.naive_clock:
-            found = {door: sayable(some, self.zone, self.now) for door, some in found.items()}
+            found = {door: expressible(some, self.zone, self.now) for door, some in found.items()}
         return {door: some for door, some in found.items() if some}

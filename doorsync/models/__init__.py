@@ -1,35 +1,35 @@
 """The database of doorsync: one module for each concept."""
 
-from doorsync.models.bookings import Refresh, RefreshTarget, SetAsideBooking, StoredBooking, UnmappedResource
+from doorsync.models.bookings import BookingFetch, FetchTarget, RejectedBooking, StoredBooking, UnmappedResource
 from doorsync.models.callbacks import Callback
 from doorsync.models.controllers import (
     ControllerCard,
     ControllerHold,
     EventCursor,
-    Report,
+    Reconciliation,
     UnlockRequest,
     UnmanagedCard,
 )
 from doorsync.models.notices import Delivery, Notice, Recipient
-from doorsync.models.work import Asked, ControllerSync, PassState, ResourceSync
+from doorsync.models.work import ControllerSync, ResourceSync, SchedulerState, SyncWork
 
 __all__ = [
-    "Asked",
+    "BookingFetch",
     "Callback",
     "ControllerCard",
     "ControllerHold",
     "ControllerSync",
     "Delivery",
     "EventCursor",
+    "FetchTarget",
     "Notice",
-    "PassState",
     "Recipient",
-    "Refresh",
-    "RefreshTarget",
-    "Report",
+    "Reconciliation",
+    "RejectedBooking",
     "ResourceSync",
-    "SetAsideBooking",
+    "SchedulerState",
     "StoredBooking",
+    "SyncWork",
     "UnlockRequest",
     "UnmanagedCard",
     "UnmappedResource",

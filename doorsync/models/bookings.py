@@ -50,11 +50,11 @@ class StoredBooking(models.Model):
         return self.title or self.external_id
 
 
-class SetAsideBooking(models.Model):
+class RejectedBooking(models.Model):
     """A record of Offision's that could not be taken for a booking, and why. It admits nobody."""
 
     resource = models.ForeignKey(
-        Resource, on_delete=models.CASCADE, related_name="set_aside", verbose_name=_("resource")
+        Resource, on_delete=models.CASCADE, related_name="rejected", verbose_name=_("resource")
     )
     record_id = models.CharField(_("id in Offision"), max_length=200, blank=True)
     reason = models.TextField(_("reason"))
@@ -87,7 +87,7 @@ class UnmappedResource(models.Model):
         return self.name or self.external_id
 
 
-class Refresh(models.Model):
+class BookingFetch(models.Model):
     """One fetch of a resource's bookings, and when what it found was confirmed at the doors."""
 
     class Outcome(models.TextChoices):
@@ -96,9 +96,7 @@ class Refresh(models.Model):
         HELD = "held", _("held for approval")
         FAILED = "failed", _("failed")
 
-    resource = models.ForeignKey(
-        Resource, on_delete=models.CASCADE, related_name="refreshes", verbose_name=_("resource")
-    )
+    resource = models.ForeignKey(Resource, on_delete=models.CASCADE, related_name="fetches", verbose_name=_("resource"))
     generation = models.BigIntegerField(_("generation"))
     cause = models.CharField(_("asked for by"), max_length=20)
     started_at = models.DateTimeField(_("begun"), db_index=True)
@@ -120,10 +118,10 @@ class Refresh(models.Model):
         return f"{self.resource} {self.get_outcome_display()}"
 
 
-class RefreshTarget(models.Model):
+class FetchTarget(models.Model):
     """A controller that has to confirm what a refresh found."""
 
-    refresh = models.ForeignKey(Refresh, on_delete=models.CASCADE, related_name="targets")
+    fetch = models.ForeignKey(BookingFetch, on_delete=models.CASCADE, related_name="targets")
     controller = models.ForeignKey(Controller, on_delete=models.CASCADE)
     generation = models.BigIntegerField(_("generation"))
     confirmed_at = models.DateTimeField(null=True)

@@ -4,7 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accessmap.models import Resource
-from doorsync.models.bookings import Refresh
+from doorsync.models.bookings import BookingFetch
 from portal.core import clock
 from portal.core.clock import local
 
@@ -34,8 +34,8 @@ class Callback(models.Model):
         verbose_name=_("resource"),
     )
     generation = models.BigIntegerField(_("generation"), null=True)
-    refresh = models.ForeignKey(
-        Refresh,
+    fetch = models.ForeignKey(
+        BookingFetch,
         on_delete=models.SET_NULL,
         null=True,
         db_index=False,
@@ -51,10 +51,10 @@ class Callback(models.Model):
         indexes = [
             models.Index(
                 fields=["resource", "generation"],
-                condition=models.Q(refresh__isnull=True),
+                condition=models.Q(fetch__isnull=True),
                 name="callbacks_unanswered",
             ),
-            models.Index(fields=["refresh"], condition=models.Q(refresh__isnull=False), name="callbacks_answered"),
+            models.Index(fields=["fetch"], condition=models.Q(fetch__isnull=False), name="callbacks_answered"),
         ]
 
     def __str__(self) -> str:

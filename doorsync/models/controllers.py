@@ -119,7 +119,7 @@ class EventCursor(models.Model):
     )
     index = models.BigIntegerField(_("last index"), default=0)
     read_at = models.DateTimeField(_("last read"), null=True)
-    trouble = models.TextField(_("trouble"), blank=True)
+    last_error = models.TextField(_("last error"), blank=True)
 
     class Meta:
         verbose_name = _("reading of door events")
@@ -129,11 +129,11 @@ class EventCursor(models.Model):
         return f"{self.controller}: {self.index}"
 
 
-class Report(models.Model):
+class Reconciliation(models.Model):
     """What came of one reconciliation that changed something or failed."""
 
     controller = models.ForeignKey(
-        Controller, on_delete=models.CASCADE, related_name="reports", verbose_name=_("controller")
+        Controller, on_delete=models.CASCADE, related_name="reconciliations", verbose_name=_("controller")
     )
     generation = models.BigIntegerField(_("generation"))
     started_at = models.DateTimeField(_("begun"))
@@ -146,7 +146,7 @@ class Report(models.Model):
     unconfirmed = models.PositiveIntegerField(_("unconfirmed"), default=0)
     unmanaged = models.PositiveIntegerField(_("unmanaged"), default=0)
     held = models.PositiveIntegerField(_("held for approval"), default=0)
-    trouble = models.TextField(_("trouble"), blank=True)
+    last_error = models.TextField(_("last error"), blank=True)
 
     class Meta:
         verbose_name = _("reconciliation")

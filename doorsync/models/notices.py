@@ -126,8 +126,8 @@ class Delivery(models.Model):
     made_at = models.DateTimeField(_("made"), default=clock.now)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.WAITING)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
-    not_before = models.DateTimeField(_("next attempt"), null=True, default=clock.now)
-    trouble = models.TextField(_("trouble"), blank=True)
+    next_attempt_at = models.DateTimeField(_("next attempt"), null=True, default=clock.now)
+    last_error = models.TextField(_("last error"), blank=True)
     sent_at = models.DateTimeField(_("sent"), null=True)
 
     class Meta:
@@ -135,7 +135,7 @@ class Delivery(models.Model):
         verbose_name_plural = _("messages to recipients")
         ordering = ["-id"]
         indexes = [
-            models.Index(fields=["not_before"], condition=models.Q(state="waiting"), name="deliveries_waiting"),
+            models.Index(fields=["next_attempt_at"], condition=models.Q(state="waiting"), name="deliveries_waiting"),
             models.Index(fields=["made_at"]),
         ]
 

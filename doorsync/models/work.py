@@ -7,20 +7,22 @@ from accessmap.models import Controller, Resource
 from portal.core import clock
 
 
-class Asked(models.Model):
+class SyncWork(models.Model):
     """A row that is worked on when `requested` is ahead of `done`. See doorsync.work.queue."""
 
-    requested = models.BigIntegerField(_("requested"), default=1)
-    done = models.BigIntegerField(_("done"), default=0)
-    claim = models.UUIDField(null=True, editable=False)
-    claimed = models.BigIntegerField(default=0, editable=False, help_text=_("What was requested when it was claimed."))
-    claimed_until = models.DateTimeField(
+    generation = models.BigIntegerField(_("generation"), default=1)
+    observed_generation = models.BigIntegerField(_("observed generation"), default=0)
+    lease_token = models.UUIDField(null=True, editable=False)
+    leased_generation = models.BigIntegerField(
+        default=0, editable=False, help_text=_("What was requested when it was claimed.")
+    )
+    leased_until = models.DateTimeField(
         null=True, editable=False, help_text=_("A worker that has not finished by then is taken to be dead.")
     )
-    not_before = models.DateTimeField(_("not before"), null=True, editable=False)
-    woken_at = models.DateTimeField(null=True, editable=False)
+    next_attempt_at = models.DateTimeField(_("not before"), null=True, editable=False)
+    enqueued_at = models.DateTimeField(null=True, editable=False)
     failures = models.PositiveIntegerField(_("failures in a row"), default=0)
-    trouble = models.TextField(_("trouble"), blank=True)
+    last_error = models.TextField(_("last error"), blank=True)
     created_at = models.DateTimeField(_("known since"), default=clock.now, editable=False)
     started_at = models.DateTimeField(_("last begun"), null=True)
     succeeded_at = models.DateTimeField(_("last in order"), null=True)
@@ -29,16 +31,16 @@ class Asked(models.Model):
         abstract = True
 
 
-class ResourceSync(Asked):
+class ResourceSync(SyncWork):
     """How far the portal is with a resource's bookings."""
 
     resource = models.OneToOneField(Resource, on_delete=models.CASCADE, related_name="sync", verbose_name=_("resource"))
     cause = models.CharField(_("asked for by"), max_length=20, blank=True)
-    held_reason = models.TextField(_("held"), blank=True)
-    held_ids = models.JSONField(
+    pending_reason = models.TextField(_("held"), blank=True)
+    pending_ids = models.JSONField(
         default=list, editable=False, help_text=_("The bookings that the list held leaves out.")
     )
-    believed_ids = models.JSONField(
+    accepted_ids = models.JSONField(
         default=list, editable=False, help_text=_("Bookings of which staff said that they may be missing.")
     )
     fetched_as = models.CharField(
@@ -52,8 +54,8 @@ class ResourceSync(Asked):
         ordering = ["resource__name"]
         indexes = [
             models.Index(
-                fields=["not_before"],
-                condition=models.Q(requested__gt=models.F("done")),
+                fields=["next_attempt_at"],
+                condition=models.Q(generation__gt=models.F("observed_generation")),
                 name="resources_behind",
             )
         ]
@@ -62,7 +64,7 @@ class ResourceSync(Asked):
         return str(self.resource)
 
 
-class ControllerSync(Asked):
+class ControllerSync(SyncWork):
     """How far the portal is with a controller."""
 
     controller = models.OneToOneField(
@@ -73,7 +75,7 @@ class ControllerSync(Asked):
     )
     unreachable = models.PositiveIntegerField(_("unreachable in a row"), default=0)
     suspended_until = models.DateTimeField(_("suspended until"), null=True)
-    held_plan = models.JSONField(_("plan held for approval"), null=True, blank=True)
+    pending_plan = models.JSONField(_("plan held for approval"), null=True, blank=True)
     approved = models.JSONField(
         default=list, editable=False, help_text=_("[card, door] of which staff said that they may be taken away.")
     )
@@ -93,8 +95,8 @@ class ControllerSync(Asked):
         ordering = ["controller__name"]
         indexes = [
             models.Index(
-                fields=["not_before"],
-                condition=models.Q(requested__gt=models.F("done")),
+                fields=["next_attempt_at"],
+                condition=models.Q(generation__gt=models.F("observed_generation")),
                 name="controllers_behind",
             )
         ]
@@ -103,18 +105,18 @@ class ControllerSync(Asked):
         return str(self.controller)
 
 
-class PassState(models.Model):
+class SchedulerState(models.Model):
     """One row: the periodic work."""
 
     map_revision = models.BigIntegerField(_("revision of the map"), default=0)
     ticked_at = models.DateTimeField(_("last tick"), null=True)
-    full_pass_wanted_at = models.DateTimeField(_("full pass wanted since"), null=True)
-    full_pass_at = models.DateTimeField(_("last full pass"), null=True)
+    full_resync_wanted_at = models.DateTimeField(_("full pass wanted since"), null=True)
+    full_resync_at = models.DateTimeField(_("last full pass"), null=True)
     late_since = models.DateTimeField(_("late since"), null=True)
     subscription_checked_at = models.DateTimeField(_("subscription checked"), null=True)
     subscribed_at = models.DateTimeField(_("subscription last in order"), null=True)
-    subscription_trouble = models.TextField(_("trouble with the subscription"), blank=True)
-    offision_trouble = models.TextField(_("trouble with Offision"), blank=True)
+    subscription_error = models.TextField(_("trouble with the subscription"), blank=True)
+    offision_error = models.TextField(_("trouble with Offision"), blank=True)
 
     class Meta:
         verbose_name = _("state of the portal")

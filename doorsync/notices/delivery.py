@@ -19,7 +19,7 @@ from django.db.models import Count, F, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from doorsync.models import PassState
+from doorsync.models import SchedulerState
 from doorsync.models.notices import Delivery, Notice, Recipient
 from doorsync.notices import messages
 from doorsync.notices.decision import (
@@ -59,7 +59,7 @@ def send_notices() -> None:
 def watch() -> None:
     """Compare what is wrong now with what was told, and make the messages that follow from it."""
     now = clock.now()
-    PassState.objects.select_for_update().get(pk=1)  # two at once would tell everything twice
+    SchedulerState.objects.select_for_update().get(pk=1)  # two at once would tell everything twice
     _write_down(seen(now), now)
     for recipient in Recipient.objects.filter(enabled=True):
         _tell(recipient, now)
@@ -147,21 +147,21 @@ def deliver() -> None:
         delivery = _claimed(silent)
         if delivery is None:
             return
-        trouble = _sent(delivery)
-        if trouble:
+        problem = _sent(delivery)
+        if problem:
             silent.add(delivery.recipient_id)
-        _note(delivery, trouble)
+        _note(delivery, problem)
 
 
 def _claimed(silent: set[int]) -> Delivery | None:
     """A message that is due, taken for this worker; None where there is none."""
     now = clock.now()
-    due = Delivery.objects.filter(state=Delivery.State.WAITING, not_before__lte=now, recipient__enabled=True).exclude(
-        recipient__in=silent
-    )
-    for pk, not_before in due.order_by("not_before").values_list("pk", "not_before")[:10]:
-        same = Delivery.objects.filter(pk=pk, not_before=not_before, state=Delivery.State.WAITING)
-        if same.update(not_before=now + LEASE, attempts=F("attempts") + 1):
+    due = Delivery.objects.filter(
+        state=Delivery.State.WAITING, next_attempt_at__lte=now, recipient__enabled=True
+    ).exclude(recipient__in=silent)
+    for pk, next_attempt_at in due.order_by("next_attempt_at").values_list("pk", "next_attempt_at")[:10]:
+        same = Delivery.objects.filter(pk=pk, next_attempt_at=next_attempt_at, state=Delivery.State.WAITING)
+        if same.update(next_attempt_at=now + LEASE, attempts=F("attempts") + 1):
             return Delivery.objects.select_related("recipient").get(pk=pk)
     return None
 
@@ -214,24 +214,24 @@ def wait_after(attempts: int) -> timedelta:
     return timedelta(seconds=min(30 * 2 ** (attempts - 1), 3600))
 
 
-def _note(delivery: Delivery, trouble: str) -> None:
+def _note(delivery: Delivery, problem: str) -> None:
     now = clock.now()
     row = Delivery.objects.filter(Q(pk=delivery.pk, state=Delivery.State.WAITING))
-    if not trouble:
-        row.update(state=Delivery.State.SENT, sent_at=now, trouble="", not_before=None)
+    if not problem:
+        row.update(state=Delivery.State.SENT, sent_at=now, last_error="", next_attempt_at=None)
         return
-    trouble = trouble[:_TROUBLE]
-    log.warning("a notice could not be sent", recipient=delivery.recipient.name, why=trouble)
+    problem = problem[:_TROUBLE]
+    log.warning("a notice could not be sent", recipient=delivery.recipient.name, why=problem)
     if delivery.attempts < MOST_ATTEMPTS:
-        row.update(trouble=trouble, not_before=now + wait_after(delivery.attempts))
+        row.update(last_error=problem, next_attempt_at=now + wait_after(delivery.attempts))
         return
     with transaction.atomic():
-        row.update(state=Delivery.State.GIVEN_UP, trouble=trouble, not_before=None)
+        row.update(state=Delivery.State.GIVEN_UP, last_error=problem, next_attempt_at=None)
         record(
             actor="portal",
             action="notice.given_up",
             on=delivery.recipient,
             outcome=Outcome.FAILED,
-            reasons=[trouble],
+            reasons=[problem],
             detail={"subject": delivery.subject, "attempts": delivery.attempts},
         )

@@ -112,7 +112,7 @@ def page_of(notice: Notice) -> str:
     elif notice.kind == Kind.SEALS:
         path = reverse("admin:audit_seal_changelist")
     elif notice.kind in (Kind.CALLBACKS, Kind.OFFISION):
-        path = reverse("admin:doorsync_passstate_changelist")
+        path = reverse("admin:doorsync_schedulerstate_changelist")
     else:
         path = reverse(f"admin:doorsync_{states}_changelist")
     return f"{settings.PORTAL_PUBLIC_URL}{path}"

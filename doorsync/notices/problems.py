@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from doorsync.bookings.callbacks import TEST_CALL
 from doorsync.controllers.result import SUSPEND_AFTER
-from doorsync.models import Callback, ControllerSync, PassState, Refresh, ResourceSync, UnmanagedCard
+from doorsync.models import BookingFetch, Callback, ControllerSync, ResourceSync, SchedulerState, UnmanagedCard
 from doorsync.models.notices import Kind
 from doorsync.notices.decision import Seen, Which, Wrong
 from portal.audit.models import SealCheck
@@ -23,32 +23,32 @@ LOOKED_AT = 50
 
 def seen(now: datetime) -> Seen:
     """All that is wrong at `now` (aware), and what can't be judged."""
-    state = PassState.objects.get(pk=1)
+    state = SchedulerState.objects.get(pk=1)
     wrong: list[Wrong] = []
     veiled: set[Which] = set()
     _controllers(wrong, veiled, now)
     failing = _offision_fails()
     if failing:
-        wrong.append(Wrong(Which(Kind.OFFISION, "offision"), "Offision", state.offision_trouble))
+        wrong.append(Wrong(Which(Kind.OFFISION, "offision"), "Offision", state.offision_error))
     _resources(wrong, veiled, failing=failing)
     subscription = Which(Kind.CALLBACKS, "subscription")
     if failing:
         veiled.add(subscription)
-    elif state.subscription_trouble:
-        wrong.append(Wrong(subscription, _("The subscription"), state.subscription_trouble))
+    elif state.subscription_error:
+        wrong.append(Wrong(subscription, _("The subscription"), state.subscription_error))
     if why := _no_callbacks(now):
         wrong.append(Wrong(Which(Kind.CALLBACKS, "silence"), _("Offision's calls"), why))
-    if broken := SealCheck.objects.exclude(trouble="").first():
-        wrong.append(Wrong(Which(Kind.SEALS, "seals"), _("the audit log"), broken.trouble))
+    if broken := SealCheck.objects.exclude(last_error="").first():
+        wrong.append(Wrong(Which(Kind.SEALS, "seals"), _("the audit log"), broken.last_error))
     return Seen(tuple(wrong), frozenset(veiled))
 
 
 def _controllers(wrong: list[Wrong], veiled: set[Which], now: datetime) -> None:
     contested = set(UnmanagedCard.objects.filter(wanted=True).values_list("controller_id", flat=True))
-    late = Q(requested__gt=F("done"), succeeded_at__lt=now - NOT_BEGUN_AFTER)
-    late |= Q(requested__gt=F("done"), succeeded_at__isnull=True, created_at__lt=now - NOT_BEGUN_AFTER)
+    late = Q(generation__gt=F("observed_generation"), succeeded_at__lt=now - NOT_BEGUN_AFTER)
+    late |= Q(generation__gt=F("observed_generation"), succeeded_at__isnull=True, created_at__lt=now - NOT_BEGUN_AFTER)
     doubtful = ControllerSync.objects.filter(
-        Q(failures__gt=0) | Q(held_plan__isnull=False) | Q(controller__in=contested) | late, controller__enabled=True
+        Q(failures__gt=0) | Q(pending_plan__isnull=False) | Q(controller__in=contested) | late, controller__enabled=True
     )
     for sync in doubtful.select_related("controller").order_by("controller__name"):
         drift = Which(Kind.DRIFT, f"controller:{sync.controller_id}")
@@ -56,9 +56,9 @@ def _controllers(wrong: list[Wrong], veiled: set[Which], now: datetime) -> None:
         if sync.unreachable:
             veiled.add(drift)
             if sync.unreachable >= SUSPEND_AFTER:
-                wrong.append(Wrong(Which(Kind.CONTROLLER, str(sync.controller_id)), label, sync.trouble))
+                wrong.append(Wrong(Which(Kind.CONTROLLER, str(sync.controller_id)), label, sync.last_error))
         else:
-            why = sync.trouble or _("Changes are waiting, and nobody has begun with them.")
+            why = sync.last_error or _("Changes are waiting, and nobody has begun with them.")
             wrong.append(Wrong(drift, label, why))
 
 
@@ -70,13 +70,13 @@ def _offision_fails() -> bool:
 
 
 def _resources(wrong: list[Wrong], veiled: set[Which], *, failing: bool) -> None:
-    rows = ResourceSync.objects.filter(Q(failures__gt=0) | ~Q(held_reason=""), resource__doors__isnull=False)
+    rows = ResourceSync.objects.filter(Q(failures__gt=0) | ~Q(pending_reason=""), resource__doors__isnull=False)
     for sync in rows.select_related("resource").order_by("resource__name").distinct():
         which = Which(Kind.DRIFT, f"resource:{sync.resource_id}")
         if sync.failures and failing:
             veiled.add(which)
         else:
-            wrong.append(Wrong(which, sync.resource.name, sync.trouble if sync.failures else sync.held_reason))
+            wrong.append(Wrong(which, sync.resource.name, sync.last_error if sync.failures else sync.pending_reason))
 
 
 def _no_callbacks(now: datetime) -> str:
@@ -104,13 +104,13 @@ def _found_without_a_call(since: datetime) -> Iterator[bool]:
 
     On a new day another day's bookings are fetched for the first time: that is no change of theirs.
     """
-    before = Refresh.objects.filter(
+    before = BookingFetch.objects.filter(
         resource=OuterRef("resource"),
         id__lt=OuterRef("id"),
-        outcome__in=[Refresh.Outcome.CHANGED, Refresh.Outcome.UNCHANGED],
+        outcome__in=[BookingFetch.Outcome.CHANGED, BookingFetch.Outcome.UNCHANGED],
     ).order_by("-id")
-    found = Refresh.objects.filter(
-        started_at__gt=since, cause="full_pass", outcome=Refresh.Outcome.CHANGED, resource__doors__isnull=False
+    found = BookingFetch.objects.filter(
+        started_at__gt=since, cause="full_resync", outcome=BookingFetch.Outcome.CHANGED, resource__doors__isnull=False
     ).annotate(before=Subquery(before.values("started_at")[:1]))
     looked_at = found.order_by("-started_at").values_list("started_at", "before", "resource__site__time_zone")
     for started_at, previous, name in looked_at[:LOOKED_AT]:

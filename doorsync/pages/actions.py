@@ -52,7 +52,7 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         found = compare(controller, clock.now())
     except DriverError as error:
-        context["trouble"] = str(error)
+        context["problem"] = str(error)
     else:
         context["in_step"] = found.in_step
         context["rows"] = [(kind, row) for kind, rows in rows_of(controller, found).items() for row in rows]
@@ -144,7 +144,7 @@ def take_up_plan(request: HttpRequest, pk: int) -> HttpResponse:
     """Have what was dropped for a controller decided anew."""
     _may(request, "doorsync.approve_controllersync")
     controller = get_object_or_404(Controller, pk=pk)
-    if approvals.take_up_again(controller, actor=request.user.get_username()):
+    if approvals.reconsider(controller, actor=request.user.get_username()):
         messages.success(request, _("It is decided anew within seconds: where much is taken away, the plan is held."))
     else:
         messages.warning(request, _("Nothing is kept any more: it has ended, or the bookings give it again."))

@@ -17,7 +17,7 @@ from doorsync.policy.windows import Window
 _AHEAD = timedelta(days=8)
 
 
-class WallWindow(NamedTuple):
+class NaiveWindow(NamedTuple):
     """A stretch of local time, as a naive clock shows it; the end exclusive, None without bound."""
 
     start: datetime | None
@@ -50,23 +50,23 @@ def next_change(zone: ZoneInfo, now: datetime) -> datetime | None:
     return last.replace(microsecond=0).astimezone(UTC)
 
 
-def on_the_wall(windows: Iterable[Window], zone: ZoneInfo, now: datetime) -> tuple[WallWindow, ...]:
+def to_naive_clock(windows: Iterable[Window], zone: ZoneInfo, now: datetime) -> tuple[NaiveWindow, ...]:
     """The windows as a device is told them at `now` (aware); those within the hour that is yet to come again are left
     out until it does."""
-    wall = _Wall(zone, now)
-    found: list[WallWindow] = []
+    wall = _NaiveClock(zone, now)
+    found: list[NaiveWindow] = []
     for window in windows:
         for start, end in wall.stretches(window):
             if found and start is not None and found[-1].end == start:
-                found[-1] = WallWindow(found[-1].start, end)
+                found[-1] = NaiveWindow(found[-1].start, end)
             else:
-                found.append(WallWindow(start, end))
+                found.append(NaiveWindow(start, end))
     return tuple(found)
 
 
-def off_the_wall(windows: Iterable[WallWindow], zone: ZoneInfo, now: datetime) -> tuple[Window, ...]:
+def from_naive_clock(windows: Iterable[NaiveWindow], zone: ZoneInfo, now: datetime) -> tuple[Window, ...]:
     """The windows that a device means which shows these at `now` (aware)."""
-    wall = _Wall(zone, now)
+    wall = _NaiveClock(zone, now)
     return tuple(
         Window(
             None if start is None else wall.moment(start),
@@ -76,12 +76,12 @@ def off_the_wall(windows: Iterable[WallWindow], zone: ZoneInfo, now: datetime) -
     )
 
 
-def sayable(windows: Iterable[Window], zone: ZoneInfo, now: datetime) -> tuple[Window, ...]:
+def expressible(windows: Iterable[Window], zone: ZoneInfo, now: datetime) -> tuple[Window, ...]:
     """The part of the windows that a device with such a clock can be told at `now` (aware)."""
-    return off_the_wall(on_the_wall(windows, zone, now), zone, now)
+    return from_naive_clock(to_naive_clock(windows, zone, now), zone, now)
 
 
-class _Wall:
+class _NaiveClock:
     """A clock that shows the zone's time at `now`, runs on, and is set at the next change of the zone's offset."""
 
     def __init__(self, zone: ZoneInfo, now: datetime) -> None:
@@ -93,23 +93,23 @@ class _Wall:
         # The hour that comes twice: until then the clock has shown it once already.
         self._set_back = max(self._offset - after, timedelta())
 
-    def stretches(self, window: Window) -> list[WallWindow]:
+    def stretches(self, window: Window) -> list[NaiveWindow]:
         if self._change is None or self._seam is None or not self._set_back:
             start = None if window.start is None else self.shown(window.start)
             # A window that ends as the clock is set forward ends for a clock that is not set, too.
             ends_before = window.end is not None and window.end == self._change
             end = self._seam if ends_before else None if window.end is None else self.shown(window.end)
-            return [WallWindow(start, end)]
+            return [NaiveWindow(start, end)]
         found = []
         if window.start is None or window.start < self._change:
             end = None if window.end is None else self._naive(min(window.end, self._change))
-            found.append(WallWindow(None if window.start is None else self._naive(window.start), end or self._seam))
+            found.append(NaiveWindow(None if window.start is None else self._naive(window.start), end or self._seam))
         if window.end is None or self.shown(window.end) > self._seam:
             start = self.shown(window.start) if window.start and window.start > self._change else self._seam
             start = max(start, self._seam)
             end = None if window.end is None else self.shown(window.end)
             if end is None or start < end:
-                found.append(WallWindow(start, end))
+                found.append(NaiveWindow(start, end))
         return found
 
     def shown(self, moment: datetime) -> datetime:

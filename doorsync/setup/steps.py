@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 
 from accessmap.models import AccessPolicy, Card, Controller, Door, Resource, ResourceDoor, Site
 from doorsync.bookings.callbacks import TEST_CALL
-from doorsync.models import Callback, ControllerCard, ControllerSync, PassState, UnmappedResource
+from doorsync.models import Callback, ControllerCard, ControllerSync, SchedulerState, UnmappedResource
 from portal.audit.models import Entry, Outcome
 from portal.core.clock import local
 from portal.offision.default import client_from_settings
@@ -67,7 +67,7 @@ class Facts:
     public_url: str
     check: Check | None
     subscribed_at: datetime | None
-    subscription_trouble: str
+    subscription_error: str
     called_at: datetime | None  # by Offision; calls of the portal's own don't count
     has_site: bool
     has_controller: bool
@@ -84,10 +84,10 @@ class Facts:
 
 def facts_at(now: datetime) -> Facts:
     """What the steps' states follow from, at `now` (aware)."""
-    state = PassState.objects.filter(pk=1).first() or PassState()
+    state = SchedulerState.objects.filter(pk=1).first() or SchedulerState()
     syncs = ControllerSync.objects.filter(controller__enabled=True).order_by("controller__name")
     in_order = syncs.filter(succeeded_at__isnull=False).values_list("controller__name", flat=True).first()
-    trouble = syncs.exclude(trouble="").values_list("trouble", flat=True).first()
+    problem = syncs.exclude(last_error="").values_list("last_error", flat=True).first()
     calls = Callback.objects.exclude(content_type=TEST_CALL).order_by("-id")
     return Facts(
         ticked_at=state.ticked_at,
@@ -96,13 +96,13 @@ def facts_at(now: datetime) -> Facts:
         public_url=settings.PORTAL_PUBLIC_URL,
         check=_last_check(),
         subscribed_at=state.subscribed_at,
-        subscription_trouble=state.subscription_trouble,
+        subscription_error=state.subscription_error,
         called_at=calls.values_list("received_at", flat=True).first(),
         has_site=Site.objects.exists(),
         has_controller=Controller.objects.exists(),
         has_enabled=Controller.objects.filter(enabled=True).exists(),
         in_order=in_order or "",
-        controller_trouble=trouble or "",
+        controller_trouble=problem or "",
         has_door=Door.objects.exists(),
         has_policy=AccessPolicy.objects.exists(),
         has_card=Card.usable(now).exclude(cardholder__email="").exists(),
@@ -247,9 +247,9 @@ def _contract(facts: Facts) -> Step:
 
 def _subscription(facts: Facts) -> Step:
     title = _("The subscription")
-    if facts.subscription_trouble:
+    if facts.subscription_error:
         remedy = _("The worker tries again every minute. Mend what it says, or try at once.")
-        return Step("subscription", title, State.FAILED, facts.subscription_trouble, remedy)
+        return Step("subscription", title, State.FAILED, facts.subscription_error, remedy)
     if facts.subscribed_at is None:
         return Step(
             "subscription", title, State.TODO, _("It was not made yet."), _("The worker makes it, or do it here.")

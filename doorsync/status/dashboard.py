@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from doorsync.bookings.callbacks import TEST_CALL
-from doorsync.models import Callback, ControllerSync, PassState, ResourceSync, UnmanagedCard
+from doorsync.models import Callback, ControllerSync, ResourceSync, SchedulerState, UnmanagedCard
 from doorsync.status import coverage, drift
 from portal.audit.models import SealCheck
 
@@ -32,17 +32,17 @@ class Facts:
     """When things were last seen to work; None for never."""
 
     last_callback: datetime | None
-    last_full_pass: datetime | None
+    last_full_resync: datetime | None
     subscription: datetime | None
 
 
 def facts() -> Facts:
     """When Offision last called, when everything was last looked at, and when the subscription was last in order."""
-    state = PassState.objects.filter(pk=1).first()
+    state = SchedulerState.objects.filter(pk=1).first()
     # Not the setup's own calls to itself.
     calls = Callback.objects.exclude(content_type=TEST_CALL).order_by("-id")
     last = calls.values_list("received_at", flat=True).first()
-    return Facts(last, state.full_pass_at if state else None, state.subscribed_at if state else None)
+    return Facts(last, state.full_resync_at if state else None, state.subscribed_at if state else None)
 
 
 def notices(now: datetime, *, reads_log: bool = False) -> list[Notice]:
@@ -57,8 +57,8 @@ def notices(now: datetime, *, reads_log: bool = False) -> list[Notice]:
 
 
 def _of_the_portal(now: datetime) -> Iterator[Notice]:
-    state = PassState.objects.filter(pk=1).first()
-    page = reverse("admin:doorsync_passstate_changelist")
+    state = SchedulerState.objects.filter(pk=1).first()
+    page = reverse("admin:doorsync_schedulerstate_changelist")
     if state is None or state.ticked_at is None or now - state.ticked_at > SILENT_AFTER:
         yield Notice(
             _("The worker is silent: no booking reaches a door."), _("See when it last ticked"), page, urgent=True
@@ -67,17 +67,17 @@ def _of_the_portal(now: datetime) -> Iterator[Notice]:
     if state.late_since is not None:
         sentence = _("Some doors were last in order more than two full passes ago.")
         yield Notice(sentence, _("See which"), _list("controllersync", "?state=trouble"), urgent=True)
-    if state.offision_trouble:
-        sentence = _("Offision: %(why)s Bookings stay as they were.") % {"why": state.offision_trouble}
-        yield Notice(sentence, _("See the fetches"), _list("refresh", "?outcome__exact=failed"), urgent=True)
-    if state.subscription_trouble:
-        sentence = _("The subscription is not in order: %(why)s") % {"why": state.subscription_trouble}
+    if state.offision_error:
+        sentence = _("Offision: %(why)s Bookings stay as they were.") % {"why": state.offision_error}
+        yield Notice(sentence, _("See the fetches"), _list("bookingfetch", "?outcome__exact=failed"), urgent=True)
+    if state.subscription_error:
+        sentence = _("The subscription is not in order: %(why)s") % {"why": state.subscription_error}
         yield Notice(sentence, _("See its state"), page)
 
 
 def _of_the_log() -> Iterator[Notice]:
-    if broken := SealCheck.objects.exclude(trouble="").first():
-        sentence = _("The seals of the audit log are broken: %(why)s") % {"why": broken.trouble}
+    if broken := SealCheck.objects.exclude(last_error="").first():
+        sentence = _("The seals of the audit log are broken: %(why)s") % {"why": broken.last_error}
         yield Notice(sentence, _("See the seals"), reverse("admin:audit_seal_changelist"), urgent=True)
 
 
@@ -85,7 +85,7 @@ def _of_doors(now: datetime) -> Iterator[Notice]:
     for sync in drift.controllers_out_of_reach().select_related("controller")[:10]:
         sentence = _("%(controller)s does not answer: %(why)s") % {
             "controller": sync.controller,
-            "why": sync.trouble,
+            "why": sync.last_error,
         }
         url = reverse("admin:doorsync_controllersync_change", args=[sync.pk])
         yield Notice(sentence, _("Look at it"), url, urgent=True)
@@ -97,14 +97,14 @@ def _of_doors(now: datetime) -> Iterator[Notice]:
 
 
 def _of_people_to_decide() -> Iterator[Notice]:
-    if lists := ResourceSync.objects.exclude(held_reason="").count():
+    if lists := ResourceSync.objects.exclude(pending_reason="").count():
         sentence = ngettext(
             "%(n)d list of bookings waits for somebody to say that it is right.",
             "%(n)d lists of bookings wait for somebody to say that they are right.",
             lists,
         ) % {"n": lists}
         yield Notice(sentence, _("Decide"), _list("resourcesync", "?state=held"), urgent=True)
-    if plans := ControllerSync.objects.filter(held_plan__isnull=False).count():
+    if plans := ControllerSync.objects.filter(pending_plan__isnull=False).count():
         sentence = ngettext(
             "%(n)d plan that takes much away waits for approval.",
             "%(n)d plans that take much away wait for approval.",

@@ -40,7 +40,7 @@ def controllers_out_of_reach() -> QuerySet[ControllerSync]:
 
 def doors_in_drift(now: datetime) -> dict[int, str]:
     """Why each door (primary key) is not, or may not be, as it should at `now` (aware); without those that are well."""
-    everywhere = dict(controllers_out_of_reach().values_list("controller_id", "trouble"))
+    everywhere = dict(controllers_out_of_reach().values_list("controller_id", "last_error"))
     reasons: dict[tuple[int, int], set[str]] = defaultdict(set)
     for controller_id, desired, reason, state in cards_in_drift(now).values_list(
         "controller_id", "desired", "reason", "state"
@@ -53,8 +53,8 @@ def doors_in_drift(now: datetime) -> dict[int, str]:
         "controller_id", "door_number", "reason", "state"
     ):
         reasons[controller_id, number].add(reason or str(_State(state).label))
-    held = ControllerSync.objects.filter(controller__enabled=True, held_plan__isnull=False)
-    for controller_id, plan in held.values_list("controller_id", "held_plan"):
+    held = ControllerSync.objects.filter(controller__enabled=True, pending_plan__isnull=False)
+    for controller_id, plan in held.values_list("controller_id", "pending_plan"):
         for _card, number in (plan or {}).get("pairs", []):
             reasons[controller_id, number].add(_("Cards keep this door until somebody approves that they lose it."))
     doors = Door.objects.filter(controller__in={*everywhere, *(controller_id for controller_id, _n in reasons)})

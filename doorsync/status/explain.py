@@ -290,7 +290,7 @@ def _held(
             steps.append(Step(None, _("%(name)s is told of it when the time is near.") % {"name": controller}))
             return None
         steps.append(Step(False, _("%(name)s has not been told yet.") % {"name": controller}))
-        return (sync.trouble if sync and sync.trouble else _("Have the controller reconciled now.")), page
+        return (sync.last_error if sync and sync.last_error else _("Have the controller reconciled now.")), page
     for entry in promised:
         if entry.state == ControllerCard.State.IN_STEP:
             steps.append(
@@ -313,7 +313,7 @@ def _held(
                             "It has not answered %(n)d times since: %(why)s",
                             sync.unreachable,
                         )
-                        % {"n": sync.unreachable, "why": sync.trouble},
+                        % {"n": sync.unreachable, "why": sync.last_error},
                     )
                 )
             return None
@@ -345,7 +345,7 @@ def _still_there(facts: Facts, at: datetime, now: datetime, steps: list[Step]) -
         if not _holds(entry, door, at):
             continue
         pair = [entry.number, door]
-        if sync and sync.held_plan and pair in sync.held_plan["pairs"]:
+        if sync and sync.pending_plan and pair in sync.pending_plan["pairs"]:
             remedy = _("A plan that takes it away is held: approve it.")
         elif sync and pair in sync.dropped:
             remedy = _("Staff dropped the plan that would have taken it away: have it decided anew.")

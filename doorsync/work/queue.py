@@ -17,30 +17,30 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from doorsync.models import Asked, ControllerSync, ResourceSync
+from doorsync.models import ControllerSync, ResourceSync, SyncWork
 from portal.core import clock
 
-Row = TypeVar("Row", bound=Asked)
+Row = TypeVar("Row", bound=SyncWork)
 
 # Longer than any piece of work may take (see reconcile.BUDGET_SECONDS and the client's deadlines).
 LEASE = timedelta(seconds=180)
 # A doorbell that nobody answered for so long is rung again.
-RING_AGAIN = timedelta(seconds=5)
+ENQUEUE_AGAIN = timedelta(seconds=5)
 
 
-def ask_resources(resources: Iterable[int], *, cause: str) -> None:
+def enqueue_resources(resources: Iterable[int], *, cause: str) -> None:
     """Ask for a fresh look at the bookings of these resources (primary keys). The tick rings.
 
     Whoever asks for resources and controllers in one transaction asks for the resources first, as a fetch does.
     """
     rows = ResourceSync.objects.filter(resource__in=resources)
-    _in_order(rows).update(requested=F("requested") + 1, cause=cause, woken_at=None)
+    _in_order(rows).update(generation=F("generation") + 1, cause=cause, enqueued_at=None)
 
 
-def ask_controllers(controllers: Iterable[int]) -> None:
+def enqueue_controllers(controllers: Iterable[int]) -> None:
     """Ask for these controllers (primary keys) to be reconciled. The tick rings."""
     rows = ControllerSync.objects.filter(controller__in=controllers)
-    _in_order(rows).update(requested=F("requested") + 1, woken_at=None)
+    _in_order(rows).update(generation=F("generation") + 1, enqueued_at=None)
 
 
 def _in_order(rows: QuerySet[Row]) -> QuerySet[Row]:
@@ -50,74 +50,76 @@ def _in_order(rows: QuerySet[Row]) -> QuerySet[Row]:
     return rows.model._default_manager.filter(pk__in=keys)
 
 
-def ask_at_once(rows: QuerySet[Row]) -> None:
+def enqueue_now(rows: QuerySet[Row]) -> None:
     """Ask for these rows on a person's word: neither a back-off nor a suspension makes them wait."""
-    rows.update(requested=F("requested") + 1, woken_at=None, not_before=None)
+    rows.update(generation=F("generation") + 1, enqueued_at=None, next_attempt_at=None)
 
 
-def claimable(rows: QuerySet[Row], now: datetime) -> QuerySet[Row]:
+def leasable(rows: QuerySet[Row], now: datetime) -> QuerySet[Row]:
     """Those that are behind, that nobody works on, and that need not wait."""
     return rows.filter(
-        Q(claimed_until__isnull=True) | Q(claimed_until__lt=now),
-        Q(not_before__isnull=True) | Q(not_before__lte=now),
-        requested__gt=F("done"),
+        Q(leased_until__isnull=True) | Q(leased_until__lt=now),
+        Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=now),
+        generation__gt=F("observed_generation"),
     )
 
 
-def claim(rows: QuerySet[Row], now: datetime) -> Row | None:
+def lease(rows: QuerySet[Row], now: datetime) -> Row | None:
     """Take the one row of `rows` for this worker, or None where there is nothing to do or somebody does it.
 
     The row's `requested` is the generation to finish with.
     """
     token = uuid.uuid4()
-    taken = claimable(rows, now).update(claim=token, claimed=F("requested"), claimed_until=now + LEASE, started_at=now)
-    return rows.get(claim=token) if taken else None
+    taken = leasable(rows, now).update(
+        lease_token=token, leased_generation=F("generation"), leased_until=now + LEASE, started_at=now
+    )
+    return rows.get(lease_token=token) if taken else None
 
 
-def still_ours(row: Asked) -> bool:
+def holds_lease(row: SyncWork) -> bool:
     """Whether a claim holds now. Who works on without it may undo what its heir has done."""
-    rows = type(row)._default_manager.filter(pk=row.pk, claim=row.claim)
-    return rows.filter(claimed_until__gt=clock.now()).exists()
+    rows = type(row)._default_manager.filter(pk=row.pk, lease_token=row.lease_token)
+    return rows.filter(leased_until__gt=clock.now()).exists()
 
 
-def finish(row: Asked, *, answered: bool, **changes: object) -> bool:
+def release(row: SyncWork, *, answered: bool, **changes: object) -> bool:
     """Give a claimed row back; `answered` says whether its generation is done. False if the claim had lapsed."""
     if answered:
-        changes["done"] = row.requested
-    rows = type(row)._default_manager.filter(pk=row.pk, claim=row.claim)
+        changes["observed_generation"] = row.generation
+    rows = type(row)._default_manager.filter(pk=row.pk, lease_token=row.lease_token)
     # Whoever rang while the work went on was not heard.
-    return bool(rows.update(claim=None, claimed_until=None, woken_at=None, **changes))
+    return bool(rows.update(lease_token=None, leased_until=None, enqueued_at=None, **changes))
 
 
 @contextmanager
-def given_back(row: Asked) -> Iterator[None]:
+def release_on_error(row: SyncWork) -> Iterator[None]:
     """While a claimed row is worked on: should the work break in a way nobody foresaw, the row says so and waits."""
     try:
         yield
     except Exception as error:
-        finish(
+        release(
             row,
             answered=False,
             failures=row.failures + 1,
-            trouble=_("The portal itself failed here (%(error)s); its log has the details. It will try again.")
+            last_error=_("The portal itself failed here (%(error)s); its log has the details. It will try again.")
             % {"error": type(error).__name__},
-            not_before=clock.now() + backoff(row.failures + 1),
+            next_attempt_at=clock.now() + backoff(row.failures + 1),
         )
         raise
 
 
-def ring(task: Any, key: int) -> None:
+def enqueue(task: Any, key: int) -> None:
     """Wake a worker once this transaction is committed. A broker that is down is logged: the tick rings again."""
     transaction.on_commit(partial(task.delay, key), robust=True)
 
 
 def due(rows: QuerySet[Row], now: datetime) -> QuerySet[Row]:
     """Those claimable for which nobody has rung, or for which ringing did not help."""
-    return claimable(rows, now).filter(
-        Q(woken_at__isnull=True)
-        | Q(woken_at__lte=F("started_at"))
-        | Q(woken_at__lt=F("not_before"))
-        | Q(woken_at__lt=now - RING_AGAIN)
+    return leasable(rows, now).filter(
+        Q(enqueued_at__isnull=True)
+        | Q(enqueued_at__lte=F("started_at"))
+        | Q(enqueued_at__lt=F("next_attempt_at"))
+        | Q(enqueued_at__lt=now - ENQUEUE_AGAIN)
     )
 
 

@@ -11,12 +11,12 @@ from django.utils.translation import gettext as _
 from accessmap.models import Controller, MapRevision, Resource
 from doorsync import tasks
 from doorsync.models import (
+    BookingFetch,
     Callback,
     ControllerSync,
-    PassState,
-    Refresh,
-    Report,
+    Reconciliation,
     ResourceSync,
+    SchedulerState,
     StoredBooking,
 )
 from doorsync.work import queue
@@ -26,7 +26,7 @@ from portal.core import clock
 log = structlog.get_logger(__name__)
 
 # Callbacks that point nowhere ask for everything; that many of them at once still are one full pass.
-FULL_PASS_AT_MOST_EVERY = timedelta(seconds=60)
+FULL_RESYNC_AT_MOST_EVERY = timedelta(seconds=60)
 SUBSCRIPTION_CHECKED_EVERY = timedelta(minutes=10)
 SUBSCRIPTION_RETRIED_EVERY = timedelta(minutes=1)
 # Callbacks, fetches and reports are working papers; the audit log is what is kept.
@@ -37,16 +37,16 @@ def tick() -> None:
     """Once a second: notice changes of the map, edges, full passes and broken promises, and ring for what is behind."""
     now = clock.now()
     with transaction.atomic():
-        state = PassState.objects.select_for_update(skip_locked=True).filter(pk=1).first()
+        state = SchedulerState.objects.select_for_update(skip_locked=True).filter(pk=1).first()
         if state is None:
             return  # another tick is at it
-        if _full_pass_due(state, now):
-            full_pass(state, now)
+        if _full_resync_due(state, now):
+            full_resync(state, now)
         _notice_renamed()
         _notice_map(state)
         edges = list(ControllerSync.objects.filter(next_edge_at__lte=now).values_list("controller_id", flat=True))
         if edges:
-            queue.ask_controllers(edges)
+            queue.enqueue_controllers(edges)
             ControllerSync.objects.filter(controller__in=edges).update(next_edge_at=None)
         _watch_promises(state, now)
         _mind_subscription(state, now)
@@ -58,14 +58,14 @@ def tick() -> None:
 
 def _answer_latecomers() -> None:
     """Callbacks that were stored only after the fetch that they were waiting for had begun and ended."""
-    waiting = Callback.objects.filter(refresh__isnull=True, generation__lte=F("resource__sync__done"))
-    answer = Refresh.objects.filter(
+    waiting = Callback.objects.filter(fetch__isnull=True, generation__lte=F("resource__sync__observed_generation"))
+    answer = BookingFetch.objects.filter(
         resource=OuterRef("resource"), generation__gte=OuterRef("generation"), started_at__gte=OuterRef("received_at")
     ).order_by("generation")
-    waiting.filter(Exists(answer)).update(refresh=Subquery(answer.values("pk")[:1]))
+    waiting.filter(Exists(answer)).update(fetch=Subquery(answer.values("pk")[:1]))
 
 
-def _notice_map(state: PassState) -> None:
+def _notice_map(state: SchedulerState) -> None:
     revision = MapRevision.current()
     if revision == state.map_revision:
         return
@@ -77,7 +77,7 @@ def _notice_map(state: PassState) -> None:
         (ControllerSync(controller_id=pk) for pk in _without_sync(Controller.objects.all())),
         ignore_conflicts=True,
     )
-    queue.ask_controllers(Controller.objects.values_list("pk", flat=True))
+    queue.enqueue_controllers(Controller.objects.values_list("pk", flat=True))
     _notice_disabled()
     state.map_revision = revision
 
@@ -87,7 +87,7 @@ def _notice_renamed() -> None:
     renamed = ResourceSync.objects.exclude(fetched_as="").exclude(fetched_as=F("resource__external_id"))
     resources = list(renamed.values_list("resource_id", flat=True))
     if resources:
-        queue.ask_resources(resources, cause="start")
+        queue.enqueue_resources(resources, cause="start")
         ResourceSync.objects.filter(resource__in=resources).update(fetched_as="")
         StoredBooking.objects.filter(resource__in=resources).delete()
 
@@ -96,21 +96,21 @@ def _notice_disabled() -> None:
     """Say of disabled controllers with cards in them what that means; the log keeps when it began."""
     cards = Count("controller__cards")
     for sync in ControllerSync.objects.filter(controller__enabled=False).annotate(cards=cards).order_by("pk"):
-        trouble = (
+        problem = (
             _("This controller is disabled: %(n)d cards are left in it, and the portal takes none of them out.")
             % {"n": sync.cards}
             if sync.cards
             else ""
         )
-        if trouble != sync.trouble:
-            ControllerSync.objects.filter(pk=sync.pk).update(trouble=trouble)
-            if trouble:
-                record(actor="portal", action="controller.disabled", on=sync.controller, reasons=[trouble])
+        if problem != sync.last_error:
+            ControllerSync.objects.filter(pk=sync.pk).update(last_error=problem)
+            if problem:
+                record(actor="portal", action="controller.disabled", on=sync.controller, reasons=[problem])
 
 
-def _mind_subscription(state: PassState, now: datetime) -> None:
+def _mind_subscription(state: SchedulerState, now: datetime) -> None:
     """Have the subscription looked at: every ten minutes, every minute while there is trouble with it."""
-    interval = SUBSCRIPTION_RETRIED_EVERY if state.subscription_trouble else SUBSCRIPTION_CHECKED_EVERY
+    interval = SUBSCRIPTION_RETRIED_EVERY if state.subscription_error else SUBSCRIPTION_CHECKED_EVERY
     if state.subscription_checked_at is None or now - state.subscription_checked_at >= interval:
         state.subscription_checked_at = now
         transaction.on_commit(tasks.keep_subscribed.delay)
@@ -120,24 +120,24 @@ def _without_sync(rows: QuerySet[Resource] | QuerySet[Controller]) -> list[int]:
     return list(rows.filter(sync__isnull=True).values_list("pk", flat=True))
 
 
-def _full_pass_due(state: PassState, now: datetime) -> bool:
-    if state.full_pass_at is None:
+def _full_resync_due(state: SchedulerState, now: datetime) -> bool:
+    if state.full_resync_at is None:
         return True
-    since = now - state.full_pass_at
-    wanted = state.full_pass_wanted_at is not None and since >= FULL_PASS_AT_MOST_EVERY
-    return wanted or since >= timedelta(seconds=settings.FULL_PASS_SECONDS)
+    since = now - state.full_resync_at
+    wanted = state.full_resync_wanted_at is not None and since >= FULL_RESYNC_AT_MOST_EVERY
+    return wanted or since >= timedelta(seconds=settings.FULL_RESYNC_SECONDS)
 
 
-def full_pass(state: PassState, now: datetime) -> None:
+def full_resync(state: SchedulerState, now: datetime) -> None:
     """Ask for every resource and every controller, and take away papers that nobody needs any more."""
-    queue.ask_resources(Resource.objects.values_list("pk", flat=True), cause="full_pass")  # first: see asking
-    queue.ask_controllers(Controller.objects.values_list("pk", flat=True))
-    state.full_pass_at, state.full_pass_wanted_at = now, None
+    queue.enqueue_resources(Resource.objects.values_list("pk", flat=True), cause="full_resync")  # first: see asking
+    queue.enqueue_controllers(Controller.objects.values_list("pk", flat=True))
+    state.full_resync_at, state.full_resync_wanted_at = now, None
     transaction.on_commit(tasks.list_resources.delay)
     old = now - KEEP_PAPERS
     Callback.objects.filter(received_at__lt=old).delete()
-    Refresh.objects.filter(started_at__lt=old).delete()
-    Report.objects.filter(finished_at__lt=old).delete()
+    BookingFetch.objects.filter(started_at__lt=old).delete()
+    Reconciliation.objects.filter(finished_at__lt=old).delete()
 
 
 def late_resources(now: datetime) -> QuerySet[ResourceSync]:
@@ -151,11 +151,11 @@ def late_controllers(now: datetime) -> QuerySet[ControllerSync]:
 
 
 def _late(rows: "QuerySet[queue.Row]", now: datetime) -> "QuerySet[queue.Row]":
-    promised = now - 2 * timedelta(seconds=settings.FULL_PASS_SECONDS)
+    promised = now - 2 * timedelta(seconds=settings.FULL_RESYNC_SECONDS)
     return rows.filter(Q(succeeded_at__lt=promised) | Q(succeeded_at__isnull=True, created_at__lt=promised))
 
 
-def _watch_promises(state: PassState, now: datetime) -> None:
+def _watch_promises(state: SchedulerState, now: datetime) -> None:
     """Raise the alarm once when something is late, and take it back once when nothing is any more."""
     resources, controllers = late_resources(now).count(), late_controllers(now).count()
     late = bool(resources or controllers)
@@ -179,7 +179,7 @@ def _watch_promises(state: PassState, now: datetime) -> None:
     (log.error if late else log.info)(sentence)
 
 
-def ring_for_events() -> None:
+def enqueue_event_reads() -> None:
     """Have every controller's door events read; those that don't answer are left alone until they are tried again."""
     reachable = ControllerSync.objects.filter(controller__enabled=True, suspended_until__isnull=True)
     for controller_id in reachable.values_list("controller_id", flat=True):
@@ -190,10 +190,10 @@ def _ring(now: datetime) -> None:
     resources = queue.due(ResourceSync.objects.all(), now)
     controllers = queue.due(ControllerSync.objects.filter(controller__enabled=True), now)
     for rows, field, task in (
-        (resources, "resource_id", tasks.refresh_resource),
+        (resources, "resource_id", tasks.fetch_bookings),
         (controllers, "controller_id", tasks.reconcile_controller),
     ):
         keys = dict(rows.values_list("pk", field))
-        rows.model._default_manager.filter(pk__in=keys).update(woken_at=now)
+        rows.model._default_manager.filter(pk__in=keys).update(enqueued_at=now)
         for key in keys.values():
             task.delay(key)

@@ -74,8 +74,8 @@ class SealAdmin(admin.ModelAdmin):
         state = SealCheck.objects.filter(pk=1).first()
         if state is None or state.checked_at is None:
             messages.warning(request, _("The seals have not been checked yet."))
-        elif state.trouble:
-            times = {"at": clock.local(state.checked_at), "why": state.trouble}
+        elif state.last_error:
+            times = {"at": clock.local(state.checked_at), "why": state.last_error}
             messages.error(request, _("Broken, as found at %(at)s: %(why)s") % times)
         else:
             times = {"at": clock.local(state.checked_at), "number": str(state.number)}

@@ -119,7 +119,7 @@ class SealedEntry(models.Model):
 class SealCheck(models.Model):
     """What the last check of the seals has found; one row."""
 
-    trouble = models.TextField(_("trouble"), blank=True)
+    last_error = models.TextField(_("last error"), blank=True)
     checked_at = models.DateTimeField(_("checked"), null=True)
     # Every seal from the first was checked then.
     all_checked_at = models.DateTimeField(_("all checked"), null=True)
@@ -131,7 +131,7 @@ class SealCheck(models.Model):
         default_permissions = ()
 
     def __str__(self) -> str:
-        return self.trouble or str(self.number)
+        return self.last_error or str(self.number)
 
 
 def record(

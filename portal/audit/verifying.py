@@ -26,7 +26,10 @@ def check_seals() -> None:
     now = clock.now()
     state = SealCheck.objects.filter(pk=1).first()
     everything = (
-        state is None or state.trouble != "" or state.all_checked_at is None or now - state.all_checked_at >= ALL_AFTER
+        state is None
+        or state.last_error != ""
+        or state.all_checked_at is None
+        or now - state.all_checked_at >= ALL_AFTER
     )
     check(everything=everything)
 
@@ -45,9 +48,9 @@ def check(*, everything: bool, progress: Callable[[Seal], None] = lambda seal: N
             _none_past_the_seals()
         _none_left_behind(now)
     except Broken as broken:
-        state.trouble = str(broken)
+        state.last_error = str(broken)
     else:
-        state.trouble, state.number, state.hash = "", number, before
+        state.last_error, state.number, state.hash = "", number, before
         if everything:
             state.all_checked_at = now
     state.checked_at = now

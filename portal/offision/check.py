@@ -156,13 +156,13 @@ class _Check:
         )
         self._fields(section, "daily_bookings", records)
         self._naive(section, records)
-        bookings, set_aside = self.reader.bookings(records, resource_id)
+        bookings, rejected = self.reader.bookings(records, resource_id)
         section.lines += [self._booking(booking) for booking in bookings[:FIRST]]
         unknown = {one.status_word for one in bookings if one.status is BookingStatus.UNKNOWN}
         section.misfits += [self._unknown(word, "booking") for word in sorted(unknown)]
         if bookings and not any(one.organizer_email or any(one.attendee_emails) for one in bookings):
             section.misfits.append(_("No booking has an organizer's or attendee's email: nobody would be admitted."))
-        section.misfits += [f"{aside.record_id or '?'}: {aside.reason}" for aside in set_aside]
+        section.misfits += [f"{aside.record_id or '?'}: {aside.reason}" for aside in rejected]
 
     def subscriptions(self, section: Section) -> None:
         records = self.client.raw_records("subscriptions")

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pybreaker
 
 from portal.offision.contract import Contract
-from portal.offision.executor import Asker
+from portal.offision.executor import Executor
 from portal.offision.operations import OperationName
 from portal.offision.parsing import Reader
 from portal.offision.transport import Transport
@@ -56,7 +56,7 @@ class OffisionClient:
             read_timeout=read_timeout,
             max_bytes=max_bytes,
         )
-        self._asker = Asker(
+        self._asker = Executor(
             contract=contract,
             transport=transport,
             attempts=attempts,
@@ -87,8 +87,8 @@ class OffisionClient:
         resource that Offision does not know, and ValueError for days in the wrong order or too many.
         """
         records, requests = self.raw_bookings(resource_id, first_day, last_day)
-        bookings, set_aside = self._reader.bookings(records, resource_id)
-        return BookingList(bookings=bookings, set_aside=set_aside, requests=requests)
+        bookings, rejected = self._reader.bookings(records, resource_id)
+        return BookingList(bookings=bookings, rejected=rejected, requests=requests)
 
     def raw_bookings(self, resource_id: str, first_day: date, last_day: date) -> tuple[list[Any], int]:
         """The records of `bookings` as received, and how many HTTP requests that took."""

@@ -32,7 +32,7 @@ MAX_VALUE = 500  # characters of anything that is filled into a request
 T = TypeVar("T")
 
 
-class Asker:
+class Executor:
     """The contract's operations over one transport, behind one breaker. Safe to share between threads."""
 
     def __init__(

@@ -13,7 +13,7 @@ from portal.offision.contract import MAX_ID, Contract, Expression
 from portal.offision.errors import NotUnderstood
 from portal.offision.operations import OperationName
 from portal.offision.times import readings, span
-from portal.offision.types import Booking, Information, Resource, SetAside, Subscription, Visit
+from portal.offision.types import Booking, Information, RejectedRecord, Resource, Subscription, Visit
 
 LONGEST_BOOKING = timedelta(days=35)
 MAX_TEXT = 500
@@ -44,22 +44,22 @@ class Reader:
     contract: Contract
     zone: ZoneInfo
 
-    def bookings(self, records: list[Any], resource_id: str) -> tuple[tuple[Booking, ...], tuple[SetAside, ...]]:
+    def bookings(self, records: list[Any], resource_id: str) -> tuple[tuple[Booking, ...], tuple[RejectedRecord, ...]]:
         """All records of the bookings of `resource_id`, each id once, the later read for the fresher; and the rest."""
         bookings: dict[str, Booking] = {}
-        set_aside: dict[tuple[str, str], SetAside] = {}
+        rejected: dict[tuple[str, str], RejectedRecord] = {}
         for record in records:
             read = self.booking(record, resource_id)
-            if isinstance(read, SetAside):
-                set_aside[read.record_id, read.raw] = read
+            if isinstance(read, RejectedRecord):
+                rejected[read.record_id, read.raw] = read
                 continue
             other = bookings.get(read.id)
             if other and (other.starts_at, other.ends_at) != (read.starts_at, read.ends_at):
-                set_aside[other.id, str(other.starts_at)] = _shadowed(other)
+                rejected[other.id, str(other.starts_at)] = _shadowed(other)
             bookings[read.id] = read
-        return tuple(bookings.values()), tuple(set_aside.values())
+        return tuple(bookings.values()), tuple(rejected.values())
 
-    def booking(self, record: Any, resource_id: str) -> Booking | SetAside:
+    def booking(self, record: Any, resource_id: str) -> Booking | RejectedRecord:
         """One record of the bookings of `resource_id`; set aside with its reason if it does not fit."""
         fields = self.contract.operations["daily_bookings"].fields
         try:
@@ -69,7 +69,7 @@ class Reader:
                 record_id = _identity(record, "id", fields)
             except Unreadable:
                 record_id = ""
-            return SetAside(record_id=record_id, reason=str(reason), raw=excerpt(record))
+            return RejectedRecord(record_id=record_id, reason=str(reason), raw=excerpt(record))
 
     def _booking(self, record: Any, resource_id: str, fields: Mapping[str, Expression]) -> Booking:
         _need_object(record)
@@ -199,8 +199,8 @@ class Reader:
             ) from None
 
 
-def _shadowed(booking: Booking) -> SetAside:
-    return SetAside(
+def _shadowed(booking: Booking) -> RejectedRecord:
+    return RejectedRecord(
         record_id=booking.id,
         reason=_(
             "Another booking has the same id and other times, and is used instead. If this is a series whose "

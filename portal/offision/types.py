@@ -60,7 +60,7 @@ class Booking(_Record):
     attendee_emails: tuple[str, ...]
 
 
-class SetAside(_Record):
+class RejectedRecord(_Record):
     """A record that could not be read: `reason` is a sentence for staff, `raw` at most 2000 characters."""
 
     record_id: str
@@ -72,7 +72,7 @@ class BookingList(_Record):
     """The bookings of one resource, those set aside, and how many HTTP requests it took."""
 
     bookings: tuple[Booking, ...]
-    set_aside: tuple[SetAside, ...]
+    rejected: tuple[RejectedRecord, ...]
     requests: int
 
 

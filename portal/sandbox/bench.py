@@ -22,9 +22,9 @@ from django.db.models import Max
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from doorsync.models import Callback, Refresh, Report
+from doorsync.models import BookingFetch, Callback, Reconciliation
 from portal.sandbox.load_generator import Load, post_many
-from portal.sandbox.once import sync_seconds
+from portal.sandbox.play_once import sync_seconds
 from portal.sandbox.playground import Playground, quiet
 
 log = structlog.get_logger(__name__)
@@ -164,20 +164,20 @@ def many_for_one(place: Playground) -> Iterator[Figure]:
     """A thousand callbacks for one resource."""
     log.info("a thousand callbacks for one room")
     place.wait_until(_("Quiet"), quiet)
-    last = Refresh.objects.aggregate(last=Max("pk"))["last"]
+    last = BookingFetch.objects.aggregate(last=Max("pk"))["last"]
     served = place.offision("status")["booking_requests"]
     room = _room_with_a_door(place)
     body = json.dumps({"event": "appointment.updated", "resourceId": room}).encode()
     url = place.portal_url + reverse("callback", args=[settings.CALLBACK_SECRETS[0]])
     _checked(post_many(url, [body] * 1000, connections=CONNECTIONS))
     place.wait_until(_("The fetches"), quiet)
-    fetches = Refresh.objects.filter(pk__gt=last, resource__external_id=room).count()
+    fetches = BookingFetch.objects.filter(pk__gt=last, resource__external_id=room).count()
     how = "1,000 callbacks, as fast as they are taken"
     yield at_most("fetches for 1,000 callbacks of one room", fetches, "", 19, how)
     yield informs(
         "  HTTP requests that they made", place.offision("status")["booking_requests"] - served, "", "4 days a fetch"
     )
-    yield informs("reports filed in all", Report.objects.count(), "", "")
+    yield informs("reports filed in all", Reconciliation.objects.count(), "", "")
 
 
 def _room_with_a_door(place: Playground) -> str:

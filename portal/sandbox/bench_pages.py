@@ -38,8 +38,8 @@ _BIG = (
     "_event",
     "cardevent",
     "doorsync_callback",
-    "doorsync_refresh",
-    "doorsync_report",
+    "doorsync_bookingfetch",
+    "doorsync_reconciliation",
     "doorsync_controllercard",
     "visitors_verification",
 )
@@ -113,10 +113,10 @@ def pages() -> Iterator[Page]:
     last_call = Callback.objects.latest("pk").pk
     yield from _lists("doorsync.callback", ("", "outcome__exact=unreadable", "q=room-7", "p=90"), change=last_call)
     yield from _lists("doorsync.bookings.fetch", ("", "outcome__exact=failed"))
-    yield from _lists("doorsync.report", ("",))
+    yield from _lists("doorsync.reconciliation", ("",))
     yield from _lists("doorsync.controllercard", ("", "state__exact=failed", "controller__id__exact=7", "q=C100900"))
     yield from _lists("doorsync.storedbooking", ("", "q=person8"))
-    for model in ("resourcesync", "controllersync", "unmanagedcard", "unmappedresource", "notice", "passstate"):
+    for model in ("resourcesync", "controllersync", "unmanagedcard", "unmappedresource", "notice", "schedulerstate"):
         yield from _lists(f"doorsync.{model}", ("",))
     yield from _lists("visitors.verification", ("", "allowed__exact=0", "q=Visitor 77", f"at__year={_day(0)[:4]}"))
     yield from _lists("visitors.passage", ("",))

@@ -41,18 +41,18 @@ INSERT INTO accessmap_resourcedoor (resource_id, door_id) SELECT n, n FROM gener
 
 # Six bookings a room and day, yesterday to in two days, each with four people, of whom a few have no card.
 _SYNC = """
-INSERT INTO doorsync_passstate (id, map_revision, ticked_at, full_pass_at, subscription_trouble, offision_trouble)
+INSERT INTO doorsync_schedulerstate (id, map_revision, ticked_at, full_resync_at, subscription_error, offision_error)
     VALUES (1, 0, now() + interval '1 day', now(), '', '')
     ON CONFLICT (id) DO UPDATE SET ticked_at = EXCLUDED.ticked_at;
 INSERT INTO doorsync_resourcesync
-    (requested, done, claimed, failures, trouble, created_at, succeeded_at, resource_id, cause, held_reason, held_ids,
-     believed_ids, fetched_as)
+    (generation, observed_generation, leased_generation, failures, last_error, created_at, succeeded_at,
+     resource_id, cause, pending_reason, pending_ids, accepted_ids, fetched_as)
     SELECT 1, 1, 0, 0, '', now(), now(), id, '',
         CASE WHEN id % 100 = 0 THEN 'Many vanished.' ELSE '' END, '[]', '[]', ''
     FROM accessmap_resource;
 INSERT INTO doorsync_controllersync
-    (requested, done, claimed, failures, trouble, created_at, succeeded_at, controller_id, unreachable, approved,
-     dropped, serial, firmware)
+    (generation, observed_generation, leased_generation, failures, last_error, created_at, succeeded_at,
+     controller_id, unreachable, approved, dropped, serial, firmware)
     SELECT 1, 1, 0, 0, CASE WHEN id % 50 = 0 THEN 'No answer.' ELSE '' END, now(), now(), id,
         CASE WHEN id % 50 = 0 THEN 20 ELSE 0 END, '[]', '[]', '', ''
     FROM accessmap_controller;
@@ -85,19 +85,19 @@ INSERT INTO doorsync_unmanagedcard (controller_id, number, held, wanted, first_s
 """
 
 _HISTORY = """
-INSERT INTO doorsync_refresh
+INSERT INTO doorsync_bookingfetch
     (resource_id, generation, cause, started_at, finished_at, outcome, requests, vanished, message, confirmed_at)
     SELECT n % {DOORS} + 1, n, 'callback', at, at, CASE WHEN n % 1000 = 0 THEN 'failed' ELSE 'changed' END, 4, 0, '', at
     FROM (SELECT n, now() - (({HISTORY} - n) * interval '1 minute') AS at FROM generate_series(1, {HISTORY}) n) AS rows;
-INSERT INTO doorsync_refreshtarget (refresh_id, controller_id, generation, confirmed_at)
-    SELECT id, id % {CONTROLLERS} + 1, generation, confirmed_at FROM doorsync_refresh;
+INSERT INTO doorsync_fetchtarget (fetch_id, controller_id, generation, confirmed_at)
+    SELECT id, id % {CONTROLLERS} + 1, generation, confirmed_at FROM doorsync_bookingfetch;
 INSERT INTO doorsync_callback
-    (received_at, content_type, body, outcome, note, named_resource, resource_id, generation, refresh_id)
+    (received_at, content_type, body, outcome, note, named_resource, resource_id, generation, fetch_id)
     SELECT started_at, 'application/json', '{{}}', 'asked', '', 'room-' || resource_id, resource_id, generation, id
-    FROM doorsync_refresh;
-INSERT INTO doorsync_report
+    FROM doorsync_bookingfetch;
+INSERT INTO doorsync_reconciliation
     (controller_id, generation, started_at, finished_at, unchanged, added, updated, removed, failed, unconfirmed,
-     unmanaged, held, trouble)
+     unmanaged, held, last_error)
     SELECT n % {CONTROLLERS} + 1, n, at, at, 100, 1, 0, 1, 0, 0, 0, 0, ''
     FROM (SELECT n, now() - (({HISTORY} - n) * interval '1 minute') AS at FROM generate_series(1, {HISTORY}) n) AS rows;
 INSERT INTO accessmap_cardevent (pgh_created_at, pgh_label, pgh_obj_id, id, cardholder_id, number, status)

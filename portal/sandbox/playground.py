@@ -18,7 +18,7 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from doorsync import tasks
-from doorsync.models import Callback, ControllerSync, PassState, Refresh, ResourceSync
+from doorsync.models import BookingFetch, Callback, ControllerSync, ResourceSync, SchedulerState
 from doorsync.work import scheduler
 from portal.buildings.building import Building
 from portal.buildings.load import load_map
@@ -66,15 +66,15 @@ class Playground:
                 raise StartError(_("%(names)s ended by itself.") % {"names": ", ".join(dead)})
             if time.monotonic() > deadline:
                 raise NotConverged(
-                    _("%(what)s: not within %(n)d s. %(why)s") % {"what": what, "n": seconds, "why": trouble()}
+                    _("%(what)s: not within %(n)d s. %(why)s") % {"what": what, "n": seconds, "why": problem()}
                 )
             time.sleep(0.05)
 
-    def full_pass(self) -> None:
+    def full_resync(self) -> None:
         """Have the scheduled full pass now, and wait for it to end: what makes up for callbacks that were lost."""
         with transaction.atomic():
-            state = PassState.objects.select_for_update().get(pk=1)
-            scheduler.full_pass(state, clock.now())
+            state = SchedulerState.objects.select_for_update().get(pk=1)
+            scheduler.full_resync(state, clock.now())
             state.save()
         self.wait_until(_("The full pass"), quiet)
 
@@ -82,21 +82,21 @@ class Playground:
 def quiet() -> bool:
     """Whether nothing is asked for and every callback for a known resource is confirmed at the doors."""
     return not (
-        ResourceSync.objects.filter(requested__gt=F("done")).exists()
-        or ControllerSync.objects.filter(requested__gt=F("done")).exists()
-        or Callback.objects.filter(resource__isnull=False, refresh__isnull=True).exists()
-        or Refresh.objects.filter(
+        ResourceSync.objects.filter(generation__gt=F("observed_generation")).exists()
+        or ControllerSync.objects.filter(generation__gt=F("observed_generation")).exists()
+        or Callback.objects.filter(resource__isnull=False, fetch__isnull=True).exists()
+        or BookingFetch.objects.filter(
             confirmed_at__isnull=True,
             targets__isnull=False,
-            outcome__in=[Refresh.Outcome.CHANGED, Refresh.Outcome.UNCHANGED],
+            outcome__in=[BookingFetch.Outcome.CHANGED, BookingFetch.Outcome.UNCHANGED],
         ).exists()
     )
 
 
-def trouble() -> str:
+def problem() -> str:
     """What the portal says is wrong, in a sentence or several."""
     rows = [*ResourceSync.objects.all(), *ControllerSync.objects.all()]
-    return " ".join(dict.fromkeys(row.trouble for row in rows if row.trouble))
+    return " ".join(dict.fromkeys(row.last_error for row in rows if row.last_error))
 
 
 @contextmanager
@@ -152,4 +152,4 @@ def running(
 
 
 def _subscribed() -> bool:
-    return PassState.objects.filter(pk=1, subscribed_at__isnull=False).exists()
+    return SchedulerState.objects.filter(pk=1, subscribed_at__isnull=False).exists()

@@ -8,7 +8,7 @@ from django.conf import settings as django_settings
 from django.contrib.auth.models import Group, User
 from django.urls import reverse
 
-from doorsync.models import PassState
+from doorsync.models import SchedulerState
 from tests.visitors.conftest import gate  # noqa: F401 (a fixture)
 
 
@@ -49,7 +49,7 @@ class Desk:
 @pytest.fixture(autouse=True)
 def _pass_state(transactional_db):
     """A migration makes it, and a test with real commits before this one took it away."""
-    PassState.objects.get_or_create(pk=1)
+    SchedulerState.objects.get_or_create(pk=1)
 
 
 @pytest.fixture

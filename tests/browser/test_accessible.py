@@ -40,7 +40,7 @@ def full_house(gate):
         create=booking("b2", "+0d 15:00", "+0d 16:00", organizer="late@pier.example", attendees=["x" * 60 + "@a.hk"])
     )
     for name in ("room", "attic"):
-        place.refresh(name)
+        place.fetch(name)
     Card.objects.filter(number="1002").delete()
     for name in ("box", "old"):
         place.reconcile(name)
@@ -53,7 +53,7 @@ def full_house(gate):
     sync.Notice.objects.create(kind="drift", key="1", since=NOW)
     recipient = sync.Recipient.objects.create(name="The desk", email="desk@pier.example")
     sync.Delivery.objects.create(recipient=recipient, type="opened", subject="Doors", text="A door waits.")
-    sync.SetAsideBooking.objects.create(resource=room, reason="It ends before it begins.", raw="{" * 99, seen_at=NOW)
+    sync.RejectedBooking.objects.create(resource=room, reason="It ends before it begins.", raw="{" * 99, seen_at=NOW)
     sync.UnmappedResource.objects.create(external_id="loft", name="Loft")
     sync.Callback.objects.create(body=b'{"resource": "' + b"x" * 300 + b'"}', outcome="unreadable")
     sync.UnmanagedCard.objects.create(controller=box, number="9999", wanted=False, first_seen_at=NOW)
@@ -67,7 +67,7 @@ def full_house(gate):
     sheet = service.upload(kind="people", name="people.csv", content=SHEET.encode(), user=chief)
     service.work_on_import(sheet.pk)
     sync.ControllerSync.objects.filter(controller=box).update(
-        held_plan={"pairs": [["1001", 1]]}, dropped=[["1003", 1]], trouble="Cards would lose doors."
+        pending_plan={"pairs": [["1001", 1]]}, dropped=[["1003", 1]], last_error="Cards would lose doors."
     )
     record(actor="ann", action="x", on=box, detail={"long": "x" * 200})
     sealer.seal()

@@ -53,7 +53,7 @@ def test_a_person_and_a_room_are_mapped_seen_at_the_door_and_a_lost_card_is_out(
     assert "was changed successfully" in desk.reads()
 
     scheduler.tick()  # what the worker does, in this process
-    place.refresh("desk")
+    place.fetch("desk")
     place.reconcile()
     assert "7007" in place.cards(), "the controller itself holds it"
 
@@ -109,12 +109,12 @@ MAY = {
 
 @pytest.mark.parametrize("role", roles.ROLES)
 def test_each_role_is_shown_what_it_may_use_and_refused_the_rest(desk, place, role):
-    place.refresh()
+    place.fetch()
     place.reconcile()
     page, may = desk.page, MAY[role]
     box, door = Controller.objects.get(name="box"), Door.objects.get(name="Room door")
     card = Card.objects.get(number="1001")
-    before = ControllerSync.objects.get(controller=box).requested
+    before = ControllerSync.objects.get(controller=box).generation
     desk.log_in_as(role)
 
     def post(name, *args, **body):
@@ -148,5 +148,5 @@ def test_each_role_is_shown_what_it_may_use_and_refused_the_rest(desk, place, ro
     refused["lost"] = post("admin:accessmap_card_lost", card.pk) == 403
     assert {what: not no for what, no in refused.items()} == may
     assert Card.objects.get(pk=card.pk).status == ("lost" if may["lost"] else "active")
-    assert (ControllerSync.objects.get(controller=box).requested > before) == (may["sync"] or may["lost"])
+    assert (ControllerSync.objects.get(controller=box).generation > before) == (may["sync"] or may["lost"])
     assert Cardholder.objects.count() == 3

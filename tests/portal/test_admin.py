@@ -6,7 +6,7 @@ from django.contrib.auth.models import Group, User
 from django.urls import reverse
 
 from accessmap.models import Card, Cardholder
-from doorsync.models import Callback, ControllerCard, ControllerSync, PassState, ResourceSync
+from doorsync.models import Callback, ControllerCard, ControllerSync, ResourceSync, SchedulerState
 from portal import roles
 from portal.audit.models import record
 from portal.core import clock
@@ -32,7 +32,7 @@ def as_role(client, db):
 
 @pytest.mark.parametrize("role", roles.ROLES)
 def test_every_page_that_a_role_is_offered_opens(place, client, as_role, role):
-    place.refresh()
+    place.fetch()
     place.reconcile()
     Callback.objects.create(body=b"\xff{", outcome="unreadable")
     record(actor="ann", action="x", on=None)
@@ -60,7 +60,7 @@ def test_security_reads_everything_and_changes_nothing(as_role):
 
 
 def test_card_numbers_are_masked_where_nobody_needs_them(place, client, as_role):
-    place.refresh()
+    place.fetch()
     place.reconcile()
     as_role(roles.SECURITY)
     row = ControllerCard.objects.get(number="1001")
@@ -78,10 +78,10 @@ def test_staff_have_a_controller_reconciled_and_security_cannot(place, client, a
     press = {"action": "look_now", "_selected_action": [sync.pk]}
     as_role(roles.SECURITY)
     client.post(address, press)
-    assert ControllerSync.objects.get(pk=sync.pk).requested == sync.requested
+    assert ControllerSync.objects.get(pk=sync.pk).generation == sync.generation
     as_role(roles.FACILITY_STAFF)
     client.post(address, press)
-    assert ControllerSync.objects.get(pk=sync.pk).requested == sync.requested + 1
+    assert ControllerSync.objects.get(pk=sync.pk).generation == sync.generation + 1
 
 
 def test_staff_enter_a_card_with_its_holder(client, as_role):
@@ -105,22 +105,22 @@ def test_staff_enter_a_card_with_its_holder(client, as_role):
 
 def test_what_is_wrong_stands_in_a_sentence(place, client, as_role):
     place.offision_fault("html")
-    place.refresh()
+    place.fetch()
     as_role(roles.SECURITY)
     page = client.get(reverse("admin:doorsync_resourcesync_changelist")).content.decode()
     assert "access was taken away" in page
-    assert ResourceSync.objects.exclude(trouble="").count() == 1
+    assert ResourceSync.objects.exclude(last_error="").count() == 1
 
 
 @pytest.mark.django_db(transaction=True)  # the checks look from connections of their own
 @pytest.mark.parametrize("accept", ["*/*", "text/html", "application/json"])
 def test_health_answers_whoever_asks_and_however(client, accept):
     """A monitor that names no form gets an answer, too: well while somebody ticks, unwell while nobody does."""
-    state, _created = PassState.objects.get_or_create(pk=1)
+    state, _created = SchedulerState.objects.get_or_create(pk=1)
     client.raise_request_exception = False
     answers = []
     for ticked_at in (None, clock.now()):
-        PassState.objects.filter(pk=state.pk).update(ticked_at=ticked_at)
+        SchedulerState.objects.filter(pk=state.pk).update(ticked_at=ticked_at)
         answers.append(client.get("/healthz", headers={"accept": accept}))
     assert [answer.status_code for answer in answers] == [500, 200]
     assert all(b"Worker" in answer.content for answer in answers), "it names what it looked at"
@@ -153,7 +153,7 @@ def test_an_administrator_makes_accounts_and_no_superusers(client, as_role):
 def test_integrators_do_not_approve_what_is_held(place, client, as_role):
     address = reverse("admin:doorsync_controllersync_changelist")
     sync = ControllerSync.objects.get(controller__name="box")
-    ControllerSync.objects.filter(pk=sync.pk).update(held_plan={"pairs": [["1001", 1]]})
+    ControllerSync.objects.filter(pk=sync.pk).update(pending_plan={"pairs": [["1001", 1]]})
     press = {"action": "approve", "_selected_action": [sync.pk]}
     as_role(roles.INTEGRATOR)
     client.post(address, press)

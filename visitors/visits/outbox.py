@@ -55,7 +55,7 @@ def release(answer: Verification, *, passed: bool) -> None:
 def tell_offision() -> None:
     """Tell everything that is due. What fails is tried again, for a day."""
     now = clock.now()
-    StatusMove.objects.filter(next_at__isnull=True, done_at__isnull=True, trouble="").filter(
+    StatusMove.objects.filter(next_at__isnull=True, done_at__isnull=True, last_error="").filter(
         created_at__lt=now - FORGET_UNCONFIRMED_AFTER
     ).delete()
     while (move := _claim(now)) is not None:
@@ -64,7 +64,7 @@ def tell_offision() -> None:
         except OffisionError as error:
             _put_off(move, error)
         else:
-            StatusMove.objects.filter(pk=move.pk).update(done_at=clock.now(), next_at=None, code=None, trouble="")
+            StatusMove.objects.filter(pk=move.pk).update(done_at=clock.now(), next_at=None, code=None, last_error="")
             _log(move, Outcome.DONE, [])
 
 
@@ -103,7 +103,7 @@ def _put_off(move: StatusMove, error: OffisionError) -> None:
     wait = timedelta(seconds=min(5 * 2 ** min(move.attempts, 8), 600))
     changes = {"code": None} if final else {}
     why = without(move.code or "", error.summary)
-    StatusMove.objects.filter(pk=move.pk).update(next_at=None if final else now + wait, trouble=why, **changes)
+    StatusMove.objects.filter(pk=move.pk).update(next_at=None if final else now + wait, last_error=why, **changes)
     if final:
         _log(move, Outcome.FAILED, [why])
     log.warning("Offision was not told of a visitor", visit=move.visit_id, why=why, given_up=final)

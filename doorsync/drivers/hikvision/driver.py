@@ -34,7 +34,7 @@ from doorsync.drivers.base import (
 from doorsync.drivers.hikvision.client import Isapi, understood
 from doorsync.drivers.hikvision.events import events_after
 from doorsync.policy import naive_clock
-from doorsync.policy.naive_clock import WallWindow
+from doorsync.policy.naive_clock import NaiveWindow
 from doorsync.policy.windows import ALWAYS, Record, Window, Windows
 
 PREFIX = "portal"
@@ -260,14 +260,14 @@ class HikvisionDriver(Driver):
 
     def _within_range(self, window: Window) -> Window:
         """The window as a device reads it that knows no time before FIRST and none after LAST."""
-        ((start, end),) = naive_clock.on_the_wall((window,), self.zone, self.now)
+        ((start, end),) = naive_clock.to_naive_clock((window,), self.zone, self.now)
         return Window(
             None if start is None or start <= FIRST else window.start, None if end is None or end > LAST else window.end
         )
 
     def _person(self, employee: str, record: Record) -> dict[str, Any]:
         (found,) = set(record.values())
-        ((start, end),) = naive_clock.on_the_wall(found, self.zone, self.now)
+        ((start, end),) = naive_clock.to_naive_clock(found, self.zone, self.now)
         return {
             "employeeNo": employee,
             "name": employee,
@@ -308,8 +308,8 @@ class HikvisionDriver(Driver):
                 start, last = (datetime.fromisoformat(str(valid[name])) for name in ("beginTime", "endTime"))
                 return Window(start.astimezone(UTC), last.astimezone(UTC) + SECOND), False
             start, last = _naive(valid["beginTime"]), _naive(valid["endTime"])
-            shown = WallWindow(None if start <= FIRST else start, None if last >= LAST else last + SECOND)
-            (window,) = naive_clock.off_the_wall((shown,), self.zone, self.now)
+            shown = NaiveWindow(None if start <= FIRST else start, None if last >= LAST else last + SECOND)
+            (window,) = naive_clock.from_naive_clock((shown,), self.zone, self.now)
         except (KeyError, TypeError, ValueError, OverflowError):
             return ALWAYS, False
         return window, True

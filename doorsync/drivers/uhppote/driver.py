@@ -235,7 +235,7 @@ class UhppoteDriver(Driver):
         return Encoded(records, frozenset(at_edges))
 
     def _schedule(self, found: Windows) -> Schedule:
-        return profiles.schedule(naive_clock.on_the_wall(found, self.zone, self.now))
+        return profiles.schedule(naive_clock.to_naive_clock(found, self.zone, self.now))
 
     # Cards ----------------------------------------------------------------------------------------------------
 
@@ -256,7 +256,7 @@ class UhppoteDriver(Driver):
 
     def _record(self, card: Card) -> Record:
         first, last = card.start_date or FIRST_DAY, card.end_date or LAST_DAY
-        valid = naive_clock.off_the_wall(profiles.windows([_whole_days(first, last)]), self.zone, self.now)
+        valid = naive_clock.from_naive_clock(profiles.windows([_whole_days(first, last)]), self.zone, self.now)
         found: dict[int, Windows] = {}
         for door in range(1, self._doors + 1):
             named = card.permission(door)
@@ -286,7 +286,7 @@ class UhppoteDriver(Driver):
                 return (ALWAYS,)  # so the board takes it
             pages.append(found[0])
             number = found[1]
-        return naive_clock.off_the_wall(profiles.windows(pages), self.zone, self.now)
+        return naive_clock.from_naive_clock(profiles.windows(pages), self.zone, self.now)
 
     def _read_profile(self, number: int) -> tuple[Page, int] | None:
         if number not in self._profiles:

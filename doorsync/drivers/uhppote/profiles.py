@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from doorsync.policy.naive_clock import WallWindow
+from doorsync.policy.naive_clock import NaiveWindow
 
 SEGMENTS = 3
 # Dates that stand for "without bound".
@@ -39,7 +39,7 @@ class Page:
     weekdays: tuple[bool, ...] = (True,) * 7
 
 
-def schedule(windows: Iterable[WallWindow]) -> Schedule:
+def schedule(windows: Iterable[NaiveWindow]) -> Schedule:
     """The pages that admit during these windows (in whole minutes, in order and apart) and at no other time."""
     days: dict[date, list[Segment]] = defaultdict(list)
     whole: list[Page] = []
@@ -53,7 +53,7 @@ def schedule(windows: Iterable[WallWindow]) -> Schedule:
     return tuple(sorted([*whole, *_joined(single)], key=lambda page: (page.first, page.segments)))
 
 
-def windows(pages: Iterable[Page]) -> tuple[WallWindow, ...]:
+def windows(pages: Iterable[Page]) -> tuple[NaiveWindow, ...]:
     """When these pages admit, merged and in order."""
     spans = sorted(span for page in pages for span in _spans(page))
     merged: list[tuple[datetime, datetime]] = []
@@ -62,7 +62,7 @@ def windows(pages: Iterable[Page]) -> tuple[WallWindow, ...]:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
             merged.append((start, end))
-    return tuple(WallWindow(_bound(start, FIRST_DAY), _bound(end, LAST_DAY + _DAY)) for start, end in merged)
+    return tuple(NaiveWindow(_bound(start, FIRST_DAY), _bound(end, LAST_DAY + _DAY)) for start, end in merged)
 
 
 def needed(schedules: Iterable[Schedule]) -> set[Schedule]:
@@ -82,7 +82,7 @@ def that_fit(wanted: Mapping[Schedule, datetime], room: int) -> set[Schedule]:
     return chosen
 
 
-def _by_days(window: WallWindow) -> Iterator[tuple[date, date, Segment]]:
+def _by_days(window: NaiveWindow) -> Iterator[tuple[date, date, Segment]]:
     """The window as stretches of days that each have the same segment."""
     start = window.start or _midnight(FIRST_DAY)
     last = (window.end or _midnight(LAST_DAY + _DAY)) - _MINUTE

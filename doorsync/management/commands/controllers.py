@@ -69,7 +69,7 @@ class Command(BaseCommand):
         else:
             for one in told:
                 self._tell(one)
-        if any(one["trouble"] and not one["read"] for one in told):
+        if any(one["last_error"] and not one["read"] for one in told):
             raise CommandError(_("Not every controller could be read."), returncode=UNREADABLE)
         if not all(one["in_step"] for one in told):
             raise CommandError(_("Not every controller is in step."), returncode=DIFFERS)
@@ -93,12 +93,12 @@ class Command(BaseCommand):
         try:
             found = compare(controller, clock.now())
         except DriverError as error:
-            return {"controller": controller.name, "read": False, "in_step": False, "trouble": str(error)}
+            return {"controller": controller.name, "read": False, "in_step": False, "last_error": str(error)}
         return {
             "controller": controller.name,
             "read": True,
             "in_step": found.in_step,
-            "trouble": "",
+            "last_error": "",
             **_as_json(controller, found),
         }
 
@@ -107,24 +107,24 @@ class Command(BaseCommand):
         ControllerSync.objects.get_or_create(controller=controller)
         approvals.look(rows.select_related("controller"), actor="manage.py controllers sync")
         outcome = reconcile.reconcile_controller(controller.pk)
-        if outcome is None and queue.claimable(rows, clock.now()).exists():
+        if outcome is None and queue.leasable(rows, clock.now()).exists():
             outcome = reconcile.reconcile_controller(controller.pk)
         sync = rows.get()
         if outcome is None:
             words = _("A worker is at it just now.") if controller.enabled else _("It is disabled.")
-            return {"controller": controller.name, "read": True, "in_step": False, "trouble": words}
+            return {"controller": controller.name, "read": True, "in_step": False, "last_error": words}
         kinds = [kind for kind, _card in outcome.done]
         return {
             "controller": controller.name,
             "read": outcome.read,
             "in_step": outcome.in_order and not outcome.held and not outcome.contested,
-            "trouble": sync.trouble,
+            "last_error": sync.last_error,
             **{kind: kinds.count(kind) for kind in ("added", "updated", "removed")},
             "unchanged": outcome.unchanged,
         }
 
     def _tell(self, one: dict[str, Any]) -> None:
-        head = _("in step") if one["in_step"] else one["trouble"] or _("differs")
+        head = _("in step") if one["in_step"] else one["last_error"] or _("differs")
         self.stdout.write(f"{one['controller']}: {head}")
         for line in _table(one):
             self.stdout.write(line)

@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
             name='SealCheck',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('trouble', models.TextField(blank=True, verbose_name='trouble')),
+                ('last_error', models.TextField(blank=True, verbose_name='last error')),
                 ('checked_at', models.DateTimeField(null=True, verbose_name='checked')),
                 ('all_checked_at', models.DateTimeField(null=True, verbose_name='all checked')),
                 ('number', models.BigIntegerField(default=0)),

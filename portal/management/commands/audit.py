@@ -44,8 +44,8 @@ class Command(BaseCommand):
                 self.stderr.write(line % {"entries": entries, "number": seal.number}, self.style.NOTICE)
 
         state = check(everything=True, progress=progress)
-        if state.trouble:
-            raise CommandError(state.trouble)
+        if state.last_error:
+            raise CommandError(state.last_error)
         if options["expect"]:
             number, expected = options["expect"]
             if not Seal.objects.filter(number=number, hash=expected).exists():

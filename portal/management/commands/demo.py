@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
 from portal.buildings.building import BuildingError, load_building
-from portal.sandbox import once, playground
+from portal.sandbox import play_once, playground
 from portal.sandbox.processes import StartError
 from portal.sandbox.story import tell
 
@@ -45,7 +45,7 @@ class Command(BaseCommand):
                 )
             if options["once"]:
                 with playground.running(building, options["building"].resolve()) as place:
-                    result = once.play(place)
+                    result = play_once.play(place)
                 print_result(result, as_json=options["json"])
             else:
                 with playground.running(

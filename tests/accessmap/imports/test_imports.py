@@ -324,11 +324,11 @@ def test_a_resource_that_is_wrong_says_so(ann, rooms, line, column, said):
 
 def test_a_sheet_whose_worker_died_is_taken_up_again_and_never_by_two(ann, people, doorbell, client):
     row = service.upload(kind="people", name="a.csv", content=csv_file(HEAD), user=ann)
-    MapImport.objects.filter(pk=row.pk).update(claimed_until=row.uploaded_at + service.LEASE)
+    MapImport.objects.filter(pk=row.pk).update(leased_until=row.uploaded_at + service.LEASE)
     service.work_on_import(row.pk)
     row.refresh_from_db()
     assert row.state == "checking", "somebody else is at it"
-    MapImport.objects.filter(pk=row.pk).update(claimed_until=row.uploaded_at)
+    MapImport.objects.filter(pk=row.pk).update(leased_until=row.uploaded_at)
     client.force_login(ann)
     doorbell.clear()
     page = reverse("admin:accessmap_mapimport_change", args=[row.pk])
@@ -356,7 +356,7 @@ def test_a_worker_that_comes_late_does_not_import_again(ann, people, monkeypatch
 
     def overtaken(late):
         monkeypatch.setattr(service, "_turn_of", wait)
-        MapImport.objects.filter(pk=late.pk).update(claimed_until=None)
+        MapImport.objects.filter(pk=late.pk).update(leased_until=None)
         service.work_on_import(late.pk)
         return wait(late)
 

@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 from prometheus_client import REGISTRY
 
-from doorsync.models import Callback, PassState, ResourceSync, UnmappedResource
+from doorsync.models import Callback, ResourceSync, SchedulerState, UnmappedResource
 from doorsync.work import queue
 from portal.core.logging import redact
 from portal.offision.default import contract_from_settings
@@ -36,27 +36,27 @@ def refused(why):
 def settle(place):
     """As if the first look had been had."""
     for row in ResourceSync.objects.all():
-        ResourceSync.objects.filter(pk=row.pk).update(done=row.requested, not_before=None)
+        ResourceSync.objects.filter(pk=row.pk).update(observed_generation=row.generation, next_attempt_at=None)
 
 
 def test_a_call_asks_for_its_resource_once_however_often_it_comes(place, post, doorbells):
     settle(place)
     doorbells.clear()
-    before = place.room().requested
+    before = place.room().generation
     for _ in range(5):
         assert post({"resourceId": "room"}).status_code == 202
-    assert place.room().requested == before + 1
-    assert [name for name, _pk in doorbells] == ["refresh_resource"]
+    assert place.room().generation == before + 1
+    assert [name for name, _pk in doorbells] == ["fetch_bookings"]
     assert Callback.objects.filter(outcome="asked", generation=before + 1).count() == 5
 
 
 def test_a_call_during_a_fetch_gets_a_fetch_of_its_own(place, post):
     settle(place)
-    queue.ask_at_once(ResourceSync.objects.filter(resource__external_id="room"))
-    claimed = queue.claim(ResourceSync.objects.filter(resource__external_id="room"), NOW)
+    queue.enqueue_now(ResourceSync.objects.filter(resource__external_id="room"))
+    claimed = queue.lease(ResourceSync.objects.filter(resource__external_id="room"), NOW)
     post({"resourceId": "room"})
-    assert queue.finish(claimed, answered=True)
-    assert place.room().requested > place.room().done
+    assert queue.release(claimed, answered=True)
+    assert place.room().generation > place.room().observed_generation
 
 
 def test_a_wrong_secret_leaves_no_trace_but_a_metric(place, post):
@@ -97,14 +97,14 @@ def test_a_call_that_cannot_be_read_is_kept_and_leads_to_a_look_everywhere(place
     assert bytes(kept.body) == body
     assert kept.outcome == Callback.Outcome.UNREADABLE
     assert kept.note
-    assert PassState.objects.get().full_pass_wanted_at is not None
+    assert SchedulerState.objects.get().full_resync_wanted_at is not None
 
 
 def test_a_call_for_a_resource_that_nobody_knows_is_shown_to_staff(place, post):
     assert post({"resourceId": "room-999"}).status_code == 202
     assert Callback.objects.get().outcome == Callback.Outcome.UNKNOWN_RESOURCE
     assert UnmappedResource.objects.get().external_id == "room-999"
-    assert PassState.objects.get().full_pass_wanted_at is not None
+    assert SchedulerState.objects.get().full_resync_wanted_at is not None
 
 
 def test_where_calls_are_signed_an_unsigned_one_is_refused(place, post, settings, tmp_path):

@@ -19,7 +19,7 @@ DOOR_ACTIONS = ["door.opened", "door.denied"]
 
 @pytest.fixture
 def loaded(place):
-    place.refresh()
+    place.fetch()
     place.reconcile()
     return place
 
@@ -55,12 +55,12 @@ def test_each_once_also_after_an_outage(loaded):
     loaded.box("PUT", "faults", {"down": True})
     swipe(loaded, "1003")
     assert events.drain_events(box().pk) == 0
-    assert EventCursor.objects.get().trouble
+    assert EventCursor.objects.get().last_error
     loaded.box("PUT", "faults", {})
     assert events.drain_events(box().pk) == 1
     assert events.drain_events(box().pk) == 0
     assert len(told()) == 2
-    assert EventCursor.objects.get().trouble == ""
+    assert EventCursor.objects.get().last_error == ""
 
 
 def test_two_readers_at_once_write_each_event_once(loaded, monkeypatch):
@@ -97,7 +97,7 @@ def run(*arguments):
 
 
 def test_compare_writes_nothing_and_says_what_would_be_done(place):
-    place.refresh()
+    place.fetch()
     place.box("PUT", "cards/9999", {"doors": {"2": [[None, None]]}})
     code, text = run("compare", "box", "--json")
     assert code == 1
@@ -115,7 +115,7 @@ def test_compare_writes_nothing_and_says_what_would_be_done(place):
 
 
 def test_sync_brings_in_step_and_a_dead_one_is_told_apart(place):
-    place.refresh()
+    place.fetch()
     assert run("sync", "box")[0] == 0
     assert set(place.cards()) == {"1001", "1002", "1003"}
     place.box("PUT", "faults", {"down": True})

@@ -12,13 +12,13 @@ from doorsync.bookings import approvals as booking_approvals
 from doorsync.controllers import approvals, reconcile
 from doorsync.drivers.simulated.driver import SimulatedDriver
 from doorsync.models import (
+    BookingFetch,
     Callback,
     ControllerCard,
     ControllerHold,
     ControllerSync,
-    PassState,
-    Refresh,
     ResourceSync,
+    SchedulerState,
     StoredBooking,
 )
 from doorsync.work import scheduler
@@ -55,12 +55,12 @@ def test_a_card_that_a_late_write_brings_back_is_taken_out_again(place, monkeypa
         late.append((card, driver._wire(record)))
         raise reconcile.Unknown("no answer")
 
-    place.refresh()
+    place.fetch()
     with monkeypatch.context() as patch:
         patch.setattr(SimulatedDriver, "put", lost)
         place.reconcile()
     place.change(delete="b1")
-    place.refresh()
+    place.fetch()
     place.reconcile()
     assert "1001" not in place.cards()
     card, doors = next(each for each in late if each[0] == "1001")
@@ -74,12 +74,12 @@ def test_a_watched_card_is_forgotten_after_a_while(place, monkeypatch):
     def lost(*_args):
         raise reconcile.Unknown("no answer")
 
-    place.refresh()
+    place.fetch()
     with monkeypatch.context() as patch:
         patch.setattr(SimulatedDriver, "put", lost)
         place.reconcile()
     place.change(delete="b1")
-    place.refresh()
+    place.fetch()
     place.reconcile()
     assert set(ControllerCard.objects.filter(state=State.GONE).values_list("number", flat=True)) == {"1001", "1002"}
     with clock.stopped_at(NOW + timedelta(minutes=61)):
@@ -88,10 +88,10 @@ def test_a_watched_card_is_forgotten_after_a_while(place, monkeypatch):
 
 
 def test_a_removal_that_is_only_seen_later_is_in_the_log(place):
-    place.refresh()
+    place.fetch()
     place.reconcile()
     place.change(delete="b1")
-    place.refresh()
+    place.fetch()
     place.box("PUT", "faults", {"timeout_after_apply": True})
     place.reconcile()
     place.box("PUT", "faults", {})
@@ -125,10 +125,10 @@ def test_standing_access_elsewhere_does_not_hide_that_a_door_is_taken_from_many(
             ],
         )
     )
-    place.refresh()
+    place.fetch()
     place.reconcile()
     place.change(update="big", set={"attendees": []})
-    place.refresh()
+    place.fetch()
     outcome = place.reconcile()
     assert len(outcome.held) == 12
     assert all(set(doors) == {"1", "2"} for doors in place.cards().values())
@@ -136,15 +136,15 @@ def test_standing_access_elsewhere_does_not_hide_that_a_door_is_taken_from_many(
 
 def test_an_approval_outlives_a_round_that_failed_and_a_plan_that_shrank(start_place):
     place = start_place(building(cardholders=people(14), bookings=[big(14)]))
-    place.refresh()
+    place.fetch()
     place.reconcile()
     place.change(update="big", set={"attendees": []})
-    place.refresh()
+    place.fetch()
     assert len(place.reconcile().held) == 14
     assert approvals.approve(ControllerSync.objects.all(), actor="ann") == 1
     place.box("PUT", "faults", {"down": True})
     place.reconcile()
-    assert place.sync().held_plan, "a round that saw nothing changes nothing"
+    assert place.sync().pending_plan, "a round that saw nothing changes nothing"
     place.box("PUT", "faults", {})
     Card.objects.filter(number="2003").update(status="lost")
     assert not place.reconcile().held
@@ -157,15 +157,15 @@ def test_an_approval_is_for_what_was_held_and_nothing_else(start_place):
     crowd = [*people(12), *({"email": e, "name": e, "cards": [{"number": f"{3000 + n}"}]} for n, e in enumerate(more))]
     other = booking("other", "+0d 10:00", "+0d 11:00", organizer="", attendees=more)
     place = start_place(building(cardholders=crowd, bookings=[big(), other]))
-    place.refresh()
+    place.fetch()
     place.reconcile()
     place.change(update="big", set={"attendees": []})
     place.change(update="other", set={"attendees": more[:11]})
-    place.refresh()
+    place.fetch()
     assert len(place.reconcile().held) == 13
     approvals.approve(ControllerSync.objects.all(), actor="ann")
     place.change(update="other", set={"attendees": []})
-    place.refresh()
+    place.fetch()
     outcome = place.reconcile()
     assert len(outcome.held) == 11
     assert len(place.cards()) == 11
@@ -174,20 +174,20 @@ def test_an_approval_is_for_what_was_held_and_nothing_else(start_place):
 def test_believing_is_for_the_bookings_that_were_missing_then(start_place):
     many = [booking(f"b{n}", f"+1d {n:02}:00", f"+1d {n:02}:50") for n in range(24)]
     place = start_place(building(bookings=many))
-    place.refresh()
+    place.fetch()
     for n in range(13):
         place.change(delete=f"b{n}")
-    assert place.refresh().outcome == Refresh.Outcome.HELD
+    assert place.fetch().outcome == BookingFetch.Outcome.HELD
     place.offision_fault("error")
-    booking_approvals.believe(ResourceSync.objects.all(), actor="ann")
-    place.refresh()
+    booking_approvals.accept(ResourceSync.objects.all(), actor="ann")
+    place.fetch()
     place.offision_fault("empty")
-    assert place.refresh().outcome == Refresh.Outcome.HELD, "all the others are missing now"
+    assert place.fetch().outcome == BookingFetch.Outcome.HELD, "all the others are missing now"
     assert StoredBooking.objects.count() == 24
     place.offision_fault(None)
-    assert place.refresh().outcome == Refresh.Outcome.CHANGED
+    assert place.fetch().outcome == BookingFetch.Outcome.CHANGED
     assert StoredBooking.objects.count() == 11
-    assert place.room().believed_ids == []
+    assert place.room().accepted_ids == []
 
 
 def test_few_bookings_in_each_of_many_rooms_do_not_all_vanish_unasked(start_place):
@@ -199,11 +199,11 @@ def test_few_bookings_in_each_of_many_rooms_do_not_all_vanish_unasked(start_plac
     ]
     place = start_place(building(resources=rooms, bookings=each))
     for n in range(20):
-        place.refresh(f"r{n}")
+        place.fetch(f"r{n}")
     assert StoredBooking.objects.count() == 40
     place.offision_fault("empty")
-    outcomes = [place.refresh(f"r{n}").outcome for n in range(20)]
-    assert outcomes.count(Refresh.Outcome.HELD) >= 14
+    outcomes = [place.fetch(f"r{n}").outcome for n in range(20)]
+    assert outcomes.count(BookingFetch.Outcome.HELD) >= 14
     assert StoredBooking.objects.count() >= 28
 
 
@@ -211,7 +211,7 @@ def test_few_bookings_in_each_of_many_rooms_do_not_all_vanish_unasked(start_plac
 
 
 def refreshed(name="room"):
-    return Refresh.objects.filter(resource__external_id=name, outcome__in=["changed", "unchanged"]).latest("pk")
+    return BookingFetch.objects.filter(resource__external_id=name, outcome__in=["changed", "unchanged"]).latest("pk")
 
 
 def test_one_refused_card_leaves_the_rooms_behind_other_doors_confirmed(start_place, monkeypatch):
@@ -234,8 +234,8 @@ def test_one_refused_card_leaves_the_rooms_behind_other_doors_confirmed(start_pl
         real(driver, card, record)
 
     monkeypatch.setattr(SimulatedDriver, "put", put)
-    place.refresh("room")
-    place.refresh("den")
+    place.fetch("room")
+    place.fetch("den")
     place.reconcile()
     assert refreshed("den").confirmed_at
     assert refreshed("room").confirmed_at is None
@@ -244,28 +244,28 @@ def test_one_refused_card_leaves_the_rooms_behind_other_doors_confirmed(start_pl
 def test_nothing_is_confirmed_where_the_controller_is_disabled_foreign_or_not_there(start_place):
     place = start_place(building(bookings=[booking("b1", "+0d 10:00", "+0d 11:00")]))
     place.box("PUT", "cards/1001", {"doors": {"2": [[None, None]]}})
-    place.refresh()
+    place.fetch()
     place.reconcile()
     assert refreshed().confirmed_at is None, "a card that the room's booking admits is somebody else's entry"
     Controller.objects.filter(name="box").update(enabled=False)
-    place.refresh()
+    place.fetch()
     assert refreshed().confirmed_at is None
-    place.refresh("desk")
+    place.fetch("desk")
     assert refreshed("desk").confirmed_at is None
     call = Callback.objects.create(body=b"", outcome="asked", resource=Resource.objects.get(external_id="desk"))
-    assert not call.refresh
+    assert not call.fetch
 
 
 def test_a_disabled_controller_with_cards_in_it_says_so(place):
-    place.refresh()
+    place.fetch()
     place.reconcile()
     Controller.objects.filter(name="box").update(enabled=False)
     scheduler.tick()
-    assert "3 cards are left in it" in place.sync().trouble
+    assert "3 cards are left in it" in place.sync().last_error
     assert Entry.objects.filter(action="controller.disabled").count() == 1
     Controller.objects.filter(name="box").update(enabled=True)
     place.reconcile()
-    assert place.sync().trouble == ""
+    assert place.sync().last_error == ""
 
 
 # Rounds in trouble --------------------------------------------------
@@ -281,7 +281,7 @@ def test_cards_that_never_answer_do_not_keep_the_others_from_their_turn(start_pl
         real(driver, card, record)
 
     monkeypatch.setattr(SimulatedDriver, "put", put)
-    place.refresh()
+    place.fetch()
     place.reconcile()
     assert place.cards() == {}
     place.reconcile()
@@ -294,20 +294,20 @@ def test_a_clock_that_can_not_be_set_is_told_and_stops_nothing(place, monkeypatc
 
     monkeypatch.setattr(SimulatedDriver, "set_clock", refuse)
     place.box("PUT", "clock", {"time": (NOW + timedelta(minutes=5)).isoformat()})
-    place.refresh()
+    place.fetch()
     assert place.reconcile().in_order
     assert len(place.cards()) == 3
-    assert "no clock for you" in place.sync().trouble
+    assert "no clock for you" in place.sync().last_error
 
 
 def test_what_never_worked_is_late_too(place, settings):
     place.box("PUT", "faults", {"down": True})
     place.offision_fault("error")
-    for later in range(0, 2 * settings.FULL_PASS_SECONDS + 400, 300):
+    for later in range(0, 2 * settings.FULL_RESYNC_SECONDS + 400, 300):
         with clock.stopped_at(NOW + timedelta(seconds=later)):
             place.reconcile()
             scheduler.tick()
-    assert PassState.objects.get().late_since is not None
+    assert SchedulerState.objects.get().late_since is not None
 
 
 @pytest.mark.parametrize("nonsense", [b"<html>", b"[]", b'{"cards": 3}', b'{"model": "x"}'])
@@ -325,7 +325,7 @@ def test_what_is_no_controller_is_a_sentence_and_no_crash(place, monkeypatch, no
     answer.status_code = 200
     monkeypatch.setattr(requests.Session, "request", lambda *_args, **_kwargs: answer)
     assert not place.reconcile().in_order
-    assert "no controller of this family" in place.sync().trouble
+    assert "no controller of this family" in place.sync().last_error
 
 
 def test_a_box_that_dribbles_its_answer_is_given_up(place):
@@ -348,32 +348,32 @@ def test_a_box_that_dribbles_its_answer_is_given_up(place):
         assert not place.reconcile().in_order
         stop.set()
         taker.join()
-    assert place.sync().trouble
+    assert place.sync().last_error
 
 
 # Another box at the address --------------------------------------------------
 
 
 def test_nothing_is_written_to_another_box_than_before_until_the_old_one_is_forgotten(place):
-    place.refresh()
-    place.refresh("attic")
+    place.fetch()
+    place.fetch("attic")
     place.reconcile()
     elsewhere = Controller.objects.get(name="old").options["url"]
     set_options(url=elsewhere, windows="none")
     outcome = place.reconcile()
     assert not outcome.in_order
-    assert "PRETEND-old" in place.sync().trouble
+    assert "PRETEND-old" in place.sync().last_error
     assert place.cards("old") == {}
     assert approvals.forget_boxes(ControllerSync.objects.filter(controller__name="old"), actor="ann") == 0, "it is well"
     assert approvals.forget_boxes(ControllerSync.objects.filter(controller__name="box"), actor="ann") == 1
     assert not ControllerCard.objects.filter(controller__name="box").exists()
     place.reconcile()
     assert set(place.cards("old")) == {"1003"}
-    assert "PRETEND-old, is the controller box already" in (place.reconcile("old"), place.sync("old").trouble)[1]
+    assert "PRETEND-old, is the controller box already" in (place.reconcile("old"), place.sync("old").last_error)[1]
 
 
 def test_a_resource_that_becomes_another_keeps_nobody_admitted(place):
-    place.refresh()
+    place.fetch()
     place.reconcile()
     assert "1001" in place.cards()
     Resource.objects.filter(external_id="room").update(external_id="other")
@@ -389,14 +389,14 @@ def test_a_resource_that_becomes_another_keeps_nobody_admitted(place):
 
 def test_a_controller_that_lists_nothing_is_kept_in_step_by_what_was_written(place):
     set_options(lists_cards=False)
-    place.refresh()
+    place.fetch()
     place.reconcile()
     assert set(place.cards()) == {"1001", "1002", "1003"}
     again = place.reconcile()
     assert again.unchanged == 3
     assert not again.done
     place.change(delete="b1")
-    place.refresh()
+    place.fetch()
     place.box("PUT", "faults", {"timeout_after_apply": True})
     place.reconcile()
     assert ControllerCard.objects.filter(state=State.UNCONFIRMED).exists()
@@ -420,8 +420,8 @@ def test_a_controller_with_one_window_a_card_is_served_stretch_by_stretch(start_
     box = {"name": "box", "doors": [{"number": 1, "name": "Room door"}, {"number": 2, "name": "Side door"}]}
     place = start_place(building(resources=resources, policies=policies, bookings=bookings, controllers=[box]))
     set_options(windows="per_card")
-    place.refresh("room")
-    place.refresh("den")
+    place.fetch("room")
+    place.fetch("den")
     open_at = {}
     for minute in range(45, 255, 15):
         with clock.stopped_at(NOW + timedelta(minutes=minute)):
@@ -439,7 +439,7 @@ def test_a_controller_with_one_window_a_card_is_served_stretch_by_stretch(start_
 def test_a_foreign_hold_is_told_and_left_and_a_late_one_of_ours_is_confirmed(start_place, monkeypatch):
     place = start_place(building(policies=[{"name": "staff", "admit": ["anyone"]}]))
     place.box("PUT", "holds", {"holds": {"2": [[None, None]]}})
-    place.refresh()
+    place.fetch()
     real = SimulatedDriver.hold
 
     def unsure(driver, door, held):
@@ -454,24 +454,24 @@ def test_a_foreign_hold_is_told_and_left_and_a_late_one_of_ours_is_confirmed(sta
     assert place.reconcile().in_order
     assert ControllerHold.objects.get().state == State.IN_STEP
     assert Entry.objects.filter(action="door.held_unlocked").count() == 1
-    assert "Side door" in place.sync().trouble
+    assert "Side door" in place.sync().last_error
     place.box("PUT", "holds", {"holds": {"2": [[None, None]]}})  # somebody locks ours again
     place.change(delete="b1")
-    place.refresh()
+    place.fetch()
     place.reconcile()
     assert not ControllerHold.objects.exists()
 
 
 def test_what_waits_to_be_taken_out_is_not_counted_again(start_place):
     place = start_place(building(cardholders=people(16), bookings=[big(16)]))
-    place.refresh()
+    place.fetch()
     place.reconcile()
     place.box("PUT", "faults", {"refuse": True})
     place.change(update="big", set={"attendees": [f"p{n}@x.example" for n in range(8)]})
-    place.refresh()
+    place.fetch()
     assert len(place.reconcile().failed) == 8
     place.change(update="big", set={"attendees": []})
-    place.refresh()
+    place.fetch()
     assert not place.reconcile().held, "eight and eight, never more than ten at once"
     place.box("PUT", "faults", {})
     place.reconcile()
@@ -487,5 +487,5 @@ def test_what_never_arrived_is_not_counted_as_taken_away_for_ever(start_place, m
     for first in (0, 8):
         for attendees in ([f"p{n}@x.example" for n in range(first, first + 8)], []):
             place.change(update="big", set={"attendees": attendees})
-            place.refresh()
+            place.fetch()
             assert not place.reconcile().held

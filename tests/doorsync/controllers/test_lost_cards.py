@@ -25,7 +25,7 @@ def staff(client, db):
 
 
 def test_a_lost_card_leaves_the_controller_as_soon_as_it_is_reported(place, client, staff, doorbells):
-    place.refresh()
+    place.fetch()
     place.reconcile()
     assert "1001" in place.cards()
     card = Card.objects.get(number="1001")
@@ -48,20 +48,20 @@ def test_a_lost_card_leaves_the_controller_as_soon_as_it_is_reported(place, clie
 
 
 def test_a_controller_that_is_left_alone_for_a_while_is_tried_at_once_all_the_same(place):
-    place.refresh()
+    place.fetch()
     place.reconcile()
     later = NOW.replace(hour=5)
-    ControllerSync.objects.filter(controller__name="box").update(not_before=later, suspended_until=later)
+    ControllerSync.objects.filter(controller__name="box").update(next_attempt_at=later, suspended_until=later)
     card = Card.objects.get(number="1001")
     lost_cards.report_lost([card.pk], actor="ann")
-    assert place.sync().not_before is None
+    assert place.sync().next_attempt_at is None
     [where] = lost_cards.places_of(card)
     assert where.holds
     assert "does not answer" in where.words
 
 
 def test_where_nobody_takes_it_out_that_is_said(place):
-    place.refresh()
+    place.fetch()
     place.reconcile()
     card = Card.objects.get(number="1001")
     Controller.objects.filter(name="box").update(enabled=False)
@@ -77,7 +77,7 @@ def test_where_nobody_takes_it_out_that_is_said(place):
 
 
 def test_several_are_reported_from_the_list_and_none_twice(place, client, staff):
-    place.refresh()
+    place.fetch()
     place.reconcile()
     staff()
     press = {"action": "report_lost", "_selected_action": list(Card.objects.values_list("pk", flat=True))}
@@ -101,7 +101,7 @@ def test_who_keeps_no_cards_reports_none(place, client, staff, role):
 
 
 def test_a_card_made_lost_on_its_own_page_is_taken_out_just_so(place, client, staff, doorbells):
-    place.refresh()
+    place.fetch()
     place.reconcile()
     staff()
     card = Card.objects.get(number="1001")

@@ -44,33 +44,33 @@ def test_the_secret_is_taken_out_of_whatever_a_log_line_shows():
 def test_a_foreign_card_wanted_only_tomorrow_is_not_adopted(start_place):
     place = start_place(building(bookings=[booking("b1", "+0d 15:00", "+0d 16:00", resource="attic")]))
     place.box("PUT", "cards/1001", {"doors": {"1": True}}, name="old")
-    place.refresh("attic")
+    place.fetch("attic")
     for _ in range(2):
         assert place.reconcile("old").contested == {"1001"}
     assert "1001" in place.cards("old")
 
 
 def test_a_fetch_whose_claim_has_lapsed_stores_nothing(place, monkeypatch):
-    place.refresh()
+    place.fetch()
     real = refreshing._take_in
 
     def overtaken(sync, found, now):
-        ResourceSync.objects.filter(pk=sync.pk).update(claim=None)
+        ResourceSync.objects.filter(pk=sync.pk).update(lease_token=None)
         return real(sync, found, now)
 
     place.change(delete="b1")
     monkeypatch.setattr(refreshing, "_take_in", overtaken)
-    assert place.refresh() is None
+    assert place.fetch() is None
     assert StoredBooking.objects.count() == 1
 
 
 def test_a_callback_after_a_claim_has_lapsed_still_gets_a_fetch(place):
     rows = ResourceSync.objects.filter(resource__external_id="room")
-    queue.ask_at_once(rows)
-    slow = queue.claim(rows, NOW - 2 * queue.LEASE)
+    queue.enqueue_now(rows)
+    slow = queue.lease(rows, NOW - 2 * queue.LEASE)
     callbacks.receive(body=b'{"resourceId": "room"}', content_type="", remote_address=None)
-    assert queue.finish(slow, answered=True)
-    assert place.room().requested > place.room().done
+    assert queue.release(slow, answered=True)
+    assert place.room().generation > place.room().observed_generation
 
 
 def test_a_lost_card_waits_for_nobodys_approval(start_place):
@@ -78,10 +78,10 @@ def test_a_lost_card_waits_for_nobodys_approval(start_place):
     attendees = [person["email"] for person in people]
     big = booking("big", "+0d 10:00", "+0d 11:00", organizer="", attendees=attendees)
     place = start_place(building(cardholders=people, bookings=[big]))
-    place.refresh()
+    place.fetch()
     place.reconcile()
     place.change(update="big", set={"attendees": []})
-    place.refresh()
+    place.fetch()
     assert len(place.reconcile().held) == 12
     Card.objects.filter(number="2003").update(status="lost")
     assert len(place.reconcile().held) == 11
@@ -95,26 +95,26 @@ def test_a_call_is_taken_although_the_broker_is_down(place, monkeypatch):
     def down(*_args):
         raise ConnectionError
 
-    monkeypatch.setattr(tasks.refresh_resource, "delay", down)
-    ResourceSync.objects.update(done=99, requested=99)
+    monkeypatch.setattr(tasks.fetch_bookings, "delay", down)
+    ResourceSync.objects.update(observed_generation=99, generation=99)
     callbacks.receive(body=b'{"resourceId": "room"}', content_type="", remote_address=None)
     assert Callback.objects.count() == 1
 
 
 def test_a_round_that_was_overtaken_writes_nothing_more_and_is_looked_after(place):
-    place.refresh()
+    place.fetch()
     real = SimulatedDriver.put
 
     def overtaken(driver, card, record):
         real(driver, card, record)
-        ControllerSync.objects.filter(controller__name="box").update(claim=None, claimed_until=None)
+        ControllerSync.objects.filter(controller__name="box").update(lease_token=None, leased_until=None)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SimulatedDriver, "put", overtaken)
         place.reconcile()
     assert len(place.cards()) == 1
     sync = place.sync()
-    assert sync.requested > sync.done
+    assert sync.generation > sync.observed_generation
     assert place.reconcile().in_order
     assert len(place.cards()) == 3
 
@@ -122,11 +122,11 @@ def test_a_round_that_was_overtaken_writes_nothing_more_and_is_looked_after(plac
 def test_a_refused_card_does_not_make_an_edge_wait(start_place):
     lead = {"bookings": [booking("b1", "+0d 09:16", "+0d 10:00", resource="attic")]}
     place = start_place(building(**lead))
-    place.refresh("attic")
+    place.fetch("attic")
     place.box("PUT", "faults", {"refuse": True}, name="old")
     for _ in range(6):
         place.reconcile("old")
-    assert place.sync("old").not_before <= NOW + timedelta(seconds=15)
+    assert place.sync("old").next_attempt_at <= NOW + timedelta(seconds=15)
 
 
 def test_what_is_held_is_not_held_beyond_its_own_end(start_place):
@@ -134,10 +134,10 @@ def test_what_is_held_is_not_held_beyond_its_own_end(start_place):
     attendees = [person["email"] for person in people]
     big = booking("big", "+0d 09:00", "+0d 10:00", resource="attic", organizer="", attendees=attendees)
     place = start_place(building(cardholders=people, bookings=[big]))
-    place.refresh("attic")
+    place.fetch("attic")
     place.reconcile("old")
     place.change(update="big", set={"status": "cancelled"})
-    place.refresh("attic")
+    place.fetch("attic")
     assert len(place.reconcile("old").held) == 12
     end = NOW + timedelta(minutes=70)
     assert place.sync("old").next_edge_at == end

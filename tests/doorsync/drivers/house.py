@@ -107,7 +107,7 @@ class House:
 
     def work(self) -> Any:
         """Ask for the controller and reconcile it, once."""
-        queue.ask_at_once(ControllerSync.objects.filter(controller=self.controller))
+        queue.enqueue_now(ControllerSync.objects.filter(controller=self.controller))
         return reconcile.reconcile_controller(self.controller.pk)
 
     @contextmanager

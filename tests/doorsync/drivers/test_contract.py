@@ -38,7 +38,7 @@ def settle(house: House) -> None:
     for _ in range(4):
         if house.work().in_order:
             return
-    pytest.fail(f"never in order: {house.sync.trouble}")
+    pytest.fail(f"never in order: {house.sync.last_error}")
 
 
 # Bookings and their windows ---------------------------------------------------------------------------------
@@ -155,11 +155,11 @@ def test_access_that_began_ends_by_itself_while_the_portal_is_down(house):
 @for_cards
 def test_a_lost_answer_is_unknown_and_read_back_before_acting_again(house):
     house.book("b", TEN, ELEVEN)
-    house.peer.trouble(Fault.ANSWERS_LOST)
+    house.peer.last_error(Fault.ANSWERS_LOST)
     with clock.stopped_at(TEN):
         outcome = house.work()
         assert not outcome.failed, "a time-out is no refusal"
-        house.peer.trouble(None)
+        house.peer.last_error(None)
         settle(house)
         house.check_now()
         assert set(ControllerCard.objects.values_list("state", flat=True)) == {State.IN_STEP}
@@ -169,14 +169,14 @@ def test_a_lost_answer_is_unknown_and_read_back_before_acting_again(house):
 def test_a_refusal_names_the_card_and_is_tried_again(house):
     house.book("b", TEN, ELEVEN)
     with clock.stopped_at(TEN):
-        house.peer.trouble(Fault.REFUSES)
+        house.peer.last_error(Fault.REFUSES)
         outcome = house.work()
         assert {house.ann, house.bob} <= set(outcome.failed)
         assert not outcome.in_order
-        assert house.sync.trouble
-        house.peer.trouble(None)
+        assert house.sync.last_error
+        house.peer.last_error(None)
         settle(house)
-        assert house.sync.trouble == ""
+        assert house.sync.last_error == ""
         house.check_now()
 
 
@@ -187,7 +187,7 @@ def test_a_full_device_is_a_named_condition_and_takes_what_fits(house):
     outcome = house.work()
     assert len(house.peer.inside()) == 2
     assert len(outcome.failed) == 1
-    assert "full" in house.sync.trouble
+    assert "full" in house.sync.last_error
     house.cancel("b")
     house.work()
     settle(house)
@@ -245,11 +245,11 @@ def test_a_dead_device_costs_a_few_tries_however_many_cards_wait(house):
     people = Cardholder.objects.bulk_create(crowd)
     Card.objects.bulk_create(Card(cardholder=person, number=str(50_000 + n)) for n, person in enumerate(people))
     house.book("b", NOW - HOUR, ELEVEN, who=[f"p{n}" for n in range(100)])
-    house.peer.trouble(Fault.ANSWERS_LOST)
+    house.peer.last_error(Fault.ANSWERS_LOST)
     house.work()
     assert house.peer.changes_asked <= 2 * reconcile.GIVE_UP_AFTER
     asked = house.peer.changes_asked
-    house.peer.trouble(Fault.SILENT)
+    house.peer.last_error(Fault.SILENT)
     for _ in range(3):
         house.work()
     assert house.peer.changes_asked == asked, "nothing is written to what does not say who it is"
@@ -286,7 +286,7 @@ def test_a_clock_that_is_off_is_set_right_or_said_to_be_off(house):
         assert abs(house.sync.clock_skew_seconds) < 5
         assert abs(house.peer.skew) < timedelta(seconds=5)
     else:
-        assert "clock" in house.sync.trouble
+        assert "clock" in house.sync.last_error
 
 
 @holding(tells_events=True)
@@ -299,12 +299,12 @@ def test_what_happens_at_the_doors_is_logged_each_once_also_after_an_outage(hous
     with clock.stopped_at(TEN + MINUTE):
         events.drain_events(house.controller.pk)
         events.drain_events(house.controller.pk)
-    house.peer.trouble(Fault.SILENT)
+    house.peer.last_error(Fault.SILENT)
     with clock.stopped_at(TEN + 2 * MINUTE):
         events.drain_events(house.controller.pk)
-        assert EventCursor.objects.get().trouble
+        assert EventCursor.objects.get().last_error
         house.peer.present(house.bob, house.door.number)
-        house.peer.trouble(None)
+        house.peer.last_error(None)
     with clock.stopped_at(TEN + 3 * MINUTE):
         events.drain_events(house.controller.pk)
         events.drain_events(house.controller.pk)
@@ -325,11 +325,11 @@ def test_what_happens_at_the_doors_is_logged_each_once_also_after_an_outage(hous
 def test_a_door_is_unlocked_for_a_moment_once_and_never_again_on_an_unknown_outcome(house):
     assert unlock.open_for_a_moment(house.door, milliseconds=1000, key="k1", actor="ann") is True
     assert house.peer.pulses(house.door.number) == 1
-    house.peer.trouble(Fault.ANSWERS_LOST)
+    house.peer.last_error(Fault.ANSWERS_LOST)
     assert unlock.open_for_a_moment(house.door, milliseconds=1000, key="k2", actor="ann") is None, "nobody knows"
-    house.peer.trouble(None)
+    house.peer.last_error(None)
     assert house.peer.pulses(house.door.number) == 2, "sent once, and not repeated"
-    house.peer.trouble(Fault.REFUSES)
+    house.peer.last_error(Fault.REFUSES)
     assert unlock.open_for_a_moment(house.door, milliseconds=1000, key="k3", actor="ann") is False
     assert house.peer.pulses(house.door.number) == 2
 
@@ -362,9 +362,9 @@ def test_a_hold_whose_answer_was_lost_comes_about_and_ends_all_the_same(house):
     settle(house)
     for moment, held in ((TEN, True), (ELEVEN, False)):
         with clock.stopped_at(moment):
-            house.peer.trouble(Fault.ANSWERS_LOST)
+            house.peer.last_error(Fault.ANSWERS_LOST)
             assert not house.work().failed, "a time-out is no refusal"
-            house.peer.trouble(None)
+            house.peer.last_error(None)
             settle(house)
             assert house.peer.held_unlocked(hall) == held
 
@@ -374,23 +374,23 @@ def test_a_hold_that_is_refused_is_said_and_tried_again(house):
     hall = house.peer.doors[-1]
     house.book("open", TEN, ELEVEN, room="hall")
     with clock.stopped_at(TEN):
-        house.peer.trouble(Fault.REFUSES)
+        house.peer.last_error(Fault.REFUSES)
         assert house.work().failed
-        assert "refused" in house.sync.trouble
+        assert "refused" in house.sync.last_error
         assert not house.peer.held_unlocked(hall)
-        house.peer.trouble(None)
+        house.peer.last_error(None)
         settle(house)
-        assert house.sync.trouble == ""
+        assert house.sync.last_error == ""
         assert house.peer.held_unlocked(hall)
 
 
 @for_relays
 def test_a_silent_relay_is_sent_nothing_and_suspended(house):
     house.book("open", TEN, ELEVEN, room="hall")
-    house.peer.trouble(Fault.SILENT)
+    house.peer.last_error(Fault.SILENT)
     with clock.stopped_at(TEN):
         for _ in range(3):
-            assert house.work().trouble
+            assert house.work().last_error
         assert house.peer.changes_asked == 0
         assert house.sync.suspended_until > clock.now()
 
@@ -401,7 +401,7 @@ def test_cards_that_a_relay_can_not_hold_are_said_and_do_not_put_it_out_of_step(
     room = Resource.objects.create(site=house.controller.site, external_id="r", name="r", policy=policy)
     ResourceDoor.objects.create(resource=room, door=house.door)
     settle(house)
-    assert "holds no cards" in house.sync.trouble
+    assert "holds no cards" in house.sync.last_error
     assert preview.compare(house.controller, NOW).in_step
 
 
@@ -411,4 +411,4 @@ def test_where_no_door_can_be_held_unlocked_the_portal_says_so(house):
     settle(house)
     with house.at(TEN):
         assert not house.peer.held_unlocked(house.peer.doors[-1])
-        assert "can't hold" in house.sync.trouble
+        assert "can't hold" in house.sync.last_error

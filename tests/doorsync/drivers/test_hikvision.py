@@ -266,10 +266,10 @@ def test_a_deletion_that_does_not_end_is_unknown_and_opens_nothing(peer, driver,
 
 def test_after_an_unknown_outcome_the_device_is_asked_before_the_next_change(peer, driver):
     driver.read()
-    peer.trouble(Fault.ANSWERS_LOST)
+    peer.last_error(Fault.ANSWERS_LOST)
     with pytest.raises(Unknown):
         driver.put("1001", RECORD)
-    peer.trouble(None)
+    peer.last_error(None)
     driver.put("1001", RECORD)
     assert [path.rpartition("/")[2] for path, _body in sent(peer, "Record", "Modify")] == ["Record", "Modify", "Record"]
     assert driver.read().cards == {"1001": RECORD}
@@ -379,8 +379,8 @@ def test_a_clock_that_follows_a_server_is_not_set_and_said_to_be_off(house):
     house.peer.skew = HOUR
     house.work()
     assert not [path for method, path, _body in house.peer.seen if method == "PUT" and path.endswith("time")]
-    assert "set by NTP" in house.sync.trouble
-    assert "3600 seconds" in house.sync.trouble
+    assert "set by NTP" in house.sync.last_error
+    assert "3600 seconds" in house.sync.last_error
 
 
 # Logging in ---------------------------------------------------------------------------------------------------
@@ -461,7 +461,7 @@ def test_the_password_is_in_no_text(house, caplog):
     driver = driver_for(house.controller, NOW)
     with pytest.raises(Refused) as caught:
         driver.read()
-    for text in (repr(caught.value), repr(vars(driver)["_options"]), house.sync.trouble, caplog.text):
+    for text in (repr(caught.value), repr(vars(driver)["_options"]), house.sync.last_error, caplog.text):
         assert "Not-the-one" not in text
     assert "Not-the-one" not in json.dumps(Controller.objects.get().options)
 

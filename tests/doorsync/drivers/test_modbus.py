@@ -290,7 +290,7 @@ def test_nobody_there_is_unreachable(host):
 
 
 def test_a_door_is_not_unlocked_where_the_board_does_not_say_how_it_stands(flash):
-    flash.peer.trouble(Fault.SILENT)
+    flash.peer.last_error(Fault.SILENT)
     assert open_up(flash) is False, "it was only asked: nothing was sent that could unlock"
     assert flash.peer.changes_asked == 0
     assert not ControllerHold.objects.exists()
@@ -305,14 +305,14 @@ def test_a_relay_that_somebody_else_switched_is_said_and_left_alone(move_in, kin
     house.peer.somebody_switches(1, on=True)
     house.work()
     house.work()
-    assert "Door 1: held unlocked, and not by the portal" in house.sync.trouble
+    assert "Door 1: held unlocked, and not by the portal" in house.sync.last_error
     assert house.peer.changes_asked == 0
     assert open_up(house) is True, "it stands unlocked as it is"
     assert Entry.objects.get(action="door.pulse").detail["stood_unlocked"] is True
     assert house.peer.changes_asked == 0, "the end of a pulse would lock it"
     house.peer.somebody_switches(1, on=False)
     house.work()
-    assert house.sync.trouble == ""
+    assert house.sync.last_error == ""
 
 
 @both
@@ -340,7 +340,7 @@ def test_while_a_pulse_lasts_it_is_nobody_elses_hold_and_not_cut_short(flash):
     assert open_up(flash) is True
     asked = flash.peer.changes_asked
     assert flash.work().in_order
-    assert flash.sync.trouble == ""
+    assert flash.sync.last_error == ""
     assert preview.compare(flash.controller, NOW).in_step
     assert flash.peer.is_on(1)
     assert flash.sync.next_edge_at == NOW + OVER, "and is looked at again when it must be over"
@@ -384,11 +384,11 @@ def test_the_portal_ends_a_pulse_that_it_times_itself(plain):
 
 
 def test_where_nobody_knows_whether_it_is_on_it_is_switched_off_until_that_is_answered(plain):
-    plain.peer.trouble(Fault.ANSWERS_LOST)
+    plain.peer.last_error(Fault.ANSWERS_LOST)
     assert open_up(plain, seconds=60) is None
     with plain.peer.written:
         assert plain.peer.written.wait_for(lambda: plain.peer.writes.count((1, False)) == 2, timeout=10)
-    plain.peer.trouble(None)
+    plain.peer.last_error(None)
     assert plain.peer.pulses(1) == 1
     assert ControllerHold.objects.get().state == "pending", "late as it may come, it is known for the portal's own"
 
@@ -405,7 +405,7 @@ def test_where_it_is_surely_off_nothing_is_left_to_do(plain, monkeypatch, fault)
 
     if fault is None:
         monkeypatch.setattr(ModbusDriver, "pulse", unplugged)
-    plain.peer.trouble(fault)
+    plain.peer.last_error(fault)
     assert open_up(plain) is False
     assert not ControllerHold.objects.exists()
     assert meant == []
@@ -460,8 +460,8 @@ def test_a_pulse_in_the_middle_of_a_round_is_looked_at_after_it(plain, monkeypat
 def test_a_refusal_in_the_time_of_another_pulse_does_not_forget_that(plain, monkeypatch):
     dies(monkeypatch)
     assert open_up(plain, "k1") is True
-    plain.peer.trouble(Fault.REFUSES)
+    plain.peer.last_error(Fault.REFUSES)
     assert open_up(plain, "k2") is False
-    plain.peer.trouble(None)
+    plain.peer.last_error(None)
     with plain.at(NOW + OVER):
         assert not plain.peer.is_on(1)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doorsync.drivers.uhppote.profiles import FIRST_DAY, LAST_DAY, Page, needed, schedule, that_fit, windows
-from doorsync.policy.naive_clock import WallWindow
+from doorsync.policy.naive_clock import NaiveWindow
 
 DAY = date(2026, 3, 10)
 MIDNIGHT = datetime.combine(DAY, time())
@@ -30,11 +30,11 @@ bounds = st.lists(st.integers(0, BOUND), max_size=16, unique=True).map(sorted)
 @given(bounds, st.booleans(), st.booleans())
 def test_profiles_admit_at_the_very_minutes_of_the_windows_and_read_back_the_same(edges, no_start, no_end):
     pairs = list(zip(edges[::2], edges[1::2], strict=False))
-    found = [WallWindow(*(MIDNIGHT + timedelta(minutes=m) for m in pair)) for pair in pairs]
+    found = [NaiveWindow(*(MIDNIGHT + timedelta(minutes=m) for m in pair)) for pair in pairs]
     if found and no_start:
-        found[0] = WallWindow(None, found[0].end)
+        found[0] = NaiveWindow(None, found[0].end)
     if found and no_end:
-        found[-1] = WallWindow(found[-1].start, None)
+        found[-1] = NaiveWindow(found[-1].start, None)
     pages = schedule(found)
     assert windows(pages) == tuple(found)
     assert all(1 <= len(page.segments) <= 3 and FIRST_DAY <= page.first <= page.last <= LAST_DAY for page in pages)
@@ -50,10 +50,10 @@ def test_a_meeting_every_day_is_one_profile_and_three_a_day_are_one_too():
     def at(day, hour):
         return datetime.combine(DAY + timedelta(days=day), time(hour))
 
-    assert len(schedule(WallWindow(at(n, 10), at(n, 11)) for n in range(3))) == 1
-    assert len(schedule(WallWindow(at(0, h), at(0, h + 1)) for h in (8, 10, 12))) == 1
-    assert len(schedule(WallWindow(at(0, h), at(0, h + 1)) for h in (8, 10, 12, 14))) == 2
-    (page,) = schedule([WallWindow(at(0, 10), at(0, 11))])
+    assert len(schedule(NaiveWindow(at(n, 10), at(n, 11)) for n in range(3))) == 1
+    assert len(schedule(NaiveWindow(at(0, h), at(0, h + 1)) for h in (8, 10, 12))) == 1
+    assert len(schedule(NaiveWindow(at(0, h), at(0, h + 1)) for h in (8, 10, 12, 14))) == 2
+    (page,) = schedule([NaiveWindow(at(0, 10), at(0, 11))])
     assert page == Page(DAY, DAY, ((time(10, 0), time(10, 59)),))
 
 
@@ -73,5 +73,5 @@ def test_equal_ends_of_chains_are_shared_and_the_soonest_find_room_first():
 def test_a_profile_of_somebody_elses_is_read_as_it_is():
     mornings = Page(DAY, DAY + timedelta(days=6), ((time(9), time(11, 59)),), (True,) + (False,) * 6)
     assert windows([mornings]) == (
-        WallWindow(datetime.combine(date(2026, 3, 16), time(9)), datetime.combine(date(2026, 3, 16), time(12))),
+        NaiveWindow(datetime.combine(date(2026, 3, 16), time(9)), datetime.combine(date(2026, 3, 16), time(12))),
     )

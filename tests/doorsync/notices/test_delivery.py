@@ -15,7 +15,7 @@ from werkzeug.wrappers import Request, Response
 from accessmap.models import Controller
 from doorsync.bookings import callbacks
 from doorsync.bookings.callbacks import TEST_CALL
-from doorsync.models import Callback, ControllerSync, PassState, Refresh, ResourceSync, UnmanagedCard
+from doorsync.models import BookingFetch, Callback, ControllerSync, ResourceSync, SchedulerState, UnmanagedCard
 from doorsync.models.notices import Delivery, Kind, Notice, Recipient
 from doorsync.notices import delivery
 from doorsync.notices.problems import seen
@@ -50,7 +50,7 @@ def which(now=NOW) -> set[tuple[str, str]]:
 @pytest.fixture
 def in_order(place):
     """Every controller is in order, as far as its state goes."""
-    ControllerSync.objects.update(done=99)
+    ControllerSync.objects.update(observed_generation=99)
     return place
 
 
@@ -61,11 +61,13 @@ def ann(in_order):
 
 def dead(name: str = "box", *, silent: int = 3) -> None:
     rows = ControllerSync.objects.filter(controller__name=name)
-    rows.update(unreachable=silent, failures=silent, trouble="No answer when connecting.")
+    rows.update(unreachable=silent, failures=silent, last_error="No answer when connecting.")
 
 
 def well(name: str = "box") -> None:
-    ControllerSync.objects.filter(controller__name=name).update(unreachable=0, failures=0, trouble="", done=99)
+    ControllerSync.objects.filter(controller__name=name).update(
+        unreachable=0, failures=0, last_error="", observed_generation=99
+    )
 
 
 class Receiver:
@@ -109,7 +111,7 @@ def receiver(in_order):
 
 
 def test_nothing_is_wrong_where_all_is_well(place):
-    place.refresh()
+    place.fetch()
     place.reconcile()
     place.reconcile("old")
     assert which() == set()
@@ -117,7 +119,7 @@ def test_nothing_is_wrong_where_all_is_well(place):
 
 def test_a_dead_controller_hides_its_drift_and_no_others(place):
     dead()
-    ControllerSync.objects.filter(controller__name="old").update(failures=1, trouble="1 changes were refused: full")
+    ControllerSync.objects.filter(controller__name="old").update(failures=1, last_error="1 changes were refused: full")
     found = seen(NOW)
     assert {(one.which.kind, one.label) for one in found.wrong} == {("controller", "box"), ("drift", "old")}
     assert [one.kind for one in found.veiled] == ["drift"]
@@ -131,34 +133,34 @@ def test_changes_that_nobody_begins_with_are_drift(place):
 
 
 def test_what_waits_for_a_person_is_drift(place):
-    place.refresh()
+    place.fetch()
     place.reconcile()
     place.reconcile("old")
     box = Controller.objects.get(name="box")
-    ResourceSync.objects.filter(resource__name="Room").update(held_reason="5 of 5 left out")
+    ResourceSync.objects.filter(resource__name="Room").update(pending_reason="5 of 5 left out")
     UnmanagedCard.objects.create(controller=box, number="77", wanted=True, first_seen_at=NOW)
     assert which() == {("drift", "Room"), ("drift", "box")}
 
 
 def test_one_resource_that_offision_does_not_know_is_not_offision_failing(place):
     room = ResourceSync.objects.filter(resource__name="Room")
-    room.update(failures=4, trouble="not found")
-    PassState.objects.update(offision_trouble="not found")
+    room.update(failures=4, last_error="not found")
+    SchedulerState.objects.update(offision_error="not found")
     assert which() == {("drift", "Room")}
-    ResourceSync.objects.update(failures=4, trouble="down")
-    PassState.objects.update(offision_trouble="down", subscription_trouble="down")
+    ResourceSync.objects.update(failures=4, last_error="down")
+    SchedulerState.objects.update(offision_error="down", subscription_error="down")
     assert which() == {("offision", "Offision")}, "one cause, one notice"
 
 
-def changed(minutes: float, *, outcome: str = "changed", cause: str = "full_pass") -> None:
+def changed(minutes: float, *, outcome: str = "changed", cause: str = "full_resync") -> None:
     moment = NOW + timedelta(minutes=minutes)
     room = ResourceSync.objects.get(resource__name="Room").resource
-    Refresh.objects.create(
+    BookingFetch.objects.create(
         resource=room, generation=1, cause=cause, started_at=moment, finished_at=moment, outcome=outcome
     )
 
 
-def test_silence_is_a_sign_only_where_a_full_pass_finds_what_no_call_told_of(place):
+def test_silence_is_a_sign_only_where_a_full_resync_finds_what_no_call_told_of(place):
     Callback.objects.create(body=b"{}", outcome="asked", received_at=NOW - timedelta(hours=25))
     changed(-40, outcome="unchanged")
     assert which() == set(), "nobody books, nobody calls"
@@ -219,7 +221,7 @@ def test_a_switch_that_takes_down_everything_is_few_mails_and_not_one_a_box(ann)
     site = Controller.objects.get(name="box").site
     for number in range(40):
         box = Controller.objects.create(site=site, name=f"box {number}", driver="simulated")
-        ControllerSync.objects.create(controller=box, done=99)
+        ControllerSync.objects.create(controller=box, observed_generation=99)
     for number in range(40):
         dead(f"box {number}")
         every_half_minute(number / 2, number / 2)  # one after the other, over twenty minutes
@@ -285,7 +287,7 @@ def test_a_receiver_that_is_down_gets_it_later_under_the_same_id_and_nobody_else
     every_half_minute(0, 10)
     assert len(mail.outbox) == 1
     waiting = receiver.recipient.deliveries.get()
-    assert (waiting.state, waiting.trouble) == ("waiting", "The receiver answered with status 503.")
+    assert (waiting.state, waiting.last_error) == ("waiting", "The receiver answered with status 503.")
     assert 2 < waiting.attempts < 6, "it is not hammered"
     receiver.status = 204
     every_half_minute(10.5, 20)
@@ -326,7 +328,7 @@ def test_a_mail_server_that_is_down_is_said_and_asked_again(ann, settings):
     every_half_minute(0, 3)
     row = Delivery.objects.get()
     assert row.state == "waiting"
-    assert "ConnectionRefusedError" in row.trouble
+    assert "ConnectionRefusedError" in row.last_error
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     every_half_minute(10, 10)
     assert len(mail.outbox) == 1

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from accessmap.models import Controller, Door, Resource
 from doorsync.controllers import unlock
-from doorsync.models import Callback, ControllerSync, PassState
+from doorsync.models import Callback, ControllerSync, SchedulerState
 from portal import roles
 from portal.audit.models import Entry
 
@@ -33,7 +33,7 @@ def door():
 
 
 def test_a_preview_reads_and_writes_nothing(place, as_role):
-    place.refresh()
+    place.fetch()
     place.box("PUT", "cards/9999", {"doors": {"2": [[None, None]]}})
     page = as_role(roles.SECURITY).get(reverse("preview-controller", args=[box().pk]))
     assert page.status_code == 200
@@ -48,7 +48,7 @@ def test_a_preview_reads_and_writes_nothing(place, as_role):
 
 def test_a_suspended_controller_is_left_alone_with_a_reason_until_it_is_resumed(place, as_role):
     client = as_role(roles.FACILITY_STAFF)
-    place.refresh()
+    place.fetch()
     client.post(reverse("suspend-controller", args=[box().pk]), {"reason": " "})
     assert box().enabled, "not without a reason"
     client.post(reverse("suspend-controller", args=[box().pk]), {"reason": "The door is being painted."})
@@ -79,7 +79,7 @@ def test_each_button_is_for_its_roles_and_is_shown_to_them_alone(place, as_role,
     for role in roles.ROLES:
         client = as_role(role)
         address = reverse(name, args=[row().pk])
-        ControllerSync.objects.update(held_plan={"pairs": [["1001", 1]]}, dropped=[["1002", 1]])
+        ControllerSync.objects.update(pending_plan={"pairs": [["1001", 1]]}, dropped=[["1002", 1]])
         form = reverse(f"admin:{row()._meta.label_lower.replace('.', '_')}_change", args=[row().pk])
         assert (address in client.get(form).content.decode()) == (role in allowed), role
         assert (client.post(address, {"reason": ""}).status_code == 403) == (role not in allowed), role
@@ -106,17 +106,17 @@ def test_a_callback_is_looked_at_again_and_its_words_are_for_administrators(plac
     page = reverse("admin:doorsync_callback_change", args=[known.pk])
     assert "secret" not in as_role(roles.FACILITY_STAFF).get(page).content.decode()
     assert "secret" in as_role(roles.ADMINISTRATOR).get(page).content.decode()
-    before = place.room().requested
+    before = place.room().generation
     client = as_role(roles.FACILITY_STAFF)
     client.post(reverse("reprocess-callback", args=[known.pk]))
-    assert place.room().requested == before + 1
+    assert place.room().generation == before + 1
     client.post(reverse("reprocess-callback", args=[lost.pk]))
-    assert PassState.objects.get().full_pass_wanted_at is not None
+    assert SchedulerState.objects.get().full_resync_wanted_at is not None
     assert as_role(roles.SECURITY).post(reverse("reprocess-callback", args=[known.pk])).status_code == 403
 
 
 def test_a_plan_is_dropped_for_a_reason(place, as_role):
-    ControllerSync.objects.update(held_plan={"pairs": [["1001", 1]]}, trouble="1 card would lose doors.")
+    ControllerSync.objects.update(pending_plan={"pairs": [["1001", 1]]}, last_error="1 card would lose doors.")
     client = as_role(roles.FACILITY_STAFF)
     client.post(reverse("drop-plan", args=[box().pk]), {"reason": " "})
     assert not Entry.objects.filter(action="plan.drop").exists()

@@ -35,7 +35,7 @@ def as_role(client, db):
 @pytest.fixture
 def loaded(place):
     for name in ("room", "attic"):
-        place.refresh(name)
+        place.fetch(name)
     for name in ("box", "old"):
         place.reconcile(name)
     scheduler.tick()
@@ -65,7 +65,7 @@ def test_home_says_what_is_wrong_and_where_it_is_mended_the_urgent_first(loaded,
     for _ in range(3):
         loaded.reconcile()
     Card.objects.filter(number="1002").delete()
-    ResourceSync.objects.filter(resource__external_id="room").update(held_reason="It leaves out a great deal.")
+    ResourceSync.objects.filter(resource__external_id="room").update(pending_reason="It leaves out a great deal.")
     found = dashboard.notices(clock.now())
     said = [notice.sentence for notice in found]
     assert any("box does not answer" in sentence for sentence in said)
@@ -111,7 +111,7 @@ def test_the_board_hatches_drift_and_filters_by_it_and_by_name_and_floor(loaded,
     client = as_role(roles.SECURITY)
     loaded.box("PUT", "faults", {"refuse": True})
     loaded.change(update="b1", set={"end": "+0d 12:00"})
-    loaded.refresh()
+    loaded.fetch()
     loaded.reconcile()
     Door.objects.filter(name="Attic door").update(floor="3/F")
 
@@ -224,7 +224,7 @@ def test_what_the_controller_still_holds_opens_whatever_the_bookings_say(loaded)
 
 def test_a_booking_whose_status_does_not_count_is_named(start_place):
     place = start_place(building(bookings=[booking("b1", "+0d 10:00", "+0d 11:00", status="tentative")]))
-    place.refresh()
+    place.fetch()
     answer = ask("Mei", TEN)
     assert not answer.opens
     assert "is tentative: by the policy it admits nobody" in steps(answer)
@@ -259,7 +259,7 @@ def test_the_unmapped_come_in_the_order_in_which_it_will_hurt_and_are_mended_in_
         booking("b0", "+0d 08:00", "+0d 08:30", organizer="gone@pier.example", attendees=[]),
     ]
     place = start_place(building(bookings=bookings))
-    place.refresh()
+    place.fetch()
     assert [one.email for one in coverage.people(NOW)] == ["soon@pier.example", "late@pier.example"]
     client = as_role(roles.FACILITY_STAFF)
     assert "soon@pier.example" in text(client.get(reverse("unmapped")))
@@ -274,7 +274,7 @@ def test_the_unmapped_come_in_the_order_in_which_it_will_hurt_and_are_mended_in_
     client.post(reverse("mend-room"), {"external_id": "desk", "door": side.pk})
     assert coverage.rooms(NOW) == []
     scheduler.tick()
-    place.refresh()
+    place.fetch()
     place.reconcile()
     assert "7007" in place.cards()
 

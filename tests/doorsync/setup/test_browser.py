@@ -4,13 +4,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.urls import reverse
 
-from doorsync.models import Callback, PassState
+from doorsync.models import Callback, SchedulerState
 
 
 @pytest.mark.django_db(transaction=True)
 def test_the_call_is_seen_to_arrive_without_a_hand_on_the_page(live_server, browser_page, client, settings):
     settings.PORTAL_PUBLIC_URL = live_server.url
-    PassState.objects.get_or_create(pk=1)
+    SchedulerState.objects.get_or_create(pk=1)
     client.force_login(User.objects.create_superuser("chief"))
     page = browser_page
     page.set_viewport_size({"width": 390, "height": 800})

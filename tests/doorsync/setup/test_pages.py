@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 from accessmap.models import AccessLevel, AccessPolicy, Card, Cardholder, Controller, Door, Resource, Site
 from doorsync.bookings.callbacks import TEST_CALL
 from doorsync.bookings.subscription import callback_url
-from doorsync.models import Callback, ControllerCard, PassState, UnmappedResource
+from doorsync.models import Callback, ControllerCard, SchedulerState, UnmappedResource
 from doorsync.setup import actions
 from doorsync.setup.steps import facts_at, steps, undone
 from doorsync.work import scheduler
@@ -189,7 +189,7 @@ def test_the_page_that_waits_hears_of_offisions_call_and_not_of_our_own(integrat
 
 @pytest.mark.django_db(transaction=True)
 def test_the_portal_calls_itself_and_sees_the_call(serve, settings):
-    PassState.objects.get_or_create(pk=1)
+    SchedulerState.objects.get_or_create(pk=1)
     settings.ALLOWED_HOSTS = ["127.0.0.1"]
     settings.PORTAL_PUBLIC_URL = serve(WSGIHandler())
     told = actions.call_ourselves(actor="ivy")
@@ -204,7 +204,7 @@ def test_the_portal_calls_itself_and_sees_the_call(serve, settings):
 
 @pytest.mark.django_db(transaction=True)
 def test_where_callbacks_are_signed_so_is_ours(serve, settings, tmp_path):
-    PassState.objects.get_or_create(pk=1)
+    SchedulerState.objects.get_or_create(pk=1)
     signed = tmp_path / "contract.toml"
     text = settings.OFFISION_CONTRACT.read_text()
     rule = 'header = "X-Signature"\nalgorithm = "hmac-sha256"\nencoding = "base64"\nprefix = "v1="\n'
@@ -280,7 +280,7 @@ def test_the_first_permission_is_read_back_in_words(integrator, place):
         integrator, "permission", x="1"
     )
     assert state("permission") == "todo"
-    place.refresh()
+    place.fetch()
     said = shown(integrator, "permission", x="1")
     assert "the controller does not say so yet" in said
     place.reconcile()
@@ -294,13 +294,13 @@ def test_the_first_permission_is_read_back_in_words(integrator, place):
 
 def test_what_somebody_else_wrote_is_not_taken_for_ours(integrator, place):
     place.box("PUT", "cards/1001", {"doors": {"1": [[None, None]]}})
-    place.refresh()
+    place.fetch()
     place.reconcile()
     assert "that the portal did not write" in shown(integrator, "permission", x="1")
 
 
 def test_of_a_lost_card_nothing_is_said(integrator, place):
-    place.refresh()
+    place.fetch()
     place.reconcile()
     Card.objects.update(status="lost")
     assert "No booking" in shown(integrator, "permission", x="1")
@@ -312,7 +312,7 @@ def test_undone_counts_down_and_costs_few_queries(integrator, place):
     shown(integrator, "contract", resource="room")
     shown(integrator, "subscription", x="1")
     Callback.objects.create(body=b"{}", outcome="asked")
-    place.refresh()
+    place.fetch()
     place.reconcile()
     scheduler.tick()
     with CaptureQueriesContext(connection) as queries:
@@ -368,7 +368,7 @@ def test_from_nothing_to_the_first_door(as_role, nothing, place):
     assert UnmappedResource.objects.get().external_id == "room", "Offision's call named it"
     fill(link("resource"), name="Room", **{"resourcedoor_set-0-door": Door.objects.get().pk})
     scheduler.tick()
-    place.refresh()
+    place.fetch()
     place.reconcile("gate")
     said = shown(client, "permission", x="1")
     assert "Card •••• may pass Room door from 2026-03-10 09:45 until 2026-03-10 11:00, and the controller says" in said

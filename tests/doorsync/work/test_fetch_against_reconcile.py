@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from doorsync.controllers import store
-from doorsync.models import PassState, Refresh
+from doorsync.models import BookingFetch, SchedulerState
 from tests.places import building
 
 
@@ -20,15 +20,15 @@ def blocked() -> bool:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_fetch_that_falls_between_an_outcome_and_its_end_is_confirmed(start_place, monkeypatch):
-    PassState.objects.get_or_create(pk=1)  # another test with real commits may have emptied the tables
+    SchedulerState.objects.get_or_create(pk=1)  # another test with real commits may have emptied the tables
     place = start_place(building())
-    place.refresh()
+    place.fetch()
     real = store._confirm
     fetched: list[Future] = []
 
     def fetch():
         try:
-            return place.refresh().pk
+            return place.fetch().pk
         finally:
             connection.close()
 
@@ -41,6 +41,6 @@ def test_a_fetch_that_falls_between_an_outcome_and_its_end_is_confirmed(start_pl
     with ThreadPoolExecutor(1) as pool, monkeypatch.context() as patch:
         patch.setattr(store, "_confirm", confirm_and_let_a_fetch_come)
         place.reconcile()
-    answer = Refresh.objects.get(pk=fetched[0].result())
-    assert answer.outcome == Refresh.Outcome.UNCHANGED
+    answer = BookingFetch.objects.get(pk=fetched[0].result())
+    assert answer.outcome == BookingFetch.Outcome.UNCHANGED
     assert answer.confirmed_at is not None

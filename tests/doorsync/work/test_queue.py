@@ -37,7 +37,7 @@ def test_of_many_workers_one_gets_the_row():
     def work(_):
         try:
             together.wait()
-            return queue.claim(rows(), NOW)
+            return queue.lease(rows(), NOW)
         finally:
             connection.close()
 
@@ -47,39 +47,39 @@ def test_of_many_workers_one_gets_the_row():
 
 
 def test_what_is_asked_for_during_the_work_stays_asked_for(row):
-    claim = queue.claim(rows(), NOW)
-    queue.ask_resources([row.resource_id], cause="test")
-    assert queue.claim(rows(), NOW) is None, "somebody is at it"
-    assert queue.finish(claim, answered=True)
-    again = queue.claim(rows(), NOW)
-    assert again.requested == claim.requested + 1
+    claim = queue.lease(rows(), NOW)
+    queue.enqueue_resources([row.resource_id], cause="test")
+    assert queue.lease(rows(), NOW) is None, "somebody is at it"
+    assert queue.release(claim, answered=True)
+    again = queue.lease(rows(), NOW)
+    assert again.generation == claim.generation + 1
 
 
 def test_a_worker_that_died_is_replaced_and_cannot_finish_afterwards(row):
-    dead = queue.claim(rows(), NOW)
+    dead = queue.lease(rows(), NOW)
     later = NOW + queue.LEASE + timedelta(seconds=1)
-    heir = queue.claim(rows(), later)
+    heir = queue.lease(rows(), later)
     assert heir is not None
-    assert not queue.finish(dead, answered=True)
-    assert queue.finish(heir, answered=True)
-    assert queue.claim(rows(), later) is None
+    assert not queue.release(dead, answered=True)
+    assert queue.release(heir, answered=True)
+    assert queue.lease(rows(), later) is None
 
 
 def test_work_that_breaks_says_so_and_waits(row):
-    claim = queue.claim(rows(), NOW)
-    with pytest.raises(ZeroDivisionError), queue.given_back(claim):
+    claim = queue.lease(rows(), NOW)
+    with pytest.raises(ZeroDivisionError), queue.release_on_error(claim):
         1 / 0  # noqa: B018
     row.refresh_from_db()
-    assert "ZeroDivisionError" in row.trouble
-    assert row.claim is None
-    assert row.requested > row.done
+    assert "ZeroDivisionError" in row.last_error
+    assert row.lease_token is None
+    assert row.generation > row.observed_generation
     assert row.failures == 1
 
 
 def test_a_bell_that_nobody_heard_is_rung_again(row):
-    rows().update(woken_at=NOW)
+    rows().update(enqueued_at=NOW)
     assert not queue.due(rows(), NOW + timedelta(seconds=1)).exists()
-    assert queue.due(rows(), NOW + queue.RING_AGAIN + timedelta(seconds=1)).exists()
+    assert queue.due(rows(), NOW + queue.ENQUEUE_AGAIN + timedelta(seconds=1)).exists()
 
 
 def test_backing_off_doubles_and_ends():

@@ -197,19 +197,19 @@ def test_the_hourly_check_looks_at_what_is_new_and_once_a_day_at_all(three_block
     sealer.seal()
     as_superuser("UPDATE audit_entry SET actor = 'bob' WHERE id = %s", three_blocks[0])
     verifying.check_seals()
-    assert SealCheck.objects.get().trouble == ""
+    assert SealCheck.objects.get().last_error == ""
     assert SealCheck.objects.get().number == 4
     with clock.stopped_at(clock.now() + timedelta(hours=24)):
         verifying.check_seals()
-        assert SealCheck.objects.get().trouble == f"Entry {three_blocks[0]} was changed after seal 1."
+        assert SealCheck.objects.get().last_error == f"Entry {three_blocks[0]} was changed after seal 1."
         verifying.check_seals()
-        assert SealCheck.objects.get().trouble, "a look at what is new alone would not see it"
+        assert SealCheck.objects.get().last_error, "a look at what is new alone would not see it"
         as_superuser("UPDATE audit_entry SET actor = 'ann' WHERE id = %s", three_blocks[0])
         verifying.check_seals()
-        assert SealCheck.objects.get().trouble == ""
+        assert SealCheck.objects.get().last_error == ""
         as_superuser("UPDATE audit_entry SET actor = 'bob' WHERE id = %s", new[0])
     verifying.check_seals()
-    assert SealCheck.objects.get().trouble == ""
+    assert SealCheck.objects.get().last_error == ""
 
 
 def test_what_somebody_found_by_hand_is_not_forgotten_by_the_next_look_at_what_is_new(three_blocks):
@@ -217,7 +217,7 @@ def test_what_somebody_found_by_hand_is_not_forgotten_by_the_next_look_at_what_i
     as_superuser("UPDATE audit_entry SET actor = 'bob' WHERE id = %s", three_blocks[0])
     assert "was changed" in broken()
     verifying.check_seals()
-    assert SealCheck.objects.get().trouble == f"Entry {three_blocks[0]} was changed after seal 1."
+    assert SealCheck.objects.get().last_error == f"Entry {three_blocks[0]} was changed after seal 1."
 
 
 def test_a_new_seal_that_is_wrong_is_found_by_the_next_check(three_blocks):
@@ -226,7 +226,7 @@ def test_a_new_seal_that_is_wrong_is_found_by_the_next_check(three_blocks):
     sealer.seal()
     as_superuser("DELETE FROM audit_entry WHERE id = %s", new[1])
     verifying.check_seals()
-    assert SealCheck.objects.get().trouble == f"Entry {new[1]} is missing: seal 4 covers it."
+    assert SealCheck.objects.get().last_error == f"Entry {new[1]} is missing: seal 4 covers it."
 
 
 # With real commits -------------------------------------------

@@ -12,11 +12,11 @@ from django.urls import reverse
 
 from accessmap.models import AccessPolicy, Cardholder, Controller, Door, Resource, ResourceDoor
 from doorsync.models import (
+    BookingFetch,
     Callback,
     ControllerCard,
     ControllerSync,
-    Refresh,
-    RefreshTarget,
+    FetchTarget,
     ResourceSync,
     StoredBooking,
 )
@@ -54,9 +54,9 @@ def test_the_log_is_neither_counted_nor_read_through(staff, query):
         assert not re.search(r"DISTINCT|DATE_TRUNC", sql), sql
 
 
-@pytest.mark.parametrize("name", ["callback", "refresh", "report", "controllercard", "storedbooking"])
+@pytest.mark.parametrize("name", ["callback", "bookingfetch", "reconciliation", "controllercard", "storedbooking"])
 def test_what_door_sync_writes_is_not_counted_to_its_end(place, staff, name):
-    place.refresh()
+    place.fetch()
     place.reconcile()
     for sql in statements(staff, reverse(f"admin:doorsync_{name}_changelist")):
         if f'FROM "doorsync_{name}"' in sql and "COUNT(" in sql:
@@ -111,11 +111,11 @@ def _callbacks(count):
     room = Resource.objects.get(external_id="room")
     now = clock.now()
     for number in range(count):
-        fetch = Refresh.objects.create(
+        fetch = BookingFetch.objects.create(
             resource=room, generation=number, cause="callback", started_at=now, finished_at=now, outcome="changed"
         )
-        RefreshTarget.objects.create(refresh=fetch, controller=Controller.objects.get(name="box"), generation=1)
-        Callback.objects.create(body=b"{}", outcome="asked", resource=room, refresh=fetch)
+        FetchTarget.objects.create(fetch=fetch, controller=Controller.objects.get(name="box"), generation=1)
+        Callback.objects.create(body=b"{}", outcome="asked", resource=room, fetch=fetch)
 
 
 def _building(count):
@@ -129,7 +129,7 @@ def _building(count):
             site=place_site(), external_id=f"d{number}", name=f"D{number}", policy=policy
         )
         ResourceDoor.objects.create(resource=room, door=door)
-        ResourceSync.objects.filter(resource=room).update(trouble="")
+        ResourceSync.objects.filter(resource=room).update(last_error="")
         for where in (room, doorless):
             StoredBooking.objects.create(
                 resource=where,

@@ -178,9 +178,9 @@ def test_what_cannot_be_read_is_set_aside_and_stops_no_other(
     server.answers[BOOKINGS] = page_of([booking(**{"id": "bad"} | changes), "text", booking(id="good")])
     listed = client.bookings("room-1", DAY, DAY)
     assert [found.id for found in listed.bookings] == ["good"]
-    assert len(listed.set_aside) == 2
-    assert words in listed.set_aside[0].reason
-    assert len(listed.set_aside[0].raw) <= 2000
+    assert len(listed.rejected) == 2
+    assert words in listed.rejected[0].reason
+    assert len(listed.rejected[0].raw) <= 2000
 
 
 def test_meetings_of_a_series_with_one_id_do_not_vanish_silently(client: OffisionClient, server: Server) -> None:
@@ -188,7 +188,7 @@ def test_meetings_of_a_series_with_one_id_do_not_vanish_silently(client: Offisio
     server.answers[BOOKINGS] = page_of([booking(), later])
     listed = client.bookings("room-1", DAY, DAY)
     assert len(listed.bookings) == 1
-    assert "same id" in listed.set_aside[0].reason
+    assert "same id" in listed.rejected[0].reason
 
 
 def test_text_that_a_database_refuses_is_cleaned(client: OffisionClient, server: Server) -> None:

@@ -133,7 +133,7 @@ def test_a_nonce_opens_for_no_other_code_nor_way_nor_later(gate, later):
 )
 def test_a_clear_no_of_offisions_is_no_silence(gate, monkeypatch, status, reason):
     from portal.offision.errors import Refused
-    from portal.offision.executor import Asker
+    from portal.offision.executor import Executor
 
     gate.set("in", trust_minutes=60)
     gate("GOOD1")
@@ -141,7 +141,7 @@ def test_a_clear_no_of_offisions_is_no_silence(gate, monkeypatch, status, reason
     def refuse(*_args, **_kwargs):
         raise Refused("Visit GOOD1 is closed", status_code=status)
 
-    monkeypatch.setattr(Asker, "record", refuse)
+    monkeypatch.setattr(Executor, "record", refuse)
     assert gate("GOOD1").json()["reasons"] == [reason]
     assert gate.last().upstream == "Visit *** is closed"
 

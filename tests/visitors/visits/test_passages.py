@@ -209,7 +209,7 @@ def test_telling_is_tried_again_and_an_unknown_end_looked_at_first(teller, later
     teller.place.offision_fault("error")
     outbox.tell_offision()
     move = StatusMove.objects.get()
-    assert move.trouble
+    assert move.last_error
     assert move.next_at > NOW
     teller.place.offision_fault(None)
     teller.visit("NEW1", status="checked_in")  # it had arrived after all
@@ -225,7 +225,7 @@ def test_what_offision_refuses_is_given_up_and_shown(teller):
     move = StatusMove.objects.get()
     assert move.done_at is None
     assert move.next_at is None
-    assert "409" in move.trouble
+    assert "409" in move.last_error
     assert move.code is None
     assert Entry.objects.get(action="visitor.check_in").outcome == "failed"
 

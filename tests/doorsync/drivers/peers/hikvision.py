@@ -76,11 +76,11 @@ class Hikvision(Peer):
         return {"url": self.url, "username": USER, "password": PASSWORD, "timeout_seconds": 0.4}
 
     def stop(self) -> None:
-        self.trouble(None)
+        self.problem(None)
         self._server.shutdown()
         self._server.server_close()
 
-    def trouble(self, fault: Fault | None) -> None:
+    def problem(self, fault: Fault | None) -> None:
         self._fault = fault
         self._back.set()  # those that hang are let go
         self._back = threading.Event()

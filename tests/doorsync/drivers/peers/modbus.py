@@ -75,7 +75,7 @@ class ModbusPlain(Peer):
 
     # What goes wrong ------------------------------------------------------------------------------
 
-    def trouble(self, fault: Fault | None) -> None:
+    def problem(self, fault: Fault | None) -> None:
         self.fault = fault
 
     def _packet(self, sending: bool, data: bytes) -> bytes:

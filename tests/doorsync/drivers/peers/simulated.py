@@ -46,11 +46,11 @@ class Simulated(Peer):
         return answer.json() if answer.content else None
 
     def stop(self) -> None:
-        self.trouble(None)
+        self.problem(None)
         self._server.shutdown()
         self._server.server_close()
 
-    def trouble(self, fault: Fault | None) -> None:
+    def problem(self, fault: Fault | None) -> None:
         self._order("PUT", "faults", FAULTS[fault] if fault else {})
 
     def opens(self, card: str, door: int) -> bool:

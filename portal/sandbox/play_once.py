@@ -8,10 +8,10 @@ import requests
 import structlog
 from django.utils.translation import gettext as _
 
-from doorsync.models import Callback, ControllerSync, Refresh, ResourceSync
+from doorsync.models import BookingFetch, Callback, ControllerSync, ResourceSync
 from doorsync.status.coverage import unmapped_emails, unmapped_resources
 from portal.core import clock
-from portal.sandbox.playground import NotConverged, Playground, quiet, trouble
+from portal.sandbox.playground import NotConverged, Playground, problem, quiet
 from visitors.models import Turnstile, TurnstileKey
 from visitors.visits.prefetch import prefetch_visits
 
@@ -36,12 +36,12 @@ def play(place: Playground) -> dict[str, Any]:
         raise NotConverged(_("%(n)d callbacks were not taken by the portal.") % {"n": status["callback_failures"]})
     log.info("every change is played; waiting for the doors", callbacks=status["callbacks_sent"])
     place.wait_until(_("The callbacks' changes"), quiet)
-    fetches = Refresh.objects.filter(cause="callback").count()
+    fetches = BookingFetch.objects.filter(cause="callback").count()
     log.info("what callbacks told has reached the doors; a full pass finds what was lost")
-    place.full_pass()
-    if ControllerSync.objects.exclude(trouble="").exists() or ResourceSync.objects.exclude(trouble="").exists():
-        raise NotConverged(trouble())
-    if held := [row.held_reason for row in ResourceSync.objects.exclude(held_reason="")]:
+    place.full_resync()
+    if ControllerSync.objects.exclude(last_error="").exists() or ResourceSync.objects.exclude(last_error="").exists():
+        raise NotConverged(problem())
+    if held := [row.pending_reason for row in ResourceSync.objects.exclude(pending_reason="")]:
         raise NotConverged(" ".join(held))
     now = clock.now()
     return {
@@ -109,11 +109,11 @@ def _windows(held: Any) -> list[list[str | None]]:
 
 def sync_seconds(*, since: int = 0) -> dict[str, float | None]:
     """Callback received -> its resource's controllers confirmed, over confirmed callbacks from a primary key on."""
-    answered = Callback.objects.filter(pk__gte=since, refresh__confirmed_at__isnull=False).select_related("refresh")
+    answered = Callback.objects.filter(pk__gte=since, fetch__confirmed_at__isnull=False).select_related("fetch")
     took = sorted(
-        max((c.refresh.confirmed_at - c.received_at).total_seconds(), 0.0)
+        max((c.fetch.confirmed_at - c.received_at).total_seconds(), 0.0)
         for c in answered
-        if c.refresh is not None and c.refresh.confirmed_at is not None
+        if c.fetch is not None and c.fetch.confirmed_at is not None
     )
     if not took:
         return {"p50": None, "p95": None, "max": None}
