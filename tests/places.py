@@ -118,7 +118,7 @@ class Place:
 def doorbells(monkeypatch):
     """Celery's messages, noted instead of sent: these tests do the work themselves."""
     rung: list[tuple[str, Any]] = []
-    monkeypatch.setattr(queue, "ring", lambda task, key: task.delay(key))
+    monkeypatch.setattr(queue, "enqueue", lambda task, key: task.delay(key))
     for name in ("fetch_bookings", "reconcile_controller", "list_resources", "keep_subscribed"):
         task = getattr(tasks, name)
         monkeypatch.setattr(task, "delay", lambda *a, n=name: rung.append((n, *a)))

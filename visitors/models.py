@@ -425,7 +425,7 @@ class StatusMove(models.Model):
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     next_at = models.DateTimeField(_("next attempt"), null=True, default=clock.now)
     done_at = models.DateTimeField(_("told"), null=True)
-    last_error = models.TextField(_("last_error"), blank=True)
+    last_error = models.TextField(_("last error"), blank=True)
 
     class Meta:
         verbose_name = _("check-in or check-out to tell")

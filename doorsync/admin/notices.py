@@ -118,7 +118,7 @@ class RecipientAdmin(admin.ModelAdmin):
         if recipient.last_made_at is None:
             return "–"
         state = Delivery.State(recipient.last_state).label
-        return f"{clock.local(recipient.last_made_at)}: {state}. {recipient.last_trouble}".strip()
+        return f"{clock.local(recipient.last_made_at)}: {state}. {recipient.last_last_error}".strip()
 
     def save_model(self, request: HttpRequest, obj: Recipient, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

@@ -56,10 +56,10 @@ class BehindFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("last_error", _("in trouble")), ("held", _("held for approval"))]
+        return [("trouble", _("in trouble")), ("held", _("held for approval"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() == "last_error":
+        if self.value() == "trouble":
             return queryset.exclude(last_error="")
         if self.value() == "held":
             if queryset.model is ResourceSync:
@@ -123,7 +123,7 @@ class ControllerSyncAdmin(StateAdmin):
     def in_words(self, sync: ControllerSync) -> str:
         if sync.suspended_until:
             return _("%(trouble)s Not answering %(n)d times in a row: left alone until %(time)s.") % {
-                "last_error": sync.last_error,
+                "trouble": sync.last_error,
                 "n": sync.unreachable,
                 "time": sync.suspended_until.astimezone().strftime("%H:%M:%S"),
             }

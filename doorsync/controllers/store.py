@@ -28,6 +28,7 @@ from doorsync.policy.windows import Permission, Record, Window
 from doorsync.work import queue
 from portal.audit.models import Entry, Outcome, record
 from portal.core import clock
+from portal.core.problems import QUOTED
 
 State = ControllerCard.State
 
@@ -357,7 +358,7 @@ def _log_entries(controller: Controller, outcome: Round, now: datetime, *, tell_
             object_id=str(controller.pk),
             object_label=f"{controller.name}: {people.get(card, '')} {masked(card)}"[:300],
             outcome=result,
-            reasons=reasons,
+            reasons=[QUOTED(text=why) for why in reasons],
             detail={"doors": {names.get(int(d), d): w for d, w in doors.items()}, "card": masked(card)},
         )
 

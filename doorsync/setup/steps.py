@@ -145,7 +145,7 @@ def _last_check() -> Check | None:
     return Check(
         at=entry.at,
         fits=entry.outcome == Outcome.DONE,
-        said=" ".join(entry.reasons),
+        said=str(entry.reasons),
         still_the_same=entry.detail.get("fingerprint") == fingerprint(),
     )
 

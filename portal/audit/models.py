@@ -1,5 +1,6 @@
 """The audit log: what was done, to what, by whom, with what outcome and why. Append-only, by database trigger."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pgtrigger
@@ -8,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.audit.sealing import NOTHING
 from portal.core import clock
+from portal.core.problems import QUOTED, Problem, ProblemsField
 
 
 class Outcome(models.TextChoices):
@@ -40,7 +42,7 @@ class Entry(models.Model):
     object_id = models.CharField(_("object id"), max_length=200)
     object_label = models.CharField(_("object"), max_length=300)
     outcome = models.CharField(_("outcome"), max_length=20, choices=Outcome)
-    reasons = models.JSONField(_("reasons"), default=list)
+    reasons = ProblemsField(_("reasons"))
     detail = models.JSONField(_("detail"), default=dict)
 
     class Meta:
@@ -141,7 +143,7 @@ def record(
     on: models.Model | None,
     label: str = "",
     outcome: Outcome = Outcome.DONE,
-    reasons: list[str] | None = None,
+    reasons: Iterable[Problem | str] = (),
     detail: dict[str, Any] | None = None,
 ) -> Entry:
     """Append one entry. Call it inside the transaction that does what it tells, so that both stand or neither.
@@ -155,6 +157,6 @@ def record(
         object_id=str(on.pk) if on is not None else "",
         object_label=(label or str(on or ""))[:300],
         outcome=outcome,
-        reasons=reasons or [],
+        reasons=[QUOTED(text=one) if isinstance(one, str) else one for one in reasons],
         detail=detail or {},
     )

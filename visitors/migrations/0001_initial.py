@@ -186,7 +186,7 @@ class Migration(migrations.Migration):
                 ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
                 ('next_at', models.DateTimeField(default=portal.core.clock.now, null=True, verbose_name='next attempt')),
                 ('done_at', models.DateTimeField(null=True, verbose_name='told')),
-                ('last_error', models.TextField(blank=True, verbose_name='last_error')),
+                ('last_error', models.TextField(blank=True, verbose_name='last error')),
                 ('turnstile', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, to='visitors.turnstile', verbose_name='turnstile')),
                 ('verification', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='move', to='visitors.verification')),
                 ('visit', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='visitors.visit', verbose_name='visit')),

@@ -2,6 +2,7 @@ import django.db.models.deletion
 import pgtrigger.compiler
 import pgtrigger.migrations
 import portal.core.clock
+import portal.core.problems
 from django.db import migrations, models
 
 
@@ -76,7 +77,7 @@ class Migration(migrations.Migration):
                 ('object_id', models.CharField(max_length=200, verbose_name='object id')),
                 ('object_label', models.CharField(max_length=300, verbose_name='object')),
                 ('outcome', models.CharField(choices=[('done', 'done'), ('refused', 'refused'), ('failed', 'failed'), ('held', 'held for approval')], max_length=20, verbose_name='outcome')),
-                ('reasons', models.JSONField(default=list, verbose_name='reasons')),
+                ('reasons', portal.core.problems.ProblemsField(verbose_name='reasons')),
                 ('detail', models.JSONField(default=dict, verbose_name='detail')),
             ],
             options={

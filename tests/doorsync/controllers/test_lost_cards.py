@@ -132,5 +132,5 @@ def test_resources_are_fetched_from_offision_on_request(place, client, staff, mo
     def absent():
         raise OperationAbsent("x")
 
-    monkeypatch.setattr("doorsync.work.scheduler.fetch_resources", absent)
+    monkeypatch.setattr("doorsync.bookings.resources.fetch_resources", absent)
     assert "The contract has no list of resources" in client.post(button, follow=True).content.decode()

@@ -90,7 +90,7 @@ def test_refusals_are_named_and_stop_no_other_card(loaded):
     outcome = loaded.reconcile()
     assert set(outcome.failed) == {"1001", "1002"}
     assert state("1001") == State.FAILED
-    assert loaded.sync().generation > loaded.sync().done
+    assert loaded.sync().generation > loaded.sync().observed_generation
     assert loaded.sync().next_attempt_at > NOW
     assert "refused" in loaded.sync().last_error
     loaded.box("PUT", "faults", {})
@@ -240,7 +240,7 @@ def test_a_plan_that_staff_drop_leaves_the_cards_until_their_end_and_is_decided_
     assert (len(outcome.held), len(outcome.dropped), place.sync().last_error) == (0, 11, "")
     assert place.sync().pending_plan is None
     assert not approvals.drop(box, reason="Again.", actor="ann"), "no plan is held any more"
-    assert Entry.objects.get(action="plan.drop", actor="ann").reasons[0] == "The list is wrong."
+    assert Entry.objects.get(action="plan.drop", actor="ann").reasons[0].params["text"] == "The list is wrong."
     place.reconcile()
     assert len(place.cards()) == 12, "also in the rounds to come"
     at = NOW + timedelta(hours=2, minutes=5)  # within the meeting

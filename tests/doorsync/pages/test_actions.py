@@ -11,6 +11,7 @@ from doorsync.controllers import unlock
 from doorsync.models import Callback, ControllerSync, SchedulerState
 from portal import roles
 from portal.audit.models import Entry
+from portal.core.problems import QUOTED
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_a_suspended_controller_is_left_alone_with_a_reason_until_it_is_resumed(
     client.post(reverse("suspend-controller", args=[box().pk]), {"reason": "The door is being painted."})
     assert not box().enabled
     assert place.reconcile() is None
-    assert Entry.objects.get(action="controller.suspend").reasons == ["The door is being painted."]
+    assert str(Entry.objects.get(action="controller.suspend").reasons) == "The door is being painted."
     client.post(reverse("resume-controller", args=[box().pk]))
     assert place.reconcile().in_order
 
@@ -121,4 +122,7 @@ def test_a_plan_is_dropped_for_a_reason(place, as_role):
     client.post(reverse("drop-plan", args=[box().pk]), {"reason": " "})
     assert not Entry.objects.filter(action="plan.drop").exists()
     client.post(reverse("drop-plan", args=[box().pk]), {"reason": "Offision's list was wrong."})
-    assert Entry.objects.get(action="plan.drop").reasons == ["Offision's list was wrong.", "1 card would lose doors."]
+    assert Entry.objects.get(action="plan.drop").reasons == [
+        QUOTED(text="Offision's list was wrong."),
+        QUOTED(text="1 card would lose doors."),
+    ]
