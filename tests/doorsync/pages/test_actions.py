@@ -11,7 +11,6 @@ from doorsync.controllers import unlock
 from doorsync.models import Callback, ControllerSync, SchedulerState
 from portal import roles
 from portal.audit.models import Entry
-from portal.core.problems import QUOTED
 
 
 @pytest.fixture
@@ -122,7 +121,8 @@ def test_a_plan_is_dropped_for_a_reason(place, as_role):
     client.post(reverse("drop-plan", args=[box().pk]), {"reason": " "})
     assert not Entry.objects.filter(action="plan.drop").exists()
     client.post(reverse("drop-plan", args=[box().pk]), {"reason": "Offision's list was wrong."})
-    assert Entry.objects.get(action="plan.drop").reasons == [
+    said = [one.params["text"] for one in Entry.objects.get(action="plan.drop").reasons]
+    assert said == ["Offision's list was wrong.", "1 card would lose doors."]
         QUOTED(text="Offision's list was wrong."),
         QUOTED(text="1 card would lose doors."),
     ]
