@@ -123,6 +123,3 @@ def test_a_plan_is_dropped_for_a_reason(place, as_role):
     client.post(reverse("drop-plan", args=[box().pk]), {"reason": "Offision's list was wrong."})
     said = [one.params["text"] for one in Entry.objects.get(action="plan.drop").reasons]
     assert said == ["Offision's list was wrong.", "1 card would lose doors."]
-        QUOTED(text="Offision's list was wrong."),
-        QUOTED(text="1 card would lose doors."),
-    ]

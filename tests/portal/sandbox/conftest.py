@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from portal.buildings.building import Building, load_building
+from portal.buildings.building import Building
 from portal.sandbox.controllers_server import ControllersServer
 from portal.sandbox.offision_server import OffisionServer
 from portal.sandbox.webserver import LocalServer
@@ -96,8 +96,3 @@ def offision(serve: Callable[[Any], int], small: Building) -> Client:
 @pytest.fixture
 def controllers(serve: Callable[[Any], int], small: Building) -> Client:
     return Client(serve(ControllersServer(small)))
-
-
-@pytest.fixture(scope="session")
-def pier_house() -> Building:
-    return load_building(BUILDINGS / "pier-house.json")
