@@ -193,7 +193,7 @@ def _next_attempt(sync: ControllerSync, result: ReconcileResult, now: datetime) 
     if not result.reached and sync.unreachable + 1 >= SUSPEND_AFTER:
         beyond = sync.unreachable + 1 - SUSPEND_AFTER
         return now + min(timedelta(seconds=30) * 2 ** min(beyond, 10), LONGEST_SUSPENSION)
-    wait = queue.backoff(sync.failures + 1)
+    wait: timedelta = queue.backoff(sync.failures + 1)
     if not result.reached:
         return now + wait
     # It answers: one card that it refuses must not delay the other changes, and the edges, for minutes.

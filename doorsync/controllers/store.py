@@ -53,9 +53,9 @@ def load(controller: Controller) -> dict[str, ControllerCard]:
 
 def own_entries(controller: Controller, rows: Mapping[str, ControllerCard]) -> OwnEntries:
     """The same, and the doors that the portal holds unlocked, as planning needs them."""
-    holds = dict(ControllerHold.objects.filter(controller=controller).values_list("door_number", "state"))
+    holds = {hold.door_number: hold.state for hold in ControllerHold.objects.filter(controller=controller)}
     states: dict[Target, str] = {number: row.state for number, row in rows.items()}
-    states.update(holds)
+    states |= {door: state for door, state in holds.items()}
     return OwnEntries(
         promised={number: permissions_of(row.desired) for number, row in rows.items()},
         holds=frozenset(holds),

@@ -390,7 +390,7 @@ class Migration(migrations.Migration):
         ),
         # The one row of the scheduler, which every tick locks.
         migrations.RunSQL(
-            "INSERT INTO doorsync_schedulerstate (id, map_revision, subscription_error, offision_error) VALUES (1, 0, '', '')",
+            "INSERT INTO doorsync_schedulerstate (id, map_revision, subscription_error, offision_error) VALUES (1, 0, '[]', '[]')",
             "DELETE FROM doorsync_schedulerstate",
         ),
     ]
