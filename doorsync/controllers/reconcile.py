@@ -191,8 +191,8 @@ def _next_attempt(sync: ControllerSync, result: ReconcileResult, now: datetime) 
     if result.in_order:
         return None
     if not result.reached and sync.unreachable + 1 >= SUSPEND_AFTER:
-        beyond = sync.unreachable + 1 - SUSPEND_AFTER
-        return now + min(timedelta(seconds=30) * 2 ** min(beyond, 10), LONGEST_SUSPENSION)
+        beyond = min(sync.unreachable + 1 - SUSPEND_AFTER, 10)
+        return now + min(timedelta(seconds=30 * 2**beyond), LONGEST_SUSPENSION)
     wait: timedelta = queue.backoff(sync.failures + 1)
     if not result.reached:
         return now + wait

@@ -52,14 +52,14 @@ def test_a_foreign_card_wanted_only_tomorrow_is_not_adopted(start_place):
 
 def test_a_fetch_whose_claim_has_lapsed_stores_nothing(place, monkeypatch):
     place.fetch()
-    real = refreshing._take_in
+    real = refreshing._save
 
     def overtaken(sync, found, now):
         ResourceSync.objects.filter(pk=sync.pk).update(lease_token=None)
         return real(sync, found, now)
 
     place.change(delete="b1")
-    monkeypatch.setattr(refreshing, "_take_in", overtaken)
+    monkeypatch.setattr(refreshing, "_save", overtaken)
     assert place.fetch() is None
     assert StoredBooking.objects.count() == 1
 

@@ -179,7 +179,7 @@ def test_the_page_that_waits_hears_of_offisions_call_and_not_of_our_own(integrat
     look = reverse("setup-called")
     Callback.objects.create(body=b"{}", outcome="unreadable", content_type=TEST_CALL)
     assert integrator.get(look).json() == {"arrived": False, "said": "Nothing has come yet."}
-    Callback.objects.create(body=b"{}", outcome="asked")
+    Callback.objects.create(body=b"{}", outcome="enqueued")
     assert integrator.get(look).json()["arrived"] is True
     assert "data-url" not in shown(integrator, "callback")
 
@@ -311,7 +311,7 @@ def test_undone_counts_down_and_costs_few_queries(integrator, place):
     assert before == 5  # contract, subscription, call, controller, permission
     shown(integrator, "contract", resource="room")
     shown(integrator, "subscription", x="1")
-    Callback.objects.create(body=b"{}", outcome="asked")
+    Callback.objects.create(body=b"{}", outcome="enqueued")
     place.fetch()
     place.reconcile()
     scheduler.tick()
