@@ -219,7 +219,7 @@ def test_taking_away_a_great_deal_waits_for_a_person_and_goes_ahead_on_their_wor
     sync = place.sync()
     assert len(sync.pending_plan["pairs"]) == 11
     assert "somebody approves" in str(sync.last_error)
-    assert Entry.objects.filter(action="controller.reconcile", outcome="held").count() == 1
+    assert Entry.objects.filter(action="controller.reconcile", outcome="pending").count() == 1
     assert approvals.approve(ControllerSync.objects.all(), actor="ann") == 1
     reconcile.reconcile_controller(sync.controller_id)
     assert set(place.cards()) == {"2000"}
@@ -237,7 +237,7 @@ def test_a_plan_that_staff_drop_leaves_the_cards_until_their_end_and_is_decided_
     box = place.sync().controller
     assert approvals.drop(box, reason="The list is wrong.", actor="ann")
     outcome = reconcile.reconcile_controller(box.pk)
-    assert (len(outcome.pending), len(outcome.dropped), place.sync().last_error) == (0, 11, "")
+    assert (len(outcome.pending), len(outcome.plan.protection.dropped), place.sync().last_error) == (0, 11, "")
     assert place.sync().pending_plan is None
     assert not approvals.drop(box, reason="Again.", actor="ann"), "no plan is held any more"
     assert Entry.objects.get(action="plan.drop", actor="ann").reasons[0].params["text"] == "The list is wrong."
@@ -251,7 +251,7 @@ def test_a_plan_that_staff_drop_leaves_the_cards_until_their_end_and_is_decided_
     place.reconcile()
     assert "2003" not in place.cards(), "a lost card waits for nobody"
     assert approvals.reconsider(box, actor="ben") == 10
-    assert len(reconcile.reconcile_controller(box.pk).dropped) == 0
+    assert len(reconcile.reconcile_controller(box.pk).plan.protection.dropped) == 0
     assert set(place.cards()) == {"2000"}, "ten are not too many"
 
 
@@ -285,7 +285,7 @@ def test_what_has_no_end_stays_held_when_the_plan_is_dropped(start_place):
     approvals.drop(place.sync().controller, reason="No.", actor="ann")
     outcome = place.reconcile()
     assert {card for card, _door in outcome.pending} == {"2001", "2002"}
-    assert len(outcome.dropped) == 10
+    assert len(outcome.plan.protection.dropped) == 10
 
 
 def test_the_end_of_a_great_meeting_is_no_reason_for_alarm(start_place):

@@ -82,9 +82,9 @@ def test_a_lost_card_waits_for_nobodys_approval(start_place):
     place.reconcile()
     place.change(update="big", set={"attendees": []})
     place.fetch()
-    assert len(place.reconcile().held) == 12
+    assert len(place.reconcile().pending) == 12
     Card.objects.filter(number="2003").update(status="lost")
-    assert len(place.reconcile().held) == 11
+    assert len(place.reconcile().pending) == 11
     assert "2003" not in place.cards()
     assert len(place.cards()) == 11
 
@@ -138,7 +138,7 @@ def test_what_is_held_is_not_held_beyond_its_own_end(start_place):
     place.reconcile("old")
     place.change(update="big", set={"status": "cancelled"})
     place.fetch("attic")
-    assert len(place.reconcile("old").held) == 12
+    assert len(place.reconcile("old").pending) == 12
     end = NOW + timedelta(minutes=70)
     assert place.sync("old").next_edge_at == end
     with clock.stopped_at(end):
