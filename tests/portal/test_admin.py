@@ -75,7 +75,7 @@ def test_card_numbers_are_masked_where_nobody_needs_them(place, client, as_role)
 def test_staff_have_a_controller_reconciled_and_security_cannot(place, client, as_role):
     address = reverse("admin:doorsync_controllersync_changelist")
     sync = ControllerSync.objects.get(controller__name="box")
-    press = {"action": "look_now", "_selected_action": [sync.pk]}
+    press = {"action": "reconcile_now", "_selected_action": [sync.pk]}
     as_role(roles.SECURITY)
     client.post(address, press)
     assert ControllerSync.objects.get(pk=sync.pk).generation == sync.generation

@@ -170,7 +170,7 @@ def place_site():
         ("admin:doorsync_controllersync_changelist", _controllers),
         ("admin:index", _building),
         ("board", _building),
-        ("unmapped", _building),
+        ("coverage", _building),
         ("admin:accessmap_cardholder_changelist", _building),
         ("admin:accessmap_resource_changelist", _building),
         ("admin:accessmap_door_changelist", _building),
