@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.timezone import localtime
@@ -36,6 +37,7 @@ class WithSheets:
         more = {"sheet": self.sheet.value, "sheet_query": request.GET.urlencode()}
         return super().changelist_view(request, {**(extra_context or {}), **more})  # type: ignore[misc, no-any-return]
 
+    @transaction.atomic
     def export_view(self, request: HttpRequest, ending: str) -> HttpResponse:
         """What the list shows, searched and filtered as it is, as a file. The log notes who took it."""
         admin: Any = self

@@ -52,6 +52,7 @@ def note_status(card: Card, *, actor: str) -> None:
     status_entry(card, actor=actor).save()
 
 
+@transaction.atomic
 def show_number(card: Card, *, actor: str) -> str:
     """A card's whole number, for somebody who asked to see it. The log says that they did, and not the number."""
     record(

@@ -55,14 +55,15 @@ def open_for_a_moment(door: Door, *, milliseconds: int, key: str, actor: str, re
             problem, opened = str(error), None
         except DriverError as error:
             problem = str(error)
-    record(
-        actor=actor,
-        action="door.pulse",
-        on=door,
-        outcome=Outcome.FAILED if problem else Outcome.DONE,
-        reasons=[problem] if problem else [],
-        detail=detail,
-    )
+    with transaction.atomic():
+        record(
+            actor=actor,
+            action="door.pulse",
+            on=door,
+            outcome=Outcome.FAILED if problem else Outcome.DONE,
+            reasons=[problem] if problem else [],
+            detail=detail,
+        )
     return opened
 
 

@@ -38,7 +38,8 @@ def acting_as(actor: str) -> Iterator[None]:
         # The settings last as long as the transaction. An outer context sets them again with its next statement.
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT set_config('pghistory.context_id', '', true), set_config('pghistory.context_metadata', '', true)"
+                "SELECT set_config('pghistory.context_id', '', true),"
+                " set_config('pghistory.context_metadata', '', true)"
             )
 
 

@@ -60,8 +60,9 @@ class _Values(dict[str, Any]):
 class AuditedModel:
     """A model whose rows' every write is recorded, and how.
 
-    SQL here refers to the row as `{row}`. `label` names a row as staff know it. Fields that are `masked` show their
-    last four characters; of those that are `secret` an entry says only that they changed; `ignored` ones do not count.
+    SQL here refers to the row as `{row}`. `label` names a row as staff know it. Of `masked` fields an entry shows the
+    last four characters, of `secret` ones only that they changed, of `encrypted` ones only that they were written: the
+    database can't compare them. Changes of `ignored` fields leave no entry.
     """
 
     model: str
@@ -69,6 +70,7 @@ class AuditedModel:
     key: str
     masked: frozenset[str]
     secret: frozenset[str]
+    encrypted: frozenset[str]
     ignored: frozenset[str]
     # The proxy of a model of a library, in an app of ours whose migrations can hold the trigger.
     proxy: str
@@ -108,25 +110,28 @@ def audited_model(
 ) -> AuditedModel:
     """Declare a model ("app_label.ModelName") whose every write is recorded as added, changed or deleted.
 
-    Fields that no argument names are shown as they are; encrypted fields and digests of keys and passwords are secret
-    without being named. `key`: SQL for the object's id, where the primary key must not be shown. Raises ValueError for
+    Fields that no argument names are shown as they are; encrypted fields and digests of keys and passwords are
+    recognized. `key`: SQL for the object's id, where the primary key must not be shown. Raises ValueError for
     a field that the model lacks.
     """
     fields = {f.name: f for f in apps.get_model(proxy or model)._meta.concrete_fields if not f.primary_key}
     if unknown := {*personal, *masked, *secret, *ignored} - fields.keys():
         raise ValueError(f"{model} has no {sorted(unknown)} to audit.")
-    secret = {*secret, *(name for name, field in fields.items() if _is_secret(field))}
+    encrypted = {name for name, field in fields.items() if type(field).__module__ == "encrypted_fields.fields"}
     for write, sentence in _WRITES.items():
         parameters = fields.keys() - set(ignored)
         audit_event(f"{model.lower()}.{write}", sentence, *parameters, personal=personal, model=model)
     _models[model] = AuditedModel(
-        model, label, key, frozenset(masked), frozenset(secret), frozenset(ignored), proxy or model
+        model,
+        label,
+        key,
+        masked=frozenset(masked),
+        secret=frozenset(secret) | (_DIGESTS & fields.keys()),
+        encrypted=frozenset(encrypted),
+        ignored=frozenset(ignored),
+        proxy=proxy or model,
     )
     return _models[model]
-
-
-def _is_secret(field: Any) -> bool:
-    return field.name in _DIGESTS or type(field).__module__ == "encrypted_fields.fields"
 
 
 def event_of(code: str) -> AuditEvent | None:

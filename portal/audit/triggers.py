@@ -70,6 +70,8 @@ def _change(field: Any, audited: AuditedModel) -> str:
     column = f'"{field.column}"'
     if field.name in audited.secret:
         shown = "to_jsonb('changed'::text)"
+    elif field.name in audited.encrypted:
+        shown = "to_jsonb('written'::text)"
     else:
         before, after = (_shown(field, f"{row}.{column}", audited) for row in ("OLD", "NEW"))
         shown = f"jsonb_build_array({before}, {after})"

@@ -87,7 +87,7 @@ def test_secrets_and_digests_are_never_shown(site):
     ((label, detail),) = written("auth.user.added")
     assert (label, detail["password"]) == ("ann", "changed")
     ((_label, detail),) = written("accessmap.controller.added")
-    assert (detail["secrets"], detail["options"]) == ("changed", "changed")
+    assert (detail["secrets"], detail["options"]) == ("written", "changed")
     stored = str(list(Entry.objects.values()))
     for hidden in ("t0psecret", "T0KEN", "whsec_x", user.password, secret, key.hashed_key, box.secrets):
         assert hidden not in stored
