@@ -53,6 +53,7 @@ audited_model(
     "accessmap.ResourceDoor",
     label=f"{_name('accessmap_resource', 'resource_id')} || ': ' || {_name('accessmap_door', 'door_id')}",
 )
+audited_model("accessmap.MapImport", label="{row}.file_name", only=["kind", "file_name", "actor", "state"])
 audited_model(
     "api.ApiKey",
     label="{row}.name",

@@ -21,7 +21,7 @@ from accessmap.models import Controller, Door
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import Driver, DriverError, Unknown, Unreachable
 from doorsync.models import ControllerCard, ControllerHold, ControllerSync, UnlockRequest
-from portal.audit.models import Outcome, record
+from portal.audit.models import Outcome, record_alone
 from portal.core import clock
 
 KEYS_KEPT_FOR = timedelta(days=1)
@@ -55,15 +55,14 @@ def open_for_a_moment(door: Door, *, milliseconds: int, key: str, actor: str, re
             problem, opened = str(error), None
         except DriverError as error:
             problem = str(error)
-    with transaction.atomic():
-        record(
-            actor=actor,
-            action="door.pulse",
-            on=door,
-            outcome=Outcome.FAILED if problem else Outcome.DONE,
-            reasons=[problem] if problem else [],
-            detail=detail,
-        )
+    record_alone(
+        actor=actor,
+        action="door.pulse",
+        on=door,
+        outcome=Outcome.FAILED if problem else Outcome.DONE,
+        reasons=[problem] if problem else [],
+        detail=detail,
+    )
     return opened
 
 

@@ -25,7 +25,7 @@ from doorsync.models import Callback
 from doorsync.policy.windows import Window
 from doorsync.setup.steps import CHECKED, fingerprint
 from doorsync.status.coverage import unmapped_emails
-from portal.audit.models import Outcome, record
+from portal.audit.models import Outcome, record_alone
 from portal.core import clock, webhooks
 from portal.core.http import Deadline
 from portal.offision.check import Section, check_contract
@@ -65,7 +65,7 @@ def check_offision(resource_id: str, *, actor: str) -> list[Section]:
         if misfits
         else _("Everything that was tried fits.")
     )
-    record(
+    record_alone(
         actor=actor,
         action=CHECKED,
         on=None,
@@ -81,7 +81,7 @@ def call_ourselves(*, actor: str) -> Told:
     """Call the portal's own callURL, as Offision would, from here. Tells a portal that does not work from one that
     Offision does not reach."""
     told = _call()
-    record(
+    record_alone(
         actor=actor,
         action="callback.test",
         on=None,
@@ -150,7 +150,7 @@ def test_controller(controller: Controller, *, actor: str) -> Told:
         told = Told(True, tested(controller))
     except DriverError as error:
         told = Told(False, str(error))
-    record(
+    record_alone(
         actor=actor,
         action="controller.test",
         on=controller,
@@ -180,7 +180,7 @@ def read_back(now: datetime, *, actor: str) -> Told:
         told = _compared(promise, compare(controller, now), now)
     except DriverError as error:
         told = Told(False, _("%(controller)s could not be read: %(why)s") % {"controller": controller, "why": error})
-    record(
+    record_alone(
         actor=actor,
         action="permission.read_back",
         on=controller,

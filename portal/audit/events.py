@@ -105,18 +105,21 @@ def audited_model(
     masked: Iterable[str] = (),
     secret: Iterable[str] = (),
     ignored: Iterable[str] = (),
+    only: Iterable[str] = (),
     key: str = "",
     proxy: str = "",
 ) -> AuditedModel:
     """Declare a model ("app_label.ModelName") whose every write is recorded as added, changed or deleted.
 
     Fields that no argument names are shown as they are; encrypted fields and digests of keys and passwords are
-    recognized. `key`: SQL for the object's id, where the primary key must not be shown. Raises ValueError for
-    a field that the model lacks.
+    recognized. `only`: all other fields are ignored. `key`: SQL for the object's id, where the primary key must not be
+    shown. Raises ValueError for a field that the model lacks.
     """
     fields = {f.name: f for f in apps.get_model(proxy or model)._meta.concrete_fields if not f.primary_key}
-    if unknown := {*personal, *masked, *secret, *ignored} - fields.keys():
+    if unknown := {*personal, *masked, *secret, *ignored, *only} - fields.keys():
         raise ValueError(f"{model} has no {sorted(unknown)} to audit.")
+    if only:
+        ignored = fields.keys() - set(only)
     encrypted = {name for name, field in fields.items() if type(field).__module__ == "encrypted_fields.fields"}
     for write, sentence in _WRITES.items():
         parameters = fields.keys() - set(ignored)

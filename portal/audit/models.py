@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import pgtrigger
 import structlog
 from django.conf import settings
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.utils.translation import gettext_lazy as _
 
 from portal.audit.accounts import (  # noqa: F401 (so that migrations see them)
@@ -239,3 +239,7 @@ def record(
     appended = entry(actor=actor, action=action, on=on, label=label, outcome=outcome, reasons=reasons, detail=detail)
     appended.save(force_insert=True)
     return appended
+
+
+# For an act that writes nothing else to this database: the entry in a transaction of its own. See `record`.
+record_alone = transaction.atomic(record)
