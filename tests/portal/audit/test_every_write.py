@@ -29,7 +29,10 @@ FORMS: dict[str, tuple[dict[str, Any] | None, dict[str, Any] | None]] = {
     "accessmap.AccessLevel": ({"name": "Guests"}, {"name": "Visitors"}),
     "accessmap.Cardholder": ({"name": "Nan"}, {"name": "Nancy"}),
     "accessmap.Card": (None, {"status": "returned"}),
-    "accessmap.Controller": ({"site": 0, "name": "third", "driver": "simulated"}, {"name": "fourth"}),
+    "accessmap.Controller": (
+        {"site": 0, "name": "third", "driver": "simulated"},
+        {"name": "fourth", "option_url": "http://127.0.0.1:9"},
+    ),
     "accessmap.Door": ({"controller": 0, "number": 9, "name": "Back door"}, {"name": "Front door"}),
     "accessmap.AccessPolicy": ({"name": "guests"}, {"lead_minutes": 5}),
     "accessmap.Resource": ({"site": 0, "external_id": "loft", "name": "Loft", "policy": 0}, {"name": "Attic two"}),
