@@ -86,6 +86,7 @@ def _known(row: Notice) -> Known:
     return Known(since=row.since, told_at=row.told_at, clear_since=row.clear_since)
 
 
+@transaction.atomic
 def _update(row: Notice, known: Known, wrong: Wrong | None) -> None:
     if not known.worth_keeping:
         row.delete()
