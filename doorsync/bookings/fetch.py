@@ -200,12 +200,12 @@ def _row(resource_id: int, booking: Booking, now: datetime) -> StoredBooking:
 
 def _store_set_aside(resource_id: int, found: BookingList, now: datetime) -> None:
     known = set(RejectedBooking.objects.filter(resource=resource_id).values_list("record_id", "reason"))
-    present = {(s.record_id, s.reason): s for s in found.rejected}
+    present = {(s.record_id, str(s.reason)): s for s in found.rejected}
     if known == set(present):
         return
     RejectedBooking.objects.filter(resource=resource_id).delete()
     RejectedBooking.objects.bulk_create(
-        RejectedBooking(resource_id=resource_id, record_id=s.record_id, reason=s.reason, raw=s.raw, seen_at=now)
+        RejectedBooking(resource_id=resource_id, record_id=s.record_id, reason=str(s.reason), raw=s.raw, seen_at=now)
         for s in present.values()
     )
 

@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import yaml
-from django.utils.translation import gettext as _
 
+from portal.offision import problems
 from portal.offision.errors import ContractError
 
 MAX_DOCUMENT_BYTES = 20_000_000
@@ -81,18 +81,17 @@ class Document:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise ContractError(
-                _("%(path)s cannot be read: %(why)s.") % {"path": path, "why": error.strerror}
-            ) from error
+            problem = problems.UNREADABLE_DOCUMENT(path=str(path), why=str(error.strerror))
+            raise ContractError(problem) from error
         if len(data) > MAX_DOCUMENT_BYTES:
-            raise ContractError(_("%(path)s is too large to be an OpenAPI document.") % {"path": path})
+            raise ContractError(problems.LARGE_DOCUMENT(path=str(path)))
         try:
             text = data.decode("utf-8-sig")
             root = json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
         except (ValueError, yaml.YAMLError, RecursionError) as error:
-            raise ContractError(_("%(path)s is neither JSON nor YAML.") % {"path": path}) from error
+            raise ContractError(problems.NOT_A_DOCUMENT(path=str(path))) from error
         if not isinstance(root, dict) or not isinstance(root.get("paths"), dict):
-            raise ContractError(_("%(path)s is no OpenAPI 3 or Swagger 2 document: it has no paths.") % {"path": path})
+            raise ContractError(problems.NO_PATHS(path=str(path)))
         document = cls(root)
         document.operations = tuple(document._operations())
         return document
