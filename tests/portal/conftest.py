@@ -2,7 +2,8 @@
 
 import pytest
 
-from portal.buildings.building import Building, load_building
+from portal.buildings.model import Building
+from portal.buildings.reading import load_building
 from tests.portal.sandbox.conftest import BUILDINGS
 
 
