@@ -48,7 +48,7 @@ class Peer(ABC):
     def stop(self) -> None: ...
 
     @abstractmethod
-    def problem(self, fault: Fault | None) -> None:
+    def set_fault(self, fault: Fault | None) -> None:
         """Have this be wrong with it from now on; None: nothing."""
 
     @abstractmethod

@@ -266,10 +266,10 @@ def test_a_deletion_that_does_not_end_is_unknown_and_opens_nothing(peer, driver,
 
 def test_after_an_unknown_outcome_the_device_is_asked_before_the_next_change(peer, driver):
     driver.read()
-    peer.last_error(Fault.ANSWERS_LOST)
+    peer.set_fault(Fault.ANSWERS_LOST)
     with pytest.raises(Unknown):
         driver.put("1001", RECORD)
-    peer.last_error(None)
+    peer.set_fault(None)
     driver.put("1001", RECORD)
     assert [path.rpartition("/")[2] for path, _body in sent(peer, "Record", "Modify")] == ["Record", "Modify", "Record"]
     assert driver.read().cards == {"1001": RECORD}

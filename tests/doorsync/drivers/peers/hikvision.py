@@ -76,11 +76,11 @@ class Hikvision(Peer):
         return {"url": self.url, "username": USER, "password": PASSWORD, "timeout_seconds": 0.4}
 
     def stop(self) -> None:
-        self.problem(None)
+        self.set_fault(None)
         self._server.shutdown()
         self._server.server_close()
 
-    def problem(self, fault: Fault | None) -> None:
+    def set_fault(self, fault: Fault | None) -> None:
         self._fault = fault
         self._back.set()  # those that hang are let go
         self._back = threading.Event()
