@@ -19,11 +19,11 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 from requests.auth import HTTPDigestAuth
 
-from doorsync.drivers.errors import Full, Refused, Unknown
+from doorsync.drivers.errors import Full, Refused, Unknown, Unreachable
 from doorsync.drivers.hikvision import problems
 from doorsync.drivers.http import HttpClient
 from doorsync.drivers.problems import NOT_JSON
-from portal.core.http import TooLong
+from portal.core.http import BadCertificate, TooLong
 from portal.core.http.problems import TOO_LONG
 from portal.core.problems import Problem
 
@@ -65,6 +65,7 @@ class Isapi:
         """`seconds`: the time-out. `fingerprint`: of the certificate; "": one that this machine trusts."""
         self._http = HttpClient(url, seconds=seconds, max_bytes=MAX_BYTES, fingerprint=fingerprint)
         self._username, self._password, self._now = username, password, now
+        self._is_pinned = bool(fingerprint)
         self._login = hash((self._http.url, username, password))
         self._limits: dict[str, Limits] = {}
 
@@ -126,7 +127,12 @@ class Isapi:
         # Anew for each request: devices take a nonce once or twice, and count later uses as a wrong password.
         auth = _Digest(self._username, self._password)
         headers = {"Content-Type": kind} if data is not None else None
-        answer = self._http.request(method, path, data=data, headers=headers, auth=auth)
+        try:
+            answer = self._http.request(method, path, data=data, headers=headers, auth=auth)
+        except Unreachable as error:
+            if isinstance(error.__cause__, BadCertificate) and not self._is_pinned:
+                raise Unreachable(problems.FINGERPRINT_NEEDED(why=error.problem)) from error
+            raise
         if answer.status == HTTPStatus.UNAUTHORIZED:
             raise self._login_refused(auth, answer.body)
         _check(answer.status, answer.body)

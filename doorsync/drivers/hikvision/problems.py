@@ -24,6 +24,9 @@ EVENTS_OUT_OF_ORDER = problem(
 )
 
 # The login
+FINGERPRINT_NEEDED = problem(
+    "hikvision.fingerprint_needed", _("%(why)s If the device made it itself, enter its fingerprint.")
+)
 NO_DIGEST = problem(
     "hikvision.no_digest",
     _("The device asks for no digest authentication: switch it on in its web page's security."),

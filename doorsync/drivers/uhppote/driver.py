@@ -2,8 +2,8 @@
 
 A board keeps one record for each card: for each door 0 (no), 1 (always) or a time profile 2-254. The portal owns a
 range of profiles, shares one among equal windows, and writes profiles before the cards that name them: a board admits a
-card that names a missing profile. It never deletes profiles; one that no card names any more is overwritten. profiles.py
-and docs/controllers/uhppote.md have the facts about profiles, and the limits of a board.
+card that names a missing profile. It never deletes profiles; one that no card names any more is overwritten.
+profiles.py and docs/controllers/uhppote.md have the facts about profiles, and the limits of a board.
 """
 
 from collections.abc import Mapping, Sequence

@@ -71,7 +71,7 @@ def needed(schedules: Iterable[Schedule]) -> set[Schedule]:
 
 
 def that_fit(wanted: Mapping[Schedule, datetime], room: int) -> set[Schedule]:
-    """The schedules that fit into so many profiles (`room`), those that begin first (`wanted`: when) before the others."""
+    """The schedules that fit into so many profiles (`room`), those that begin first (`wanted`: when) before others."""
     chosen: set[Schedule] = set()
     taken: set[Schedule] = set()
     for chain in sorted(wanted, key=lambda s: (wanted[s], [(p.first, p.last, p.segments) for p in s])):
