@@ -109,7 +109,7 @@ class HttpSession:
         the authorities to trust, in place of the usual ones. `pool_size`: idle connections kept for each host. Raises
         ValueError for a fingerprint that is none.
         """
-        self._timeouts = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+        self._timeouts = _pair(timeout)
         self._deadline = deadline
         self._max_bytes = max_bytes
         self._session = requests.Session()
@@ -145,14 +145,16 @@ class HttpSession:
         data: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         auth: AuthBase | None = None,
+        timeout: float | tuple[float, float] | None = None,
         deadline: float | None = None,
     ) -> Answer:
-        """Send one request and read its whole answer. `deadline`: seconds, where less than the session's.
+        """Send one request and read its whole answer. `timeout` and `deadline` (seconds) replace the session's.
 
         Raises NotReached, BadCertificate, NoAnswer, TooSlow or TooLong; no status is an error.
         """
-        whole = self._deadline if deadline is None else min(deadline, self._deadline)
-        connect_timeout, read_timeout = (min(seconds, whole) for seconds in self._timeouts)
+        whole = self._deadline if deadline is None else deadline
+        timeouts = self._timeouts if timeout is None else _pair(timeout)
+        connect_timeout, read_timeout = (min(seconds, whole) for seconds in timeouts)
         response: requests.Response | None = None
         failure: Exception | None = None
         body = bytearray()
@@ -186,6 +188,10 @@ class HttpSession:
         if len(body) > self._max_bytes:
             raise TooLong(TOO_LONG(most=self._max_bytes), answer)
         return answer
+
+
+def _pair(timeout: float | tuple[float, float]) -> tuple[float, float]:
+    return timeout if isinstance(timeout, tuple) else (timeout, timeout)
 
 
 def normal_fingerprint(text: str) -> str:

@@ -160,7 +160,7 @@ def test_nothing_is_sent_when_connecting_took_the_whole_time(monkeypatch: pytest
     monkeypatch.setattr(HTTPConnection, "connect", slow)
     with listening(lambda connection, stop: received.append(connection.recv(65536))) as url:
         failure(url, NotReached, "http.connect_timed_out", sent=False)
-    assert received == [b""]
+    assert not any(received)
 
 
 def test_nothing_was_sent_to_an_untrusted_certificate() -> None:
