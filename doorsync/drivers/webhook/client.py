@@ -7,7 +7,7 @@ from typing import Any
 from doorsync.drivers.errors import Refused, Unknown, Unreachable
 from doorsync.drivers.webhook import problems
 from portal.core import clock, webhooks
-from portal.core.problems import QUOTED
+from portal.core.http import HttpError
 
 
 class Receiver:
@@ -33,10 +33,8 @@ class Receiver:
                 now=clock.now(),
                 seconds=self._seconds,
             )
-        except webhooks.NotSent as error:
-            raise Unreachable(QUOTED(text=str(error))) from error
-        except webhooks.NoAnswer as error:
-            raise Unknown(QUOTED(text=str(error))) from error
+        except HttpError as error:
+            raise (Unknown if error.sent else Unreachable)(error.problem) from error
         if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
             raise Refused(problems.REFUSED(status=status))
         if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:

@@ -431,7 +431,7 @@ def test_a_login_that_worked_before_is_tried_once_more(peer, driver):
         driver.read()
     driver.read()
     peer.spurious = 2
-    for expected in ("as it did before", "password wrong", "password wrong"):
+    for expected in ("accepted the time before", "password wrong", "password wrong"):
         with pytest.raises(Refused, match=expected):
             driver.read()
     assert not peer.spurious
