@@ -199,7 +199,7 @@ class Hikvision(Peer):
             start_response("401 Unauthorized", [("Content-Type", "application/xml"), *headers])
             return [content.encode()]
         if self._fault is Fault.ANSWERS_LOST and self._is_change(method, path):
-            self._hang()
+            raise ConnectionAbortedError
         kind = "application/xml" if isinstance(answer, str) else "application/json"
         content = answer if isinstance(answer, str) else json.dumps(answer)
         start_response(f"{status} so", [("Content-Type", kind), ("Content-Length", str(len(content.encode())))])

@@ -304,7 +304,6 @@ class Unifi(Peer):
         except No as no:
             return {"code": no.code, "msg": no.message}
         if changes and fault == Fault.ANSWERS_LOST:
-            released.wait()
             return None
         return {"code": "SUCCESS", "msg": "success", **answer}
 
