@@ -97,7 +97,7 @@ def _is_held(driver: Driver, door: Door) -> bool:
     try:
         held = driver.read().holds
     except Unknown as error:
-        raise Unreachable(str(error)) from error  # it was only asked: nothing has happened
+        raise Unreachable(error.problem) from error  # it was only asked: nothing has happened
     return door.number in held and door.number not in under_way(door.controller, clock.now())
 
 
