@@ -137,7 +137,7 @@ def test_an_ambiguous_document_is_loadable_once_its_questions_are_answered(tmp_p
     [
         ("{", "neither JSON nor YAML"),
         ("a: [", "neither JSON nor YAML"),
-        ("[" * 100_000, "neither JSON nor YAML"),
+        ("[" * 5_000, "neither JSON nor YAML"),
         ("[]", "no paths"),
         ('{"openapi": "3.0.0"}', "no paths"),
         ('{"paths": []}', "no paths"),
