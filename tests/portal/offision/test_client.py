@@ -96,14 +96,14 @@ def test_a_booking_is_read(client: OffisionClient, server: Server) -> None:
     assert read.attendee_emails == ("bo@harbour.example", "")
 
 
-def test_days_and_pages_are_all_asked_and_doubles_dropped(client: OffisionClient, server: Server) -> None:
+def test_all_days_and_pages_are_fetched_and_duplicates_dropped(client: OffisionClient, server: Server) -> None:
     def answer(request: Request) -> Response:
         page, day = int(request.args["page"]), request.args["date"]
         return page_of([booking(id=f"{day}-{page}"), booking(id="across-midnight")], page, 2)
 
     server.answers[BOOKINGS] = answer
     listed = client.bookings("room-1", DAY, DAY + timedelta(days=1))
-    assert sorted(found.id for found in listed.bookings) == [
+    assert sorted(one.id for one in listed.bookings) == [
         "2025-03-10-1",
         "2025-03-10-2",
         "2025-03-11-1",
@@ -134,13 +134,11 @@ def test_other_page_rules(make_client: MakeClient, server: Server, rule: str, an
         say({"data": answer | {"items": [booking(id=i) for i in answer["items"]]}}) for answer in answers
     ]
     listed = make_client(contract=Contract.parse(text, name="pages")).bookings("room-1", DAY, DAY)
-    assert [found.id for found in listed.bookings] == ["b1", "b2", "b3"]
+    assert [one.id for one in listed.bookings] == ["b1", "b2", "b3"]
 
 
 @pytest.mark.parametrize("data", [{"items": [booking()]}, {"items": [booking()], "pageCount": "many"}])
-def test_an_unknown_number_of_pages_is_not_taken_for_one(
-    client: OffisionClient, server: Server, data: dict[str, Any]
-) -> None:
+def test_an_unknown_number_of_pages_is_a_misfit(client: OffisionClient, server: Server, data: dict[str, Any]) -> None:
     server.answers[BOOKINGS] = say({"data": data})
     with pytest.raises(NotUnderstood) as caught:
         client.bookings("room-1", DAY, DAY)
@@ -179,7 +177,7 @@ def test_an_unreadable_record_is_rejected_and_stops_no_other(
 ) -> None:
     server.answers[BOOKINGS] = page_of([booking(**{"id": "bad"} | changes), "text", booking(id="good")])
     listed = client.bookings("room-1", DAY, DAY)
-    assert [found.id for found in listed.bookings] == ["good"]
+    assert [one.id for one in listed.bookings] == ["good"]
     assert len(listed.rejected) == 2
     assert [one.reason.key for one in listed.rejected] == [f"offision.record.{code}", "offision.record.not_an_object"]
     assert len(listed.rejected[0].raw) <= 2000
@@ -193,7 +191,7 @@ def test_meetings_of_a_series_with_one_id_do_not_vanish_silently(client: Offisio
     assert listed.rejected[0].reason.key == "offision.record.same_id"
 
 
-def test_text_that_a_database_refuses_is_cleaned(client: OffisionClient, server: Server) -> None:
+def test_text_that_a_database_cannot_store_is_cleaned(client: OffisionClient, server: Server) -> None:
     payload = {"data": {"pageCount": 1, "items": [booking(subject="a\0b\ud800" + "c" * 600)]}}
     raw = json.dumps(payload)
     assert "\\ud800" in raw
@@ -222,7 +220,7 @@ def html(status: int = 200) -> Response:
 
 
 @pytest.mark.parametrize(
-    ("answer", "error", "asked"),
+    ("answer", "error", "requests"),
     [
         (say({}, 401), Unauthorized, 1),
         (say({}, 403), Unauthorized, 1),
@@ -245,13 +243,13 @@ def html(status: int = 200) -> Response:
         (Response(gzip.compress(b" " * 50_000_000), headers={"Content-Encoding": "gzip"}), TooLarge, 1),
     ],
 )
-def test_faults_have_their_own_errors(
-    make_client: MakeClient, server: Server, answer: Response, error: type[OffisionError], asked: int
+def test_each_fault_has_its_error(
+    make_client: MakeClient, server: Server, answer: Response, error: type[OffisionError], requests: int
 ) -> None:
     server.answers[BOOKINGS] = answer
     with pytest.raises(error) as caught:
         make_client(max_bytes=200_000).bookings("room-1", DAY, DAY)
-    assert len(server.seen) == asked
+    assert len(server.seen) == requests
     assert TOKEN not in repr(caught.value) + str(caught.value)
     assert caught.value.retryable is (error is TryAgain)
 
@@ -351,7 +349,7 @@ def test_a_visit(client: OffisionClient, server: Server) -> None:
 
 
 @pytest.mark.parametrize("code", ["", ".", "..", "...", "a\nb", "x" * 501])
-def test_codes_that_climb_about_in_the_path_are_not_sent(client: OffisionClient, server: Server, code: str) -> None:
+def test_codes_that_would_change_the_path_are_not_sent(client: OffisionClient, server: Server, code: str) -> None:
     with pytest.raises(NotFound):
         client.check_in(code)
     assert server.seen == []
@@ -367,7 +365,7 @@ def test_codes_stay_one_step_of_the_path(client: OffisionClient, server: Server,
     assert server.seen[0][2] == {}
 
 
-def test_check_in_says_how_the_visit_is_then(client: OffisionClient, server: Server) -> None:
+def test_check_in_returns_the_changed_visit(client: OffisionClient, server: Server) -> None:
     path = VISIT[1] + "/check-in"
     server.answers["POST", path] = say({"data": VISIT_ANSWER | {"status": "checked_in"}})
     assert client.check_in("V-1").status is VisitStatus.CHECKED_IN
@@ -500,13 +498,13 @@ def test_threads_do_not_queue_behind_the_breaker(client: OffisionClient, server:
         "",
     ],
 )
-def test_addresses_that_are_not_used(make_client: MakeClient, url: str) -> None:
+def test_unusable_addresses(make_client: MakeClient, url: str) -> None:
     with pytest.raises(ContractError, match="OFFISION_URL"):
         make_client(base_url=url)
 
 
 @pytest.mark.parametrize("token", ["", " t", "a\r\nX-Evil: 1", "ü"])
-def test_tokens_that_are_not_used(make_client: MakeClient, token: str) -> None:
+def test_unusable_tokens(make_client: MakeClient, token: str) -> None:
     with pytest.raises(ContractError, match="OFFISION_TOKEN"):
         make_client(token=token)
 
@@ -516,7 +514,7 @@ def test_nothing_shows_the_token(client: OffisionClient) -> None:
     assert client.time_zone == HONG_KONG
 
 
-def test_pages_that_end_too_soon_are_not_taken_for_the_whole(make_client: MakeClient, server: Server) -> None:
+def test_pages_that_end_too_soon_are_not_the_whole(make_client: MakeClient, server: Server) -> None:
     text = SHIPPED.read_text().replace('count = "data.pageCount"', 'total = "data.total"')
     server.answers[BOOKINGS] = [
         say({"data": {"items": [booking()], "total": 40}}),

@@ -10,6 +10,8 @@ from django.core.management import CommandError, call_command
 from portal.core import clock
 from portal.offision.contract import Contract
 from portal.offision.default import client_from_settings
+from portal.offision.errors import TryAgain
+from tests.portal.core.test_http import AUTHORITY, answering, listening
 from tests.portal.offision.conftest import SHIPPED, TOKEN
 from tests.portal.offision.server import Server, page_of, say
 from tests.portal.offision.test_client import BOOKINGS, INFORMATION, SUBSCRIPTIONS, VISIT, VISIT_ANSWER, booking
@@ -136,6 +138,20 @@ def test_unusable_settings(settings: Any, name: str, value: Any, words: str) -> 
     contract_from_settings.cache_clear()
     setattr(settings, name, value)
     assert words in run_failing("check")[1]
+
+
+def test_the_authorities_of_the_environment_are_trusted(
+    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    AUTHORITY.cert_pem.write_to_path(tmp_path / "ca.pem")
+    answer = answering(b'HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{"version": "3"}')
+    with listening(answer, tls=True) as settings.OFFISION_URL:
+        with pytest.raises(TryAgain) as caught:
+            client_from_settings().information()
+        assert caught.value.problem.key == "offision.no_answer(http.untrusted)"
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+        client_from_settings.cache_clear()
+        assert client_from_settings().information().version == "3"
 
 
 def test_draft_contract(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_files_that_are_no_contract(tmp_path: Path) -> None:
         Contract.load(tmp_path / "huge")
 
 
-def test_nothing_but_auth_and_information_is_said_to_be_confirmed(contract: Contract) -> None:
+def test_only_auth_and_information_are_confirmed(contract: Contract) -> None:
     confirmed = {name for name, operation in contract.operations.items() if operation.status == "confirmed"}
     assert confirmed == {"information"}
     assert {operation.answer_status for operation in contract.operations.values()} == {"unconfirmed"}
@@ -140,12 +140,12 @@ def test_signatures(encoding: Any, prefix: str) -> None:
         assert not rule.verify(secret=b"secret", body=b"body", value=sent.removeprefix(prefix))
 
 
-def test_what_has_no_value_is_left_out_with_its_key() -> None:
+def test_a_placeholder_without_a_value_is_left_out_with_its_key() -> None:
     template = {"url": "{callback_url}", "ids": ["{resource_id:number}"], "one": {"id": "{resource_id}"}, "n": 1}
     assert fill(template, {"callback_url": "u", "resource_id": None}) == {"url": "u", "ids": [], "one": {}, "n": 1}
     filled = fill(template, {"callback_url": "u", "resource_id": "7"})
     assert filled == {"url": "u", "ids": [7], "one": {"id": "7"}, "n": 1}
 
 
-def test_what_is_filled_in_is_not_filled_in_again() -> None:
+def test_a_filled_in_value_is_not_filled_in_again() -> None:
     assert fill("{code}/{resource_id}", {"code": "{resource_id}", "resource_id": "r"}) == "{resource_id}/r"
