@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from accessmap.models import Controller, Door
 from doorsync.drivers import driver_class, driver_for
 from doorsync.drivers.base import BadOptions, Capabilities, Driver, DriverError, Granularity, Hold, validated
+from doorsync.drivers.options import form_fields
 from portal.audit.models import record_alone
 from portal.core import clock
 from portal.core.admin.labels import LabelledInline
@@ -100,7 +101,7 @@ class ControllerForm(forms.ModelForm):
         except BadOptions:
             return
         present = self.instance.all_options
-        for name, info in self._driver.Options.model_fields.items():
+        for name, info in form_fields(self._driver.Options).items():
             field = form_field(info, stored=name in present)
             if name in present and info.annotation is not SecretStr:
                 field.initial = present[name]
@@ -178,7 +179,7 @@ class ControllerAdmin(admin.ModelAdmin):
 
     def _option_names(self, controller: Controller) -> list[str]:
         try:
-            return [_PREFIX + name for name in driver_class(controller.driver).Options.model_fields]
+            return [_PREFIX + name for name in form_fields(driver_class(controller.driver).Options)]
         except BadOptions:
             return []
 
@@ -248,6 +249,5 @@ def tested(controller: Controller) -> str:
         said.append(ngettext("%(n)d card in it", "%(n)d cards in it", cards) % {"n": cards})
     if info.capacity is not None:
         said.append(_("room for %(n)d") % {"n": info.capacity})
-    if info.found:
-        said.append(info.found)
-    return ", ".join(said) + "."
+    said += map(str, info.notes)
+    return ", ".join(said).rstrip(".") + "."

@@ -55,12 +55,12 @@ def plan_for(sync: ControllerSync, driver: Driver, info: DeviceInfo, now: dateti
     encoded = driver.encode_all({card: record_of(doors) for card, doors in desired.cards.items()})
     can_hold = able.hold is not Hold.NO
     holds = driver.encode_hold(record_of(desired.unlocked)) if can_hold else {}
-    warnings = capability_problems(desired, encoded.at_edges, holds_cards=able.holds_cards, can_hold=can_hold)
+    warnings = capability_problems(desired, encoded.portal_timed, holds_cards=able.holds_cards, can_hold=can_hold)
     if not able.holds_cards:
         desired = Desired(unlocked=desired.unlocked)
     wanted = Wanted(encoded.records if able.holds_cards else {}, holds)
     plan = make_plan(desired, wanted, reading, own, protection, now=now)
-    return Planned(plan, _next_edge(driver, desired, wanted.cards.values(), encoded.at_edges), tuple(warnings))
+    return Planned(plan, _next_edge(driver, desired, wanted.cards.values(), encoded.portal_timed), tuple(warnings))
 
 
 def _valid_cards(numbers: Set[str], now: datetime) -> dict[str, ValidCard]:

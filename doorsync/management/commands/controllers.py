@@ -24,7 +24,7 @@ from doorsync.controllers.events import entries
 from doorsync.controllers.preview import preview, rows_of
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import DriverError
-from doorsync.drivers.uhppote.events import listen
+from doorsync.drivers.uhppote.listener import listen
 from doorsync.models import ControllerSync
 from doorsync.policy.plan import Kind
 from doorsync.work import queue

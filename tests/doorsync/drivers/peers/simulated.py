@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import requests
 
-from portal.buildings.building import Building
+from portal.buildings.model import Building
 from portal.core import clock
 from portal.sandbox.controllers_server import ControllersServer
 from portal.sandbox.webserver import LocalServer
@@ -46,11 +46,11 @@ class Simulated(Peer):
         return answer.json() if answer.content else None
 
     def stop(self) -> None:
-        self.problem(None)
+        self.set_fault(None)
         self._server.shutdown()
         self._server.server_close()
 
-    def problem(self, fault: Fault | None) -> None:
+    def set_fault(self, fault: Fault | None) -> None:
         self._order("PUT", "faults", FAULTS[fault] if fault else {})
 
     def opens(self, card: str, door: int) -> bool:
