@@ -1,4 +1,4 @@
-"""What each driver keeps of its promises: the file quality.toml of its package, and the tables of the docs made from it.
+"""The promises that each driver keeps: the file quality.toml of its package, and the tables of the docs made from it.
 
 A promise is a test of the contract suite (tests/doorsync/drivers/test_contract.py), or one of OTHER_PROMISES. It is
 done, to do, or exempt; the latter two have a reason.
@@ -109,8 +109,17 @@ def _long_table() -> str:
         contract = [kept.state for name, kept in quality.promises.items() if name not in OTHER_PROMISES]
         tally = f"{contract.count(State.DONE)} of {len(contract) - contract.count(State.EXEMPT)}"
         rows.append(
-            [link, quality.devices, quality.cards, quality.windows, quality.doors, quality.events]
-            + [quality.tested_against, tally, _REAL_DEVICE[quality.promises["real_device"].state]]
+            [
+                link,
+                quality.devices,
+                quality.cards,
+                quality.windows,
+                quality.doors,
+                quality.events,
+                quality.tested_against,
+                tally,
+                _REAL_DEVICE[quality.promises["real_device"].state],
+            ]
         )
     return _table(head, rows)
 
