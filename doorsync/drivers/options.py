@@ -51,7 +51,7 @@ def form_fields(options: type[DriverOptions]) -> dict[str, FieldInfo]:
 
 
 def matching(pattern: str, expected: ProblemType) -> AfterValidator:
-    """Text of this form. `expected` says in words what it must be."""
+    """Text of this form. `expected`: the problem of any other text."""
     compiled = re.compile(pattern)
 
     def check(value: str) -> str:

@@ -63,14 +63,14 @@ class EspRfidOptions(DriverOptions):
     ca: str = option(
         "",
         title=_("certificate authority"),
-        description=_("PEM: who vouches for the broker. Blank: whom this machine trusts."),
+        description=_("PEM of who signed the broker's certificate. Blank: the authorities that this machine trusts."),
     )
     username: str = option("", title=_("user name"))
     password: SecretStr = option(SecretStr(""), title=_("password"))
     topic: Annotated[str, matching(r"^[^+#\s]*[^+#\s/]$", problems.TOPIC_EXPECTED)] = option(
         max_length=200,
         title=_("topic"),
-        description=_("The reader's own, as it says; with the six characters that auto-topic adds."),
+        description=_("The reader's own, as its page shows it, with the six characters that auto-topic adds."),
     )
     reader_ip: str = option(
         title=_("reader's IP address"), description=_("The reader obeys only commands that name it.")

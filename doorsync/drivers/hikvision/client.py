@@ -231,7 +231,7 @@ def _fields(content: bytes) -> Mapping[str, Any] | None:
 
 
 def _check(status: int, content: bytes) -> None:
-    """Raises DriverError unless the answer is what was asked for, or confirms the change."""
+    """Raises DriverError unless the answer is the requested one, or confirms the change."""
     fields = _fields(content) or {}
     code = _number(fields.get("statusCode"))
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES and (code is None or code in _DONE):

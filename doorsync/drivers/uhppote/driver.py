@@ -55,22 +55,22 @@ class UhppoteOptions(DriverOptions):
     )
     address: Annotated[str, matching(rf"^{_IP}(:\d{{1,5}})?$", problems.ADDRESS_EXPECTED)] = option(
         title=_("address"),
-        description=_("IPv4, such as 192.168.1.100; the port is 60000 unless said with a colon."),
+        description=_("IPv4, such as 192.168.1.100; the port is 60000 unless another one follows a colon."),
     )
     first_profile: int = option(
         101,
         ge=2,
         le=HIGHEST_PROFILE,
-        title=_("first time profile of the portal's"),
+        title=_("the portal's first time profile"),
         description=_("From this one to the last the portal writes time profiles as it needs them."),
     )
-    last_profile: int = option(HIGHEST_PROFILE, ge=2, le=HIGHEST_PROFILE, title=_("last time profile of the portal's"))
+    last_profile: int = option(HIGHEST_PROFILE, ge=2, le=HIGHEST_PROFILE, title=_("the portal's last time profile"))
     listener: Annotated[str, matching(rf"^({_IP}:\d{{1,5}})?$", problems.LISTENER_EXPECTED)] = option(
         "",
         title=_("the portal's listener"),
         description=_(
-            'Where "manage.py controllers listen" runs, such as 192.168.1.10:60001. The board then tells at once '
-            "that something happened; without it, it is asked every ten seconds."
+            'Where "manage.py controllers listen" runs, such as 192.168.1.10:60001. The board then announces events '
+            "at once; without it, the portal reads them every ten seconds."
         ),
     )
     timeout_seconds: float = timeout(1, at_least=0.05, at_most=5)

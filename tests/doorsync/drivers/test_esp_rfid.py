@@ -56,7 +56,7 @@ def broker():
 
 @pytest.fixture
 def at_broker(house):
-    """Have the house's reader at another broker. What speaks to it there."""
+    """Move the house's reader to another broker. Returns a driver for it there."""
 
     def move(broker, **more):
         house.peer.reader.leave()
@@ -75,11 +75,11 @@ def driver_with(house, **options):
 @pytest.fixture
 def overheard(house):
     """The messages that the reader is sent from now on."""
-    said, ready = [], threading.Event()
+    message, ready = [], threading.Event()
     client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
     topic = house.peer.reader.topic
     client.on_subscribe = lambda *_: ready.set()
-    client.on_message = lambda _c, _d, m: said.append(m)
+    client.on_message = lambda _c, _d, m: message.append(m)
     client.connect("127.0.0.1", int(house.controller.options["broker"].rpartition(":")[2]))
     client.subscribe(f"{topic}/cmd", 2)
     client.loop_start()
@@ -88,7 +88,7 @@ def overheard(house):
     def commands():
         house.peer.reader.settle()
         client.publish("settle", "", qos=1).wait_for_publish(10)
-        return said
+        return message
 
     yield commands
     client.disconnect()
@@ -178,7 +178,7 @@ def test_a_change_that_is_answered_and_not_listed_is_not_made(driver, reader):
 
 
 def test_a_card_that_is_listed_otherwise_than_it_was_written_is_unknown(driver, reader, monkeypatch):
-    def writes_nothing(said, text, *, heard):
+    def writes_nothing(message, text, *, heard):
         reader._acknowledge("adduser", heard)
 
     driver.put(CARD, {1: (ALWAYS,)})
@@ -189,7 +189,7 @@ def test_a_card_that_is_listed_otherwise_than_it_was_written_is_unknown(driver, 
 
 def test_a_card_that_is_listed_after_it_was_taken_out_is_unknown(driver, reader, monkeypatch):
     driver.put(CARD, {1: (ALWAYS,)})
-    monkeypatch.setattr(reader, "_delete", lambda said, text, *, heard: reader._acknowledge("deletuid", heard))
+    monkeypatch.setattr(reader, "_delete", lambda message, text, *, heard: reader._acknowledge("deletuid", heard))
     with pytest.raises(Unknown, match="still lists"):
         driver.remove(CARD)
 
@@ -197,18 +197,18 @@ def test_a_card_that_is_listed_after_it_was_taken_out_is_unknown(driver, reader,
 def test_late_answers_to_an_earlier_question_do_not_cut_a_list_short(driver, reader, monkeypatch):
     driver.put(CARD, {1: (ALWAYS,)})
     say, late = reader._publish, []
-    monkeypatch.setattr(reader, "_publish", lambda topic, said: late.append((topic, said)))
+    monkeypatch.setattr(reader, "_publish", lambda topic, message: late.append((topic, message)))
     with pytest.raises(Unknown):
         driver.read()
     assert late[-1][1]["type"] == "deletuid"
 
-    def says_all(said, text, *, heard):
-        # It comes to what was asked before, and only then to this.
+    def answers_in_order(message, text, *, heard):
+        # First the answer to the earlier request, and only then this one.
         monkeypatch.setattr(reader, "_publish", say)
         say(*late[-1])
-        Reader._list(reader, said, text, heard=heard)
+        Reader._list(reader, message, text, heard=heard)
 
-    monkeypatch.setattr(reader, "_list", says_all)
+    monkeypatch.setattr(reader, "_list", answers_in_order)
     assert driver.read().cards == {CARD: {1: (ALWAYS,)}}
 
 
@@ -221,15 +221,15 @@ def test_an_answer_that_was_lost_does_not_keep_the_next_list_from_being_read(dri
 
 
 def test_others_answers_are_not_taken_for_ours(driver, reader, monkeypatch):
-    def says_other_things_first(said, text, *, heard):
+    def publishes_other_messages_first(message, text, *, heard):
         reader._send({"type": "heartbeat", "time": 1, "uptime": 1, "ip": reader.ip, "hostname": reader.hostname})
         reader._acknowledge("adduser", heard)
         reader._client.publish(f"{reader.topic}/send", b"\xff not json")
         reader._client.publish(f"{reader.topic}/send", b"[1]")
-        Reader._list(reader, said, text, heard=heard)
+        Reader._list(reader, message, text, heard=heard)
 
     driver.put(CARD, {1: (ALWAYS,)})
-    monkeypatch.setattr(reader, "_list", says_other_things_first)
+    monkeypatch.setattr(reader, "_list", publishes_other_messages_first)
     assert set(driver.read().cards) == {CARD}
 
 
@@ -241,7 +241,7 @@ def test_a_hundred_cards_are_listed(driver, reader):
     assert len(driver.read().cards) == 100
 
 
-# Whether it is there, and what it is --------------------------------------------------------------------------
+# Its availability and identity --------------------------------------------------------------------------
 
 
 def test_it_says_who_it_is(house, reader):
@@ -265,7 +265,7 @@ def test_a_reader_that_lost_its_power_is_known_to_be_off_by_its_last_will(driver
         with pytest.raises(Unreachable, match="offline"):
             ask()
     reader.switch_on()
-    assert overheard() == [], "nothing was said that it could hear now"
+    assert overheard() == [], "no command was kept for it"
     assert driver.info().serial == reader.mac
 
 
@@ -278,7 +278,7 @@ def test_a_reader_that_left_is_unreachable_also_without_a_last_will(driver, read
 
 
 def test_a_reader_that_goes_off_before_it_answers(driver, reader, monkeypatch):
-    monkeypatch.setattr(reader, "_open", lambda said, text, *, heard: reader._publish_offline())
+    monkeypatch.setattr(reader, "_open", lambda message, text, *, heard: reader._publish_offline())
     monkeypatch.setattr(
         reader, "_publish_offline", lambda: reader._client.publish(f"{reader.topic}/avty", "offline"), raising=False
     )
@@ -323,8 +323,8 @@ def test_it_has_one_door_and_short_card_numbers(driver, reader):
 # Door events --------------------------------------------------------------------------------------------------
 
 
-def kinds(found):
-    return [(event.kind, event.card) for event in found]
+def kinds(door_events):
+    return [(event.kind, event.card) for event in door_events]
 
 
 def test_events_come_again_until_they_are_known_to_be_written(driver, reader):
@@ -334,7 +334,7 @@ def test_events_come_again_until_they_are_known_to_be_written(driver, reader):
     reader.settle()
     first = driver.events(after=0)
     assert kinds(first) == [("denied", "a1"), ("denied", "a2")]
-    assert driver.events(after=0) == first, "nobody has said that they are in the log"
+    assert driver.events(after=0) == first, "they are not known to be in the log"
     reader.present("a3")
     reader.settle()
     second = driver.events(after=first[-1].index)
@@ -368,14 +368,14 @@ def test_a_long_absence_is_caught_up_with_in_order(driver, reader):
     for n in range(count):
         reader.present(f"c{n}")
     reader.settle()
-    found, after = [], 0
+    door_events, after = [], 0
     for _ in range(6):
-        some = driver.events(after=after)
-        assert len(some) <= WINDOW
-        found += some
-        after = some[-1].index if some else after
-    assert [event.card for event in found] == [f"c{n}" for n in range(count)]
-    assert [event.index for event in found] == sorted({event.index for event in found})
+        page = driver.events(after=after)
+        assert len(page) <= WINDOW
+        door_events += page
+        after = page[-1].index if page else after
+    assert [event.card for event in door_events] == [f"c{n}" for n in range(count)]
+    assert [event.index for event in door_events] == sorted({event.index for event in door_events})
 
 
 def test_acknowledgements_that_were_lost_log_no_event_twice(driver, reader, monkeypatch):
@@ -418,8 +418,8 @@ def test_what_readers_tell(driver, reader):
     reader._publish("tag", {"uid": "b4", "username": "x", "access": "Expired", "time": 7})
     reader._publish("tag", {"uid": "b5", "username": "x", "access": None, "time": None})
     reader.settle()
-    found = driver.events(after=0)
-    assert kinds(found) == [
+    door_events = driver.events(after=0)
+    assert kinds(door_events) == [
         ("unlocked", ""),
         ("opened", CARD),
         ("forced", ""),
@@ -430,8 +430,8 @@ def test_what_readers_tell(driver, reader):
         ("denied", "b4"),
         ("denied", "b5"),
     ]
-    assert found[6].at == datetime(2026, 3, 10, 9, tzinfo=UTC)
-    assert found[7].at == NOW, "its clock was never set"
+    assert door_events[6].at == datetime(2026, 3, 10, 9, tzinfo=UTC)
+    assert door_events[7].at == NOW, "its clock was never set"
 
 
 def test_a_broker_that_was_down_has_kept_them(house, broker, at_broker, tmp_path):

@@ -77,7 +77,7 @@ def test_the_bytes_are_the_specifications_and_waveshares(flash):
     driver.pulse(1, seconds=1, key="k")
     driver.pulse(8, seconds=60, key="k")
     driver.close()
-    assert [packet[2:].hex(" ") for packet in flash.peer.asked] == [
+    assert [packet[2:].hex(" ") for packet in flash.peer.packets] == [
         "00 00 00 06 01 01 00 00 00 08",
         "00 00 00 06 01 05 00 00 ff 00",
         "00 00 00 06 01 05 00 07 00 00",
@@ -92,7 +92,7 @@ def test_one_piece_of_work_is_one_connection(flash):
     driver.read()
     driver.hold(1, ())
     driver.close()
-    assert [struct.unpack(">H", packet[:2])[0] for packet in flash.peer.asked] == [1, 2, 3], "numbered on and on"
+    assert [struct.unpack(">H", packet[:2])[0] for packet in flash.peer.packets] == [1, 2, 3], "numbered on and on"
 
 
 def test_doors_are_counted_from_the_first_coil(plain):
@@ -101,7 +101,7 @@ def test_doors_are_counted_from_the_first_coil(plain):
     assert driver.read() == Actual(holds={2: (ALWAYS,)})
     driver.hold(1, (ALWAYS,))
     driver.close()
-    assert plain.peer.asked[-1].hex(" ").endswith("01 05 00 10 ff 00")
+    assert plain.peer.packets[-1].hex(" ").endswith("01 05 00 10 ff 00")
 
 
 def test_a_door_without_a_relay_and_a_time_that_no_board_takes_are_refused_unsent(flash):
@@ -114,7 +114,7 @@ def test_a_door_without_a_relay_and_a_time_that_no_board_takes_are_refused_unsen
     with pytest.raises(Refused, match="3277 seconds"):
         driver.pulse(1, seconds=3277, key="k")
     driver.close()
-    assert not flash.peer.asked
+    assert not flash.peer.packets
 
 
 @pytest.mark.parametrize(
@@ -150,10 +150,10 @@ def test_staff_are_told_what_it_is(flash):
     assert controllers.tested(flash.controller) == "It answers: Modbus TCP, 8 relays, on: 2, 5."
     driver = driver_for(flash.controller, NOW)
     driver.close()
-    said = " ".join(controllers.capabilities_in_words(driver.capabilities))
-    assert "Holds no cards" in said
-    assert "what others switched is noticed" in said
-    assert "depends on the portal being up" in said
+    words = " ".join(controllers.capabilities_in_words(driver.capabilities))
+    assert "Holds no cards" in words
+    assert "what others switched is noticed" in words
+    assert "depends on the portal being up" in words
 
 
 # Noes, silence and nonsense ---------------------------------------------------------------------------------
@@ -175,7 +175,7 @@ def test_exceptions_are_told_apart(answering, code, error):
 
 @pytest.fixture
 def answering():
-    """Start something that answers every request's payload with what it is told: bytes of payload, or None for raw."""
+    """Start a server that answers requests with `payload(request)`, or hands the connection to `raw`."""
     servers = []
 
     def start(payload: Any = None, raw: Any = None) -> int:
@@ -186,9 +186,9 @@ def answering():
                         if raw is not None:
                             raw(self.request)
                             return
-                        said = payload(request[7:])
-                        header = request[:4] + struct.pack(">H", len(said) + 1) + request[6:7]
-                        self.request.sendall(header + said)
+                        answer = payload(request[7:])
+                        header = request[:4] + struct.pack(">H", len(answer) + 1) + request[6:7]
+                        self.request.sendall(header + answer)
                     except OSError:
                         return  # the driver has had enough
 
@@ -232,7 +232,7 @@ def test_what_is_no_answer_is_unknown_and_takes_no_longer_than_that(answering, r
 
 
 @pytest.mark.parametrize(
-    "said",
+    "answer",
     [
         b"\x01\x00",
         b"\x02\x01\xff",
@@ -243,32 +243,32 @@ def test_what_is_no_answer_is_unknown_and_takes_no_longer_than_that(answering, r
         b"\x80\x01",
         b"\x00\x00",
     ],
-    ids=lambda said: said.hex(" "),
+    ids=lambda answer: answer.hex(" "),
 )
-def test_a_list_of_relays_that_does_not_fit_is_unknown(answering, said):
-    driver = driver_of(port=answering(lambda _request: said))
+def test_a_list_of_relays_that_does_not_fit_is_unknown(answering, answer):
+    driver = driver_of(port=answering(lambda _request: answer))
     with pytest.raises(Unknown):
         driver.read()
     driver.close()
 
 
-@pytest.mark.parametrize("said", ["05 00 01 ff 00", "05 00 00 00 00", "0f 00 00 00 01", "01 01 01"])
-def test_an_answer_to_a_write_must_repeat_it(answering, said):
-    driver = driver_of(port=answering(lambda _request: bytes.fromhex(said)))
+@pytest.mark.parametrize("answer", ["05 00 01 ff 00", "05 00 00 00 00", "0f 00 00 00 01", "01 01 01"])
+def test_an_answer_to_a_write_must_repeat_it(answering, answer):
+    driver = driver_of(port=answering(lambda _request: bytes.fromhex(answer)))
     with pytest.raises(Unknown):
         driver.hold(1, (ALWAYS,))
     driver.close()
 
 
 def test_whatever_answers_nothing_but_our_own_errors_comes_out(answering):
-    said = b""
-    port = answering(lambda _request: said)
+    answer = b""
+    port = answering(lambda _request: answer)
 
     @settings(max_examples=60, deadline=None)
     @given(payload=st.binary(min_size=1, max_size=12))
     def never_breaks(payload):
-        nonlocal said
-        said = payload
+        nonlocal answer
+        answer = payload
         for work in (ModbusDriver.read, lambda driver: driver.hold(1, (ALWAYS,))):
             driver = driver_of(port=port, timeout_seconds=0.02)
             try:
@@ -291,7 +291,7 @@ def test_nobody_there_is_unreachable(host):
 
 def test_a_door_is_not_unlocked_where_the_board_does_not_say_how_it_stands(flash):
     flash.peer.set_fault(Fault.SILENT)
-    assert open_up(flash) is False, "it was only asked: nothing was sent that could unlock"
+    assert open_up(flash) is False, "only a question was sent: nothing could unlock"
     assert flash.peer.changes_asked == 0
     assert not ControllerHold.objects.exists()
 
@@ -326,9 +326,9 @@ def test_a_hold_that_the_board_lost_is_set_again_and_survives_a_pulse(move_in, k
     assert not preview.compare(house.controller, NOW).in_step
     house.work()
     assert house.peer.held_unlocked(2)
-    asked = house.peer.changes_asked
+    before = house.peer.changes_asked
     assert unlock.open_for_a_moment(hall, milliseconds=1000, key="k", actor="ann") is True
-    assert house.peer.changes_asked == asked
+    assert house.peer.changes_asked == before
     assert house.peer.held_unlocked(2)
 
 
@@ -338,7 +338,7 @@ def test_a_hold_that_the_board_lost_is_set_again_and_survives_a_pulse(move_in, k
 def test_while_a_pulse_lasts_it_is_nobody_elses_hold_and_not_cut_short(flash):
     flash.work()
     assert open_up(flash) is True
-    asked = flash.peer.changes_asked
+    before = flash.peer.changes_asked
     assert flash.work().in_order
     assert flash.sync.last_error == ""
     assert preview.compare(flash.controller, NOW).in_step
@@ -346,7 +346,7 @@ def test_while_a_pulse_lasts_it_is_nobody_elses_hold_and_not_cut_short(flash):
     assert flash.sync.next_edge_at == NOW + OVER, "and is looked at again when it must be over"
     with flash.at(NOW + OVER):
         assert not flash.peer.is_on(1), "by the board's own clock"
-        assert flash.peer.changes_asked == asked
+        assert flash.peer.changes_asked == before
         assert not ControllerHold.objects.exists()
     assert flash.sync.next_edge_at is None
 

@@ -49,9 +49,9 @@ def value(house, card, door=1):
 def test_a_profile_is_written_and_read_before_any_card_that_names_it(house):
     house.book("b", NOW + HOUR, NOW + 2 * HOUR)
     house.work()
-    asked = [packet[1] for packet in house.peer.seen]
-    written = asked.index(SET_PROFILE)
-    assert GET_PROFILE in asked[written : asked.index(PUT_CARD, written)]
+    functions = [packet[1] for packet in house.peer.seen]
+    written = functions.index(SET_PROFILE)
+    assert GET_PROFILE in functions[written : functions.index(PUT_CARD, written)]
 
 
 def test_equal_windows_share_a_profile_of_the_portals_own_range(house):
@@ -120,7 +120,7 @@ def test_bookings_that_find_no_profile_are_named_and_served_at_their_edges(house
     house.check(around(*(NOW + n * HOUR / 2 for n in range(2, 10))))
     with clock.stopped_at(NOW + 8 * HOUR):
         house.work()
-        assert house.sync.last_error == "", "with room again, all is told ahead"
+        assert house.sync.last_error == "", "with room again, everything is written ahead"
 
 
 def test_a_card_that_is_named_a_missing_profile_counts_as_always_open(house, driver):

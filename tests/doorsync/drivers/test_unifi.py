@@ -252,7 +252,7 @@ def test_users_cards_are_left_alone_where_that_is_said(start):
     peer, driver = start(staff_cards=False)
     alone = driver()
     records = wanted(alone, _1001=(Window(NOW + HOUR, NOW + 2 * HOUR),))
-    assert records, "so that it is told ahead of time that it will not work"
+    assert records, "so that staff learn ahead of time that it will not work"
     with pytest.raises(Refused, match="User1001 X"):
         alone.put("1001", records["1001"])
     assert not changes(peer)
@@ -294,7 +294,7 @@ def test_a_visit_that_lasts_is_changed_and_one_that_is_over_is_made_anew(start):
     assert set(peer.visitors) == {first}
     with clock.stopped_at(NOW + 3 * HOUR):
         again = driver()
-        assert again.read().cards == {"1002": {}}, "still there, and admits nobody"
+        assert again.read().cards == {"1002": {}}, "it still exists, and admits nobody"
         again.put("1002", {1: (Window(NOW + 3 * HOUR, NOW + 4 * HOUR),)})
         assert first not in peer.visitors
         assert peer.opens("1002", 1)
@@ -421,7 +421,7 @@ def test_what_is_no_unifi_is_unknown(start, monkeypatch, answer):
 
 
 @pytest.mark.parametrize(
-    ("answer", "error", "said"),
+    ("answer", "error", "text"),
     [
         ({"code": "CODE_ACCESS_TOKEN_INVALID", "msg": "x"}, Refused, "token"),
         ({"code": "CODE_UNAUTHORIZED", "msg": "x"}, Refused, "permission"),
@@ -430,10 +430,10 @@ def test_what_is_no_unifi_is_unknown(start, monkeypatch, answer):
         ({"code": "CODE_PARAMS_INVALID", "msg": "Invalid parameters."}, Refused, "Invalid parameters"),
     ],
 )
-def test_a_no_inside_of_a_yes_is_a_no(start, monkeypatch, answer, error, said):
+def test_a_no_inside_of_a_yes_is_a_no(start, monkeypatch, answer, error, text):
     peer, driver = start()
     monkeypatch.setattr(peer, "answer", lambda *_a: answer)
-    with pytest.raises(error, match=said) as caught:
+    with pytest.raises(error, match=text) as caught:
         driver().pulse(1, seconds=1, key="k")
     assert TOKEN not in str(caught.value)
 
@@ -489,7 +489,7 @@ def test_a_door_that_is_gone_does_not_keep_the_others_from_being_read(start):
 # Events -----------------------------------------------------------------------------------------------------
 
 
-def told(driver, after=0):
+def logged(driver, after=0):
     return [(event.card, event.kind, event.door) for event in driver.events(after=after) if event.kind]
 
 
@@ -498,14 +498,14 @@ def test_events_of_one_moment_come_each_once(start):
     for card in ("1001", "4242", "1003", "1001"):
         peer.present(card, 1)
     with clock.stopped_at(NOW + timedelta(seconds=30)):
-        found = driver().events(after=0)
-        assert [event.card for event in found] == ["1001", "4242", "1003", "1001"]
-        indexes = [event.index for event in found]
+        door_events = driver().events(after=0)
+        assert [event.card for event in door_events] == ["1001", "4242", "1003", "1001"]
+        indexes = [event.index for event in door_events]
         assert indexes == sorted(set(indexes))
         assert not driver().events(after=indexes[-1])
         peer.present("1001", 2)
     with clock.stopped_at(NOW + timedelta(seconds=60)):
-        assert told(driver(), indexes[-1]) == [("1001", "denied", 2)]
+        assert logged(driver(), indexes[-1]) == [("1001", "denied", 2)]
 
 
 def test_events_are_left_until_their_second_is_over_by_the_consoles_own_clock(start):
@@ -532,9 +532,9 @@ def test_many_events_come_in_parts_oldest_first_and_none_is_lost(start, monkeypa
                 peer.present("1001", 1 + minute % 2)
             peer.note(result="ACCESS", target=[{"type": "door", "id": DOORS[2], "display_name": "Elsewhere"}])
     seen, rounds, after = [], 0, 0
-    while found := driver().events(after=after):
-        seen += [event for event in found if event.kind]
-        after, rounds = found[-1].index, rounds + 1
+    while page := driver().events(after=after):
+        seen += [event for event in page if event.kind]
+        after, rounds = page[-1].index, rounds + 1
     assert len(seen) == sum(1 + minute % 3 for minute in range(minutes))
     assert [event.index for event in seen] == sorted({event.index for event in seen})
     assert rounds > 3
@@ -555,7 +555,7 @@ def test_an_index_from_a_clock_that_was_wrong_does_not_silence_the_console(start
     peer.present("1001", 1)
     with clock.stopped_at(NOW + timedelta(minutes=1)):
         future = int((NOW + timedelta(days=4000)).timestamp()) * 1_000_000
-        assert told(driver(), future) == [("1001", "denied", 1)]
+        assert logged(driver(), future) == [("1001", "denied", 1)]
 
 
 def test_whose_card_it_was(start):
@@ -576,7 +576,7 @@ def test_whose_card_it_was(start):
     note(result="INCOMPLETE", who=user)
     note(target=[{"type": "door", "id": DOORS[2], "display_name": "not ours"}])
     with clock.stopped_at(NOW + timedelta(minutes=1)):
-        assert told(driver()) == [
+        assert logged(driver()) == [
             ("1003", "opened", 2),
             ("1001", "opened", 2),
             ("1002", "opened", 2),

@@ -22,9 +22,9 @@ def house(move_in):
 
 @pytest.fixture
 def driver(house):
-    found = driver_for(house.controller, NOW)
-    yield found
-    found.close()
+    driver = driver_for(house.controller, NOW)
+    yield driver
+    driver.close()
 
 
 def test_a_pulse_goes_out_in_whole_seconds_under_its_own_id_and_is_done_once(house):

@@ -160,7 +160,7 @@ class Reader:
             self._client.publish(f"{self.topic}/avty", "online", 0, retain=True)
 
     def settle(self) -> None:
-        """What it has said is with the broker now, which takes things in order."""
+        """Everything it published has reached the broker, which keeps the order."""
         self._client.publish("settle", "", qos=1).wait_for_publish(10)
 
     def switch_off(self) -> None:
@@ -173,11 +173,11 @@ class Reader:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def _publish(self, topic: str, said: dict[str, Any]) -> None:
-        self._client.publish(f"{self.topic}/{topic}", json.dumps(said), qos=0)
+    def _publish(self, topic: str, message: dict[str, Any]) -> None:
+        self._client.publish(f"{self.topic}/{topic}", json.dumps(message), qos=0)
 
-    def _send(self, said: dict[str, Any]) -> None:
-        self._publish("send", said)
+    def _send(self, message: dict[str, Any]) -> None:
+        self._publish("send", message)
 
     def _epoch(self) -> int:
         return int(self._now().timestamp())
@@ -186,47 +186,52 @@ class Reader:
 
     def _received(self, payload: bytes) -> None:
         try:
-            said = json.loads(payload)
+            message = json.loads(payload)
         except ValueError:
             return
-        if not isinstance(said, dict) or len(payload) >= 2048 or said.get("doorip") != self.ip or "cmd" not in said:
+        if (
+            not isinstance(message, dict)
+            or len(payload) >= 2048
+            or message.get("doorip") != self.ip
+            or "cmd" not in message
+        ):
             return
         handler = {
             "getuserlist": self._list,
             "adduser": self._add,
             "deletuid": self._delete,
             "open": self._open,
-        }.get(said["cmd"])
+        }.get(message["cmd"])
         if handler is None:
             return
-        changes = handler in (self._add, self._open) or (handler == self._delete and said.get("uid") in self.files)
+        changes = handler in (self._add, self._open) or (handler == self._delete and message.get("uid") in self.files)
         self.changes += changes
         if changes and self.fault is Fault.REFUSES:
             self.log("ERRO", "mqtt", "Dropping MQTT message, out of memory")
         else:
-            handler(said, payload.decode(), heard=not (changes and self.fault is Fault.ANSWERS_LOST))
+            handler(message, payload.decode(), heard=not (changes and self.fault is Fault.ANSWERS_LOST))
 
     def _acknowledge(self, command: str, heard: bool) -> None:
         if heard:
             self._send({"type": command, "ip": self.ip, "hostname": self.hostname})
 
-    def _add(self, said: dict[str, Any], text: str, *, heard: bool) -> None:
-        uid = said["uid"][:19]
+    def _add(self, message: dict[str, Any], text: str, *, heard: bool) -> None:
+        uid = message["uid"][:19]
         # It answers, too, where no file could be made.
         if uid in self.files or len(self.files) < self.room:
             self.files[uid] = text
         self._acknowledge("adduser", heard)
 
-    def _delete(self, said: dict[str, Any], text: str, *, heard: bool) -> None:
-        self.files.pop(said["uid"][:19], None)
+    def _delete(self, message: dict[str, Any], text: str, *, heard: bool) -> None:
+        self.files.pop(message["uid"][:19], None)
         self._acknowledge("deletuid", heard)
 
-    def _list(self, said: dict[str, Any], text: str, *, heard: bool) -> None:
+    def _list(self, message: dict[str, Any], text: str, *, heard: bool) -> None:
         for content in list(self.files.values()):
             self._send(json.loads(content))
 
-    def _open(self, said: dict[str, Any], text: str, *, heard: bool) -> None:
-        if said.get("door") == "0":
+    def _open(self, message: dict[str, Any], text: str, *, heard: bool) -> None:
+        if message.get("door") == "0":
             self.openings += 1
         if heard:
             self._tell_access("Always", "MQTT", " ")
@@ -256,20 +261,27 @@ class Reader:
         self._tell_access(access, user, uid)
 
     def _tell_access(self, access: str, user: str, uid: str) -> None:
-        said = {"cmd": "log", "uid": uid, "username": user, "access": access, "time": self._epoch(), "doorName": "Door"}
+        message = {
+            "cmd": "log",
+            "uid": uid,
+            "username": user,
+            "access": access,
+            "time": self._epoch(),
+            "doorName": "Door",
+        }
         if self.home_assistant:
-            self._publish("tag", said)
+            self._publish("tag", message)
         else:
-            self._send({**said, "type": "access", "isKnown": "true", "hostname": self.hostname})
+            self._send({**message, "type": "access", "isKnown": "true", "hostname": self.hostname})
 
     def log(self, kind: str, source: str, text: str, data: str = "") -> None:
-        said = {"type": kind, "src": source, "desc": text, "data": data, "time": self._epoch(), "cmd": "event"}
-        self._send({**said, "hostname": self.hostname})
+        message = {"type": kind, "src": source, "desc": text, "data": data, "time": self._epoch(), "cmd": "event"}
+        self._send({**message, "hostname": self.hostname})
 
 
 class EspRfid(Peer):
     driver = "mqtt"
-    has_clock = False  # it tells its time only now and then, and not when asked
+    has_clock = False  # it publishes its time only now and then
     can_hold = False
     cards: ClassVar[tuple[str, str, str]] = ("1f4a90c2", "2b7d03e1", "4a1c55aa109080")
     doors: ClassVar[tuple[int, ...]] = (1,)

@@ -2,7 +2,7 @@
 
 It is strict where they are: a nonce is good for one request, five wrong passwords lock the login, pages are small,
 searches by long names are refused, a person is deleted by and by, and meanwhile nothing else is changed. Its clock
-shows local time and knows no daylight saving, unless it is told to.
+shows local time and knows no daylight saving, unless it is set to.
 """
 
 import hashlib
@@ -61,7 +61,7 @@ class Hikvision(Peer):
     own_daylight_saving = False
 
     def start(self) -> dict[str, Any]:
-        self.memory, self.room, self.asked = Memory(), 3000, 0
+        self.memory, self.room, self.changes = Memory(), 3000, 0
         self.seen: list[tuple[str, str, str]] = []  # method, path, body; of those that were let in
         self.overrides: dict[tuple[str, str], Answer] = {}  # what to answer instead, by method and path
         self._nonces: set[str] = set()
@@ -142,7 +142,7 @@ class Hikvision(Peer):
 
     @property
     def changes_asked(self) -> int:
-        return self.asked
+        return self.changes
 
     def inside(self) -> Collection[str]:
         return list(self.memory.cards)
@@ -178,8 +178,8 @@ class Hikvision(Peer):
     def happens(self, minor: int, door: int, **more: Any) -> None:
         serial = self.memory.events[-1]["serialNo"] + 1 if self.memory.events else 1
         offset = f"{self.shows().replace(tzinfo=ZONE):%z}" if self.own_daylight_saving else "+0000"
-        told = f"{self.shows().isoformat(timespec='seconds')}{offset[:3]}:{offset[3:]}"
-        event = {"major": 5, "minor": minor, "time": told, "doorNo": door, "cardReaderNo": 1, "serialNo": serial}
+        shown = f"{self.shows().isoformat(timespec='seconds')}{offset[:3]}:{offset[3:]}"
+        event = {"major": 5, "minor": minor, "time": shown, "doorNo": door, "cardReaderNo": 1, "serialNo": serial}
         self.memory.events.append({**event, **more})
 
     # The wire -------------------------------------------------------------------------------------------------
@@ -219,16 +219,16 @@ class Hikvision(Peer):
             challenge = f'Digest qop="auth", realm="{REALM}", nonce="{nonce}", stale="FALSE"'
             left = 5 - self.wrong_passwords
             return self._user_check("unlock", 0, left), [("WWW-Authenticate", challenge)]
-        said = dict(re.findall(r'(\w+)="?([^",]+)"?', authorization))
-        fresh = said["nonce"] in self._nonces
-        self._nonces.discard(said["nonce"])
+        fields = dict(re.findall(r'(\w+)="?([^",]+)"?', authorization))
+        fresh = fields["nonce"] in self._nonces
+        self._nonces.discard(fields["nonce"])
         if self.spurious:
             self.spurious -= 1
             return self._user_check("unlock", 0, 5), []
         first = _md5(f"{USER}:{REALM}:{PASSWORD}")
         second = _md5(f"{method}:{uri}")
-        right = _md5(f"{first}:{said['nonce']}:{said['nc']}:{said['cnonce']}:auth:{second}")
-        if not fresh or said["response"] != right or said["uri"] != uri or said["username"] != USER:
+        right = _md5(f"{first}:{fields['nonce']}:{fields['nc']}:{fields['cnonce']}:auth:{second}")
+        if not fresh or fields["response"] != right or fields["uri"] != uri or fields["username"] != USER:
             self.wrong_passwords += 1
             if self.wrong_passwords >= 5:
                 return self._user_check("lock", 1800, 0), []
@@ -252,7 +252,7 @@ class Hikvision(Peer):
 
     def _answer(self, method: str, path: str, body: str, *, wants_json: bool) -> Answer:
         change = self._is_change(method, path)
-        self.asked += change
+        self.changes += change
         if (method, path) in self.overrides:
             return self.overrides[method, path]
         is_xml = "/System/" in path or "/RemoteControl/" in path
@@ -324,29 +324,29 @@ class Hikvision(Peer):
         )
 
     def _set_time(self, body: str) -> Answer:
-        found = re.fullmatch(
+        match = re.fullmatch(
             r'<\?xml version="1.0" encoding="UTF-8"\?><Time version="2.0" xmlns="[^"]+">'
             r"<timeMode>(manual|NTP)</timeMode>"
             r"<localTime>(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)</localTime><timeZone>CST-0:00:00</timeZone></Time>",
             body,
         )
-        if found is None:
+        if match is None:
             return 400, DONE_XML[1].replace(">1<", ">6<").replace(">ok<", ">badXmlContent<")  # type: ignore[union-attr]
-        self.memory.time_mode = found[1]
-        self._set(datetime.fromisoformat(found[2]))
+        self.memory.time_mode = match[1]
+        self._set(datetime.fromisoformat(match[2]))
         return DONE_XML
 
     def _remote(self, method: str, path: str, body: str) -> Answer:
         door = int(path.rpartition("/")[2])
-        found = re.search(
+        match = re.search(
             r"<RemoteControlDoor[^>]*><cmd>(open|close|alwaysOpen|alwaysClose)</cmd></RemoteControlDoor>", body
         )
-        if method != "PUT" or found is None or door not in self.memory.doors:
+        if method != "PUT" or match is None or door not in self.memory.doors:
             raise Rejected("badXmlContent")
-        if found[1] == "open":
+        if match[1] == "open":
             self.memory.opened.append(door)
         else:
-            self.memory.doors[door] = {"close": NORMAL, "alwaysOpen": OPEN, "alwaysClose": CLOSED}[found[1]]
+            self.memory.doors[door] = {"close": NORMAL, "alwaysOpen": OPEN, "alwaysClose": CLOSED}[match[1]]
         return DONE_XML
 
     def _work_status(self) -> Answer:
@@ -358,34 +358,34 @@ class Hikvision(Peer):
 
     def _user_capabilities(self) -> Answer:
         condition = {"searchID": {"@min": 1, "@max": 36}, "maxResults": {"@min": 1, "@max": PAGE}}
-        said = {"supportFunction": {"@opt": "post,delete,put,get,setUp"}, "employeeNo": {"@min": 1, "@max": 32}}
-        return 200, {"UserInfo": {**said, "UserInfoSearchCond": condition, "maxRecordNum": self.room}}
+        capabilities = {"supportFunction": {"@opt": "post,delete,put,get,setUp"}, "employeeNo": {"@min": 1, "@max": 32}}
+        return 200, {"UserInfo": {**capabilities, "UserInfoSearchCond": condition, "maxRecordNum": self.room}}
 
     def _card_capabilities(self) -> Answer:
         condition = {"searchID": {"@min": 1, "@max": 36}, "maxResults": {"@min": 1, "@max": PAGE}}
-        said = {"cardNo": {"@min": 1, "@max": 20}, "maxRecordNum": self.room + 2000}
-        return 200, {"CardInfo": {**said, "CardInfoSearchCond": condition}}
+        capabilities = {"cardNo": {"@min": 1, "@max": 20}, "maxRecordNum": self.room + 2000}
+        return 200, {"CardInfo": {**capabilities, "CardInfoSearchCond": condition}}
 
-    def _page(self, name: str, condition: dict[str, Any], found: list[dict[str, Any]], listed: str) -> Answer:
+    def _page(self, name: str, condition: dict[str, Any], entries: list[dict[str, Any]], listed: str) -> Answer:
         start, size = condition["searchResultPosition"], condition["maxResults"]
         if not 1 <= size <= PAGE or not 1 <= len(condition["searchID"]) <= 9:
             raise Rejected("badParameters")
-        page = found[start : start + size]
-        state = "MORE" if start + len(page) < len(found) else "OK" if found else "NO MATCH"
-        told = {"searchID": condition["searchID"], "responseStatusStrg": state, "numOfMatches": len(page)}
-        return 200, {name: {**told, "totalMatches": len(found), **({listed: page} if page else {})}}
+        page = entries[start : start + size]
+        state = "MORE" if start + len(page) < len(entries) else "OK" if entries else "NO MATCH"
+        page_info = {"searchID": condition["searchID"], "responseStatusStrg": state, "numOfMatches": len(page)}
+        return 200, {name: {**page_info, "totalMatches": len(entries), **({listed: page} if page else {})}}
 
     def _search_users(self, body: dict[str, Any]) -> Answer:
         condition = body["UserInfoSearchCond"]
         wanted = [entry["employeeNo"] for entry in condition.get("EmployeeNoList", [])]
-        found = [person for name, person in self.memory.people.items() if not wanted or name in wanted]
-        return self._page("UserInfoSearch", condition, found, "UserInfo")
+        entries = [person for name, person in self.memory.people.items() if not wanted or name in wanted]
+        return self._page("UserInfoSearch", condition, entries, "UserInfo")
 
     def _search_cards(self, body: dict[str, Any]) -> Answer:
         condition = body["CardInfoSearchCond"]
         wanted = [entry["cardNo"] for entry in condition.get("CardNoList", [])]
-        found = [card for number, card in self.memory.cards.items() if not wanted or number in wanted]
-        return self._page("CardInfoSearch", condition, found, "CardInfo")
+        entries = [card for number, card in self.memory.cards.items() if not wanted or number in wanted]
+        return self._page("CardInfoSearch", condition, entries, "CardInfo")
 
     def _checked(self, person: dict[str, Any]) -> dict[str, Any]:
         valid = person["Valid"]
@@ -433,7 +433,7 @@ class Hikvision(Peer):
         return DONE
 
     def _delete_process(self) -> Answer:
-        """Once asked it is at it; asked again it is done."""
+        """Processing at the first request, done at the second."""
         going = [name for name in self.memory.deleting if name in self.memory.people]
         if going:
             for name in going:
@@ -478,14 +478,14 @@ class Hikvision(Peer):
         condition = body["AcsEventCond"]
         if "startTime" in condition or "timeReverseOrder" in condition:
             raise Rejected("badJsonContent", code=5)
-        found = [
+        entries = [
             event
             for event in self.memory.events
             if condition["major"] in (0, event["major"])
             and condition["minor"] in (0, event["minor"])
             and condition.get("beginSerialNo", 0) <= event["serialNo"] <= condition.get("endSerialNo", 3_000_000_000)
         ]
-        return self._page("AcsEvent", condition, found, "InfoList")
+        return self._page("AcsEvent", condition, entries, "InfoList")
 
 
 def _md5(text: str) -> str:

@@ -33,7 +33,7 @@ class ModbusPlain(Peer):
     def start(self) -> dict[str, Any]:
         self.fault: Fault | None = None
         self.writes: list[tuple[int, bool]] = []  # carried out: (relay, on)
-        self.asked: list[bytes] = []  # every packet that came
+        self.packets: list[bytes] = []  # every packet that came
         self.written = threading.Condition()
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
@@ -80,7 +80,7 @@ class ModbusPlain(Peer):
 
     def _packet(self, sending: bool, data: bytes) -> bytes:
         if not sending:
-            self.asked.append(data)
+            self.packets.append(data)
             return b"" if self.fault is Fault.SILENT else data
         return b"" if self.fault is Fault.ANSWERS_LOST and data[7] & 0x7F == WRITE else data
 
@@ -119,7 +119,7 @@ class ModbusPlain(Peer):
 
     @property
     def changes_asked(self) -> int:
-        return sum(packet[7] == WRITE for packet in self.asked)
+        return sum(packet[7] == WRITE for packet in self.packets)
 
 
 class ModbusFlash(ModbusPlain):

@@ -28,7 +28,7 @@ class Simulated(Peer):
         doors = [{"number": n, "name": f"Door {n}"} for n in self.doors]
         box = {"name": "box", "doors": doors, "options": {"windows": self.windows}}
         file = Building.model_validate({"site": {"name": "x", "timezone": "UTC"}, "controllers": [box]})
-        self._app, self._asked = ControllersServer(file), 0
+        self._app, self._changes = ControllersServer(file), 0
         self._server = LocalServer(self._counting)
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         self._url = f"http://127.0.0.1:{self._server.server_port}/controllers/box"
@@ -37,7 +37,7 @@ class Simulated(Peer):
     def _counting(self, environ: Any, start_response: Any) -> Any:
         path = environ["PATH_INFO"].removeprefix("/controllers/box/")
         if environ["REQUEST_METHOD"] != "GET" and path.split("/")[0] in ("cards", "holds", "doors"):
-            self._asked += 1
+            self._changes += 1
         return self._app(environ, start_response)
 
     def _order(self, method: str, path: str, body: Any = None) -> Any:
@@ -72,7 +72,7 @@ class Simulated(Peer):
 
     @property
     def changes_asked(self) -> int:
-        return self._asked
+        return self._changes
 
     def inside(self) -> Collection[str]:
         return [card["number"] for card in self._order("GET", "cards")["cards"]]
@@ -80,7 +80,7 @@ class Simulated(Peer):
     def put_foreign(self, card: str) -> None:
         always: Any = True if self.windows == "none" else [[None, None]]
         self._order("PUT", f"cards/{card}", {"doors": {"1": always}})
-        self._asked -= 1
+        self._changes -= 1
 
     def forget(self) -> None:
         self._order("POST", "forget")

@@ -88,7 +88,7 @@ class Uhppote(Peer):
     def start(self) -> dict[str, Any]:
         self.board = Board()
         self._fault: Fault | None = None
-        self._asked = 0
+        self._changes = 0
         self.seen: list[bytes] = []
         self._shown, self._set_at = clock.now().astimezone(ZONE).replace(tzinfo=None), clock.now()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -169,7 +169,7 @@ class Uhppote(Peer):
 
     @property
     def changes_asked(self) -> int:
-        return self._asked
+        return self._changes
 
     def inside(self) -> Collection[str]:
         return [str(slot.number) for slot in self.board.slots if slot.number not in (0, DELETED)]
@@ -206,7 +206,7 @@ class Uhppote(Peer):
             return None
         self.seen.append(packet)
         change = function in CHANGES
-        self._asked += change and function != 0x30
+        self._changes += change and function != 0x30
         if self._fault is Fault.SILENT:
             return None
         if change and self._fault is Fault.REFUSES:

@@ -138,8 +138,8 @@ class Unifi(Peer):
         return next(c for c in self.cards_there.values() if number in (c["alias"], c["display_id"]))
 
     def user(self, number: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.users[self.card(number)["owner"]]
-        return found
+        user: dict[str, Any] = self.users[self.card(number)["owner"]]
+        return user
 
     def put_foreign(self, card: str) -> None:
         """Somebody gives a user the portal's own policy by hand."""
@@ -154,8 +154,8 @@ class Unifi(Peer):
 
     def opens(self, card: str, door: int) -> bool:
         with self._lock:
-            found = [c for c in self.cards_there.values() if card in (c["alias"], c["display_id"])]
-            return any(self._admits(c, DOORS[door - 1]) for c in found)
+            cards = [c for c in self.cards_there.values() if card in (c["alias"], c["display_id"])]
+            return any(self._admits(c, DOORS[door - 1]) for c in cards)
 
     def _admits(self, card: dict[str, Any], door: str) -> bool:
         if card["status"] != "assigned":
@@ -210,7 +210,7 @@ class Unifi(Peer):
         opened = self.opens(card, door)
         owner = known[0]["owner"] if known else ""
         person = self.users.get(owner) or self.visitors.get(owner)
-        # A card that it does not know is told by its hub alone, as in the reference's example.
+        # A card that it does not know is in the log with its hub alone, as in the reference's example.
         targets = [{"type": "UAH", "id": HUBS[door - 1], "display_name": "UA-HUB"}]
         if known:
             targets.append({"type": "door", "id": DOORS[door - 1], "display_name": "Door"})
@@ -392,18 +392,18 @@ class Unifi(Peer):
     # Policies and users
 
     def _shown_policy(self, policy: str) -> dict[str, Any]:
-        found = self.policies[policy]
-        resources = [{"id": name, "type": kind} for kind, name in found["resources"]]
-        return {"id": policy, "name": found["name"], "resources": resources, "schedule_id": found["schedule_id"]}
+        content = self.policies[policy]
+        resources = [{"id": name, "type": kind} for kind, name in content["resources"]]
+        return {"id": policy, "name": content["name"], "resources": resources, "schedule_id": content["schedule_id"]}
 
     def _get_policies(self, _query: Any, _body: Any) -> dict[str, Any]:
         return {"data": [self._shown_policy(policy) for policy in self.policies]}
 
     def _resources(self, given: Any) -> list[tuple[str, str]]:
-        found = [(entry["type"], entry["id"]) for entry in given]
-        for kind, name in found:
+        resources = [(entry["type"], entry["id"]) for entry in given]
+        for kind, name in resources:
             need((kind == "door" and name in DOORS) or (kind == "door_group" and name in self.groups))
-        return found
+        return resources
 
     def _post_policy(self, _query: Any, body: Any) -> dict[str, Any]:
         need({"name", "schedule_id"} <= body.keys() <= {"name", "schedule_id", "resources"} and body["name"])
@@ -416,7 +416,7 @@ class Unifi(Peer):
         need(policy in self.policies, "CODE_NOT_EXISTS")
         del self.policies[policy]
         for user in self.users.values():
-            user["policies"] = [found for found in user["policies"] if found != policy]
+            user["policies"] = [kept for kept in user["policies"] if kept != policy]
         return {"data": "success"}
 
     def _get_schedules(self, _query: Any, _body: Any) -> dict[str, Any]:
@@ -442,10 +442,10 @@ class Unifi(Peer):
 
     def _get_users_policies(self, user: str, query: Any, _body: Any) -> dict[str, Any]:
         need(user in self.users, "CODE_USER_WORKER_NOT_EXISTS")
-        found = list(self.users[user]["policies"])
+        policies = list(self.users[user]["policies"])
         if query.get("only_user_policies") != ["true"]:
-            found.append("of-the-group")
-        return {"data": [self._shown_policy(policy) for policy in dict.fromkeys(found)]}
+            policies.append("of-the-group")
+        return {"data": [self._shown_policy(policy) for policy in dict.fromkeys(policies)]}
 
     def _put_users_policies(self, user: str, _query: Any, body: Any) -> dict[str, Any]:
         need(user in self.users, "CODE_USER_WORKER_NOT_EXISTS")

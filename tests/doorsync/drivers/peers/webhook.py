@@ -86,8 +86,8 @@ class SignedWebhook(Peer):
         return [message["data"] for message in self.done.values() if message["type"] == kind]
 
     def held_unlocked(self, door: int) -> bool:
-        said = [order["held"] for order in self.orders("door.hold") if order["door"] == door]
-        return bool(said and said[-1])
+        states = [order["held"] for order in self.orders("door.hold") if order["door"] == door]
+        return bool(states and states[-1])
 
     def pulses(self, door: int) -> int:
         return sum(order["door"] == door for order in self.orders("door.pulse"))
