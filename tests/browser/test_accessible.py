@@ -57,7 +57,9 @@ def full_house(gate):
     sync.UnmappedResource.objects.create(external_id="loft", name="Loft")
     sync.Callback.objects.create(body=b'{"resource": "' + b"x" * 300 + b'"}', outcome="unreadable")
     sync.UnmanagedCard.objects.create(controller=box, number="9999", wanted=False, first_seen_at=NOW)
-    visits.StatusMove.objects.create(verification=verification, visit=visits.Visit.objects.get(), move="check_in")
+    visits.VisitStatusUpdate.objects.create(
+        verification=verification, visit=visits.Visit.objects.get(), change="check_in"
+    )
     visits.ThrottledScans.objects.create(turnstile=visits.Turnstile.objects.get(name="in"), minute=NOW, count=3)
     ApiKey.objects.create_key(name="Directory", scopes=["cardholders:read"])
     attempt = {"username": "eve", "user_agent": "x" * 200, "http_accept": "*/*", "path_info": "/admin/login/"}

@@ -14,17 +14,17 @@ from visitors.verification import lookup
 
 
 @pytest.fixture
-def tablet(gate):
+def tablet(turnstiles):
     turnstile = Turnstile.objects.get(name="in")
     page = reverse("kiosk", args=[turnstile.pk])
 
     def pair(code):
-        return gate.client.post(f"{page}pair", {"code": code})
+        return turnstiles.client.post(f"{page}pair", {"code": code})
 
     def scan(code, nonce="n1", **more):
-        return gate.client.post(f"{page}scan", {"code": code, "nonce": nonce, **more}, content_type="application/json")
+        return turnstiles.client.post(f"{page}scan", {"code": code, "nonce": nonce, **more}, content_type="application/json")
 
-    pair.turnstile, pair.page, pair.scan, pair.client = turnstile, page, scan, gate.client
+    pair.turnstile, pair.page, pair.scan, pair.client = turnstile, page, scan, turnstiles.client
     return pair
 
 
@@ -100,13 +100,13 @@ def test_what_is_no_question_is_refused(tablet, said):
 
 
 @pytest.fixture
-def open_kiosk(gate, live_server, browser_page, settings, monkeypatch):
+def open_kiosk(turnstiles, live_server, browser_page, settings, monkeypatch):
     # A browser beside it can make this machine slow for a moment; how fast answers are is not asked here.
     settings.OFFISION_READ_TIMEOUT = 4
     monkeypatch.setattr(lookup, "DEADLINE_SECONDS", 4)
 
     def opened():
-        turnstile = gate.set("in", shows=["name"])
+        turnstile = turnstiles.configure("in", shows=["name"])
         browser_page.goto(f"{live_server.url}{reverse('kiosk', args=[turnstile.pk])}")
         browser_page.fill("#code", kiosks.new_pairing(turnstile, actor="ann"))
         browser_page.click("button")

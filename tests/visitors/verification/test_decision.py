@@ -15,8 +15,8 @@ from visitors.verification.decision import (
     Direction,
     Presence,
     Reason,
-    Sighting,
-    Terms,
+    KnownVisit,
+    TurnstilePolicy,
     decide,
 )
 
@@ -28,7 +28,7 @@ statuses = st.sampled_from(VisitStatus)
 visits = st.builds(lambda status, start, end: visit(status, start, end), statuses, moments, moments)
 several = st.frozensets(statuses.map(lambda s: s.value))
 terms = st.builds(
-    Terms,
+    TurnstilePolicy,
     enabled=st.booleans(),
     direction=st.sampled_from(Direction),
     statuses_in=several,
@@ -43,7 +43,7 @@ presences = st.builds(Presence, st.booleans(), st.sampled_from([None, NOW, NOW -
 
 
 def visit(status=VisitStatus.CHECKED_IN, start=None, end=None):
-    return Sighting(status, start, end, None)
+    return KnownVisit(status, start, end, None)
 
 
 @given(
@@ -74,7 +74,7 @@ def test_nobody_passes_without_an_admitting_status_a_window_that_holds_and_an_en
     assert decision.allowed == (decision.reasons == ())
 
 
-GATE = Terms(
+GATE = TurnstilePolicy(
     enabled=True,
     direction=Direction.BOTH,
     statuses_in=frozenset({"checked_in"}),
@@ -148,6 +148,6 @@ def test_what_makes_a_visit_invalid_leads_what_makes_it_a_duplicate():
 @pytest.mark.parametrize(("named", "allowed"), [(None, True), (" Harbour ", True), ("Pier", False), ("", False)])
 def test_a_visit_of_another_site_is_denied(named, allowed):
     here = replace(GATE, sites=frozenset({"harbour"}))
-    found = Sighting(VisitStatus.CHECKED_IN, None, None, named)
+    found = KnownVisit(VisitStatus.CHECKED_IN, None, None, named)
     assert ask(found, terms=here).allowed == allowed
     assert ask(found).allowed, "where any site will do"
