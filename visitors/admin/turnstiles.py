@@ -76,9 +76,7 @@ class TurnstileAdmin(LabelledFields, admin.ModelAdmin):
         if turnstile.direction == "both" and turnstile.protocol != Protocol.NATIVE and not turnstile.readers.exists():
             self.message_user(
                 request,
-                _(
-                    "It goes both ways and has no readers: without a direction a scan is denied. Add readers."
-                ),
+                _("It goes both ways and has no readers: without a direction a scan is denied. Add readers."),
                 messages.WARNING,
             )
 

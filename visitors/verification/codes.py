@@ -75,8 +75,16 @@ def _from_address(text: str, rule: Codes) -> str:
 
 def problem_without_code(error: OffisionError, code: str) -> Problem:
     """The problem of an error from Offision, without the registration code that Offision may have repeated."""
-    text = re.sub(re.escape(code), "***", error.summary, flags=re.IGNORECASE) if code else error.summary
-    return QUOTED(text=text)
+    return _without_code(QUOTED(text=error.summary), code)
+
+
+def _without_code(problem: Problem, code: str) -> Problem:
+    def replaced(value: object) -> object:
+        if isinstance(value, Problem):
+            return _without_code(value, code)
+        return re.sub(re.escape(code), "***", value, flags=re.IGNORECASE) if isinstance(value, str) else value
+
+    return Problem(problem.code, {name: replaced(value) for name, value in problem.params.items()}) if code else problem
 
 
 def digest(text: str) -> str:
