@@ -130,7 +130,7 @@ class Progress:
     def __call__(self, rows: int) -> None:
         with self._connection.cursor() as cursor:
             cursor.execute(
-                "UPDATE accessmap_mapimport SET rows_done = %s, claimed_until = %s WHERE id = %s",
+                "UPDATE accessmap_mapimport SET rows_done = %s, leased_until = %s WHERE id = %s",
                 [rows, clock.now() + LEASE, self._pk],
             )
 

@@ -108,7 +108,6 @@ class ControllerSync(SyncWork):
 class SchedulerState(models.Model):
     """One row: the periodic work."""
 
-    map_revision = models.BigIntegerField(_("revision of the map"), default=0)
     ticked_at = models.DateTimeField(_("last tick"), null=True)
     full_resync_wanted_at = models.DateTimeField(_("full pass wanted since"), null=True)
     full_resync_at = models.DateTimeField(_("last full pass"), null=True)

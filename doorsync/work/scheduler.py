@@ -8,7 +8,8 @@ from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
-from accessmap.models import Controller, MapRevision, Resource
+from accessmap.models import Controller, Resource
+from accessmap.services import map_changes
 from doorsync import tasks
 from doorsync.models import (
     BookingFetch,
@@ -19,7 +20,7 @@ from doorsync.models import (
     SchedulerState,
     StoredBooking,
 )
-from doorsync.work import queue
+from doorsync.work import queue, touched
 from portal.audit.models import Outcome, record
 from portal.core import clock
 
@@ -43,7 +44,7 @@ def tick() -> None:
         if _full_resync_due(state, now):
             full_resync(state, now)
         _notice_renamed()
-        _notice_map(state)
+        _notice_map()
         edges = list(ControllerSync.objects.filter(next_edge_at__lte=now).values_list("controller_id", flat=True))
         if edges:
             queue.enqueue_controllers(edges)
@@ -65,9 +66,9 @@ def _answer_latecomers() -> None:
     waiting.filter(Exists(answer)).update(fetch=Subquery(answer.values("pk")[:1]))
 
 
-def _notice_map(state: SchedulerState) -> None:
-    revision = MapRevision.current()
-    if revision == state.map_revision:
+def _notice_map() -> None:
+    changes = map_changes.consume()
+    if not changes:
         return
     ResourceSync.objects.bulk_create(
         (ResourceSync(resource_id=pk, cause="start") for pk in _without_sync(Resource.objects.all())),
@@ -77,9 +78,8 @@ def _notice_map(state: SchedulerState) -> None:
         (ControllerSync(controller_id=pk) for pk in _without_sync(Controller.objects.all())),
         ignore_conflicts=True,
     )
-    queue.enqueue_controllers(Controller.objects.values_list("pk", flat=True))
+    queue.enqueue_controllers(touched.controllers_touched_by(changes))
     _notice_disabled()
-    state.map_revision = revision
 
 
 def _notice_renamed() -> None:

@@ -144,7 +144,7 @@ def test_pages_are_bounded_and_nothing_is_skipped_or_doubled_when_rows_come_and_
 
 
 def test_lists_ask_the_database_the_same_few_questions_however_long_they_are(place, hr, django_assert_max_num_queries):
-    place.refresh()
+    place.fetch()
     place.reconcile()
     level = AccessLevel.objects.get()
     more = Cardholder.objects.bulk_create(Cardholder(name=f"p{i}", email=f"p{i}@x.example") for i in range(100))
@@ -156,7 +156,7 @@ def test_lists_ask_the_database_the_same_few_questions_however_long_they_are(pla
 
 
 def test_permissions_say_who_may_pass_when_why_and_whether_the_controller_knows(place, hr, caller):
-    place.refresh()
+    place.fetch()
     place.reconcile()
     rows = {row["number"]: row for row in hr("GET", "permissions").json()["results"]}
     assert rows.keys() == {"1001", "1002", "1003"}
@@ -200,7 +200,7 @@ def test_a_card_reported_lost_is_out_of_the_box(place, hr):
     """From HR's call to the controller, end to end."""
     from doorsync.work import scheduler
 
-    place.refresh()
+    place.fetch()
     place.reconcile()
     assert "1001" in place.cards()
     card = Card.objects.get(number="1001")
