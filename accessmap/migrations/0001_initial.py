@@ -1,4 +1,5 @@
-import accessmap.models
+import accessmap.models.policies
+import accessmap.models.sites
 import django.contrib.postgres.fields
 import django.core.validators
 import django.db.models.deletion
@@ -54,7 +55,7 @@ class Migration(migrations.Migration):
                 ('admit_organizer', models.BooleanField(default=True, verbose_name='admit the organizer')),
                 ('admit_attendees', models.BooleanField(default=True, verbose_name='admit the attendees')),
                 ('admit_anyone', models.BooleanField(default=False, help_text='Holds the door unlocked from start to end, lead and grace left out.', verbose_name='admit anyone')),
-                ('statuses', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('confirmed', 'confirmed'), ('checked_in', 'checked in'), ('checked_out', 'checked out'), ('tentative', 'tentative')], max_length=20), default=accessmap.models.default_statuses, size=None, verbose_name='booking statuses that count')),
+                ('statuses', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('confirmed', 'confirmed'), ('checked_in', 'checked in'), ('checked_out', 'checked out'), ('tentative', 'tentative')], max_length=20), default=accessmap.models.policies.default_statuses, size=None, verbose_name='booking statuses that count')),
                 ('lead_minutes', models.PositiveSmallIntegerField(default=15, validators=[django.core.validators.MaxValueValidator(1440)], verbose_name='lead (minutes)')),
                 ('grace_minutes', models.PositiveSmallIntegerField(default=0, validators=[django.core.validators.MaxValueValidator(1440)], verbose_name='grace (minutes)')),
             ],
@@ -75,7 +76,7 @@ class Migration(migrations.Migration):
                 ('admit_organizer', models.BooleanField(default=True, verbose_name='admit the organizer')),
                 ('admit_attendees', models.BooleanField(default=True, verbose_name='admit the attendees')),
                 ('admit_anyone', models.BooleanField(default=False, help_text='Holds the door unlocked from start to end, lead and grace left out.', verbose_name='admit anyone')),
-                ('statuses', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('confirmed', 'confirmed'), ('checked_in', 'checked in'), ('checked_out', 'checked out'), ('tentative', 'tentative')], max_length=20), default=accessmap.models.default_statuses, size=None, verbose_name='booking statuses that count')),
+                ('statuses', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('confirmed', 'confirmed'), ('checked_in', 'checked in'), ('checked_out', 'checked out'), ('tentative', 'tentative')], max_length=20), default=accessmap.models.policies.default_statuses, size=None, verbose_name='booking statuses that count')),
                 ('lead_minutes', models.PositiveSmallIntegerField(default=15, validators=[django.core.validators.MaxValueValidator(1440)], verbose_name='lead (minutes)')),
                 ('grace_minutes', models.PositiveSmallIntegerField(default=0, validators=[django.core.validators.MaxValueValidator(1440)], verbose_name='grace (minutes)')),
             ],
@@ -149,7 +150,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=200, unique=True, verbose_name='name')),
                 ('driver', models.CharField(help_text='The family of controllers that it belongs to.', max_length=50, verbose_name='driver')),
                 ('options', models.JSONField(blank=True, default=dict, help_text='What its driver needs to know, such as its address.', verbose_name='options')),
-                ('secrets', encrypted_fields.fields.EncryptedTextField(editable=False, null=True)),
+                ('secrets', encrypted_fields.fields.EncryptedJSONField(default=dict, editable=False, null=True)),
                 ('enabled', models.BooleanField(default=True, help_text='A disabled controller is left as it is, and not spoken to.', verbose_name='enabled')),
             ],
             options={
@@ -366,7 +367,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=200, unique=True, verbose_name='name')),
-                ('time_zone', models.CharField(max_length=64, validators=[accessmap.models.validate_time_zone], verbose_name='time zone')),
+                ('time_zone', models.CharField(max_length=64, validators=[accessmap.models.sites.validate_time_zone], verbose_name='time zone')),
             ],
             options={
                 'verbose_name': 'site',
@@ -382,7 +383,7 @@ class Migration(migrations.Migration):
                 ('pgh_label', models.TextField(help_text='The event label.')),
                 ('id', models.BigIntegerField()),
                 ('name', models.CharField(max_length=200, verbose_name='name')),
-                ('time_zone', models.CharField(max_length=64, validators=[accessmap.models.validate_time_zone], verbose_name='time zone')),
+                ('time_zone', models.CharField(max_length=64, validators=[accessmap.models.sites.validate_time_zone], verbose_name='time zone')),
             ],
             options={
                 'abstract': False,
