@@ -89,6 +89,5 @@ class CardholderAdmin(WithHistory, WithSheets, admin.ModelAdmin):
         super().save_formset(request, form, formset, change)
         if formset.model is not Card:
             return
-        for card, changed in formset.changed_objects:
-            if "status" in changed:
-                cards.note_status(card, actor=request.user.get_username())
+        changed = [card for card, fields in formset.changed_objects if "status" in fields]
+        cards.record_status_changes(changed, actor=request.user.get_username())

@@ -4,7 +4,6 @@ A row is applied as a whole or not at all. What a row does not name is left alon
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +15,7 @@ from accessmap.api.models import ApiKey
 from accessmap.api.serializers import RowSerializer, in_order
 from accessmap.api.services import card_detail, levels_by_name, people_by_email, unknown_level
 from accessmap.models import Card, Cardholder, Membership, masked, normal_email
-from accessmap.services.cards import status_entry
+from accessmap.services.cards import record_status_changes
 from portal.audit.models import Entry, Outcome
 from portal.core import clock
 from portal.core.api.errors import flat
@@ -204,7 +203,11 @@ def _apply(rows: list[Row], by: ApiKey) -> None:
     if changed:
         Card.objects.bulk_update(changed, ["status", "valid_from", "valid_until"], batch_size=_BATCH)
     _apply_levels(rows)
-    Entry.objects.bulk_create(entry for row in rows for entry in _log_entries(row, by))
+    Entry.objects.bulk_create(_log_entry(row, by) for row in rows)
+    for row in rows:
+        for card in row.statuses_changed:
+            card.cardholder = row.person  # as it is known already, or it would be read again
+    record_status_changes((card for row in rows for card in row.statuses_changed), actor=by.actor)
 
 
 def _apply_levels(rows: list[Row]) -> None:
@@ -220,8 +223,8 @@ def _apply_levels(rows: list[Row]) -> None:
     )
 
 
-def _log_entries(row: Row, by: ApiKey) -> Iterator[Entry]:
-    yield Entry(
+def _log_entry(row: Row, by: ApiKey) -> Entry:
+    return Entry(
         at=clock.now(),
         actor=by.actor,
         action="cardholder.created" if row.new else "cardholder.changed",
@@ -231,6 +234,3 @@ def _log_entries(row: Row, by: ApiKey) -> Iterator[Entry]:
         outcome=Outcome.DONE,
         detail={"key": by.prefix, **row.detail()},
     )
-    for card in row.statuses_changed:
-        card.cardholder = row.person  # as it is known already, or it would be asked for
-        yield status_entry(card, actor=by.actor)

@@ -10,7 +10,7 @@ from rest_framework.exceptions import ValidationError
 from accessmap.api.models import ApiKey
 from accessmap.api.serializers import in_order
 from accessmap.models import AccessLevel, Card, Cardholder, Membership, masked, normal_email
-from accessmap.services.cards import note_status
+from accessmap.services.cards import record_status_changes
 from portal.audit.models import record
 
 
@@ -68,7 +68,7 @@ def change_card(card: Card, said: dict[str, Any], *, by: ApiKey) -> None:
         card.save(update_fields=fields)
         _record(by, "changed", card.cardholder, {"cards": [card_detail(card, "changed")]})
         if "status" in fields:
-            note_status(card, actor=by.actor)
+            record_status_changes([card], actor=by.actor)
 
 
 def delete_card(card: Card, *, by: ApiKey) -> None:

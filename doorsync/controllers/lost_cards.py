@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -28,22 +29,26 @@ class Place:
 
 @transaction.atomic
 def report_lost(keys: Iterable[int], *, actor: str) -> tuple[list[Card], int]:
-    """Have these cards (primary keys) taken out of every controller at once. The cards, and how many controllers hold
-    any of them.
-
-    A controller that is left alone for a while, as it did not answer, is tried at once all the same.
-    """
+    """Mark these cards (primary keys) as lost. Returns them, and how many controllers are enqueued to take them out."""
     lost = cards.report_lost(keys, actor=actor)
-    holding = ControllerSync.objects.filter(
-        pk__in=ControllerSync.objects.filter(
-            controller__enabled=True, controller__cards__in=_held(card.number for card in lost)
-        ).values("pk")
-    )
-    controllers = list(holding.values_list("controller_id", flat=True))
-    queue.enqueue_now(holding)
-    for controller_id in controllers:
-        queue.enqueue(tasks.reconcile_controller, controller_id)
-    return lost, len(controllers)
+    return lost, _holding(card.number for card in lost).count()
+
+
+def take_out(sender: Any, *, numbers: list[str], **kwargs: Any) -> None:
+    """Receiver of cards_deactivated: enqueue every controller that holds one of these cards.
+
+    A controller that waits for its next attempt, as it did not answer, is tried at once all the same.
+    """
+    # Locked in the order in which everybody locks them.
+    holding = list(_holding(numbers).select_for_update(of=("self",)).order_by("pk"))
+    queue.enqueue_now(ControllerSync.objects.filter(pk__in=[sync.pk for sync in holding]))
+    for sync in holding:
+        queue.enqueue(tasks.reconcile_controller, sync.controller_id)
+
+
+def _holding(numbers: Iterable[str]) -> QuerySet[ControllerSync]:
+    cards_held = _held(numbers).values("controller")
+    return ControllerSync.objects.filter(controller__enabled=True, controller__in=cards_held)
 
 
 def _held(numbers: Iterable[str]) -> QuerySet[ControllerCard]:

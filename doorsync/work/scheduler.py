@@ -79,6 +79,7 @@ def _notice_map() -> None:
         ignore_conflicts=True,
     )
     queue.enqueue_controllers(touched.controllers_touched_by(changes))
+    queue.enqueue_now(touched.syncs_that_hold_inactive_cards(changes))
     _notice_disabled()
 
 

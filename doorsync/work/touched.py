@@ -3,12 +3,12 @@
 from collections.abc import Collection
 
 from django.contrib.postgres.fields import ArrayField
-from django.db.models import F, Func, Q, QuerySet, TextField
+from django.db.models import Exists, F, Func, OuterRef, Q, QuerySet, TextField
 from django.db.models.functions import Lower
 
-from accessmap.models import AccessPolicy, Cardholder, Controller, Membership, Resource, normal_email
+from accessmap.models import AccessPolicy, Card, Cardholder, CardStatus, Controller, Membership, Resource, normal_email
 from accessmap.services.map_changes import MapChanges
-from doorsync.models import StoredBooking
+from doorsync.models import ControllerCard, ControllerSync, StoredBooking
 
 
 def controllers_touched_by(changes: MapChanges) -> QuerySet[Controller, int]:
@@ -35,6 +35,16 @@ def controllers_touched_by(changes: MapChanges) -> QuerySet[Controller, int]:
         | Q(cards__number__in=changes.card_numbers)
     )
     return touched.order_by().values_list("pk", flat=True).distinct()
+
+
+def syncs_that_hold_inactive_cards(changes: MapChanges) -> QuerySet[ControllerSync]:
+    """The controllers that hold a card which is not active any more, or is deleted: neither a back-off nor a
+    suspension makes them wait."""
+    held = ControllerCard.objects.exclude(state=ControllerCard.State.GONE)
+    if not changes.everything:
+        held = held.filter(number__in=changes.card_numbers)
+    active = Card.objects.filter(number=OuterRef("number"), status=CardStatus.ACTIVE)
+    return ControllerSync.objects.filter(controller__in=held.exclude(Exists(active)).values("controller"))
 
 
 def _booked_by(emails: Collection[str]) -> QuerySet[StoredBooking]:

@@ -204,9 +204,9 @@ def test_a_card_reported_lost_is_out_of_the_box(place, hr):
     place.reconcile()
     assert "1001" in place.cards()
     card = Card.objects.get(number="1001")
-    before = place.sync().requested
+    before = place.sync().generation
     hr("PATCH", f"cards/{card.pk}", {"status": "lost"})
     scheduler.tick()
-    assert place.sync().requested > before, "the tick has noticed"
+    assert place.sync().generation > before, "the tick has noticed"
     place.reconcile()
     assert "1001" not in place.cards()

@@ -23,7 +23,7 @@ from doorsync.controllers import lost_cards, reconcile
 from doorsync.models import ControllerSync, SchedulerState, StoredBooking
 from doorsync.work import scheduler
 from tests.accessmap.imports.sheets import csv_file
-from tests.places import building
+from tests.places import NOW, building
 
 EVERYBODY = {"box", "old"}
 
@@ -59,6 +59,18 @@ def test_a_card_that_is_held_is_taken_out_though_nobody_names_its_holder_any_mor
     StoredBooking.objects.all().delete()
     assert enqueued_by(lambda: Card.objects.filter(number="1001").update(status="lost")) == {"box"}
     assert enqueued_by(lambda: Card.objects.filter(number="1001").delete()) == {"box"}
+
+
+def test_a_controller_that_holds_an_inactive_card_is_tried_at_once_though_it_does_not_answer(place):
+    place.fetch()
+    place.reconcile()
+    later = NOW.replace(hour=5)
+    ControllerSync.objects.filter(controller__name="box").update(next_attempt_at=later, suspended_until=later)
+    scheduler.tick()
+    assert place.sync().next_attempt_at == later
+    Card.objects.get(number="1001").delete()
+    scheduler.tick()
+    assert place.sync().next_attempt_at is None
 
 
 def test_levels_policies_doors_and_resources_enqueue_the_controllers_behind_them(place):
