@@ -8,6 +8,7 @@ import encrypted_fields.fields
 import pgtrigger.compiler
 import pgtrigger.migrations
 import portal.core.clock
+import portal.core.problems
 from django.conf import settings
 from django.db import migrations, models
 
@@ -226,7 +227,6 @@ class Migration(migrations.Migration):
                 ('file_name', models.CharField(max_length=200, verbose_name='file')),
                 ('content', models.BinaryField(default=b'')),
                 ('actor', models.CharField(max_length=200, verbose_name='uploaded by')),
-                ('language', models.CharField(default='en', editable=False, max_length=10)),
                 ('uploaded_at', models.DateTimeField(default=portal.core.clock.now, verbose_name='uploaded')),
                 ('finished_at', models.DateTimeField(null=True, verbose_name='finished')),
                 ('leased_until', models.DateTimeField(editable=False, null=True)),
@@ -238,7 +238,7 @@ class Migration(migrations.Migration):
                 ('errors', models.PositiveIntegerField(default=0, verbose_name='rows with errors')),
                 ('error_rows', models.JSONField(default=list, editable=False)),
                 ('change_rows', models.JSONField(default=list, editable=False)),
-                ('notes', models.JSONField(default=list, editable=False)),
+                ('notes', portal.core.problems.ProblemsField(editable=False)),
                 ('context', models.UUIDField(editable=False, help_text='Its changes in history.', null=True)),
             ],
             options={

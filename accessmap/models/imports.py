@@ -5,10 +5,11 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from portal.core import clock
+from portal.core.problems import Problem, Problems, ProblemsField
 
 
 class MapImport(models.Model):
-    """A sheet that somebody has uploaded: checked first, then imported at their word, and undone at their word."""
+    """An uploaded sheet: checked first, imported on request, undone on request."""
 
     class Kind(models.TextChoices):
         PEOPLE = "people", _("people and cards")
@@ -24,19 +25,18 @@ class MapImport(models.Model):
         UNDOING = "undoing", _("being undone")
         UNDONE = "undone", _("undone")
 
-    # What a worker has to do; in every other state it is a person's turn.
+    # The states in which a worker has something to do; the others wait for a person.
     WORK = (State.CHECKING, State.IMPORTING, State.UNDOING)
 
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
     state = models.CharField(_("state"), max_length=20, choices=State, default=State.CHECKING)
     file_name = models.CharField(_("file"), max_length=200)
-    # Cleared once it has been imported or dropped: it names people and whole card numbers.
+    # Cleared once it is imported or dropped: it names people and whole card numbers.
     content = models.BinaryField(editable=False, default=b"")
     actor = models.CharField(_("uploaded by"), max_length=200)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", editable=False
     )
-    language = models.CharField(max_length=10, default="en", editable=False)
     uploaded_at = models.DateTimeField(_("uploaded"), default=clock.now)
     finished_at = models.DateTimeField(_("finished"), null=True)
     leased_until = models.DateTimeField(null=True, editable=False)
@@ -46,10 +46,11 @@ class MapImport(models.Model):
     changed = models.PositiveIntegerField(_("changed"), default=0)
     unchanged = models.PositiveIntegerField(_("unchanged"), default=0)
     errors = models.PositiveIntegerField(_("rows with errors"), default=0)
-    # What stands on its page, card numbers masked: [[row, who or what, sentence], ...], no more than a page can show.
+    # For its page, card numbers masked, no more rows than a page can show: [[row, column, problem], ...] and
+    # [[row, who or what, [problem, ...]], ...], see portal.core.problems.
     error_rows = models.JSONField(default=list, editable=False)
     change_rows = models.JSONField(default=list, editable=False)
-    notes = models.JSONField(default=list, editable=False)
+    notes = ProblemsField(editable=False)
     context = models.UUIDField(null=True, editable=False, help_text=_("Its changes in history."))
 
     class Meta:
@@ -59,3 +60,15 @@ class MapImport(models.Model):
 
     def __str__(self) -> str:
         return f"{self.file_name} ({self.get_state_display()})"
+
+    @property
+    def row_errors(self) -> list[tuple[int, str, Problem]]:
+        """Row number, column, and what is wrong there."""
+        return [(number, column, Problem.from_json(stored)) for number, column, stored in self.error_rows]
+
+    @property
+    def row_changes(self) -> list[tuple[int, str, Problems]]:
+        """Row number, who or what the row is about, and what it changes."""
+        return [
+            (number, subject, Problems(map(Problem.from_json, stored))) for number, subject, stored in self.change_rows
+        ]

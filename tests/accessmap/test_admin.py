@@ -121,7 +121,7 @@ def test_an_export_says_in_the_log_who_took_it_and_how_whole(client, as_role, ca
     ("role", "status"), [(roles.FACILITY_STAFF, 302), (roles.SECURITY, 403), (roles.INTEGRATOR, 403)]
 )
 def test_sheets_are_imported_by_those_who_keep_the_map(client, as_role, role, status, monkeypatch):
-    monkeypatch.setattr("accessmap.tasks.work_on_import.delay", lambda _pk: None)
+    monkeypatch.setattr("accessmap.imports.service.send_task", lambda _name, _pk: None)
     as_role(role)
     upload = reverse("admin:accessmap_mapimport_add")
     from django.core.files.uploadedfile import SimpleUploadedFile

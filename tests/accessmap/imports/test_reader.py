@@ -52,7 +52,7 @@ def test_a_small_file_that_unpacks_to_more_than_there_is_room_for_is_not_unpacke
 
 
 @pytest.mark.parametrize(
-    ("value", "form", "text", "trouble"),
+    ("value", "form", "text", "problem"),
     [
         ("001001", None, "001001", ""),
         (1001, None, "1001", ""),
@@ -67,13 +67,13 @@ def test_a_small_file_that_unpacks_to_more_than_there_is_room_for_is_not_unpacke
         ("#N/A", None, "#N/A", "error of the spreadsheet"),
     ],
 )
-def test_a_cell_of_a_spreadsheet_is_text_or_says_why_it_cannot_be_trusted(value, form, text, trouble):
+def test_a_cell_of_a_spreadsheet_is_text_or_says_why_it_cannot_be_trusted(value, form, text, problem):
     content = xlsx_file(["cards"], [value], formats={"A2": form} if form else None)
     [(number, [cell])] = read_sheet("a.xlsx", content).rows
     assert number == 2
     assert text is None or cell == text
-    assert trouble in cell.trouble
-    assert bool(cell.trouble) == bool(trouble)
+    assert problem in str(cell.problem)
+    assert bool(cell.problem) == bool(problem)
 
 
 def test_only_a_number_whose_zeros_may_be_lost_counts_as_a_number():
@@ -92,9 +92,9 @@ def test_what_a_spreadsheet_takes_for_a_formula_leaves_escaped_and_comes_back_as
     assert escaped(text) == "'" + text
     [(_number, [cell, _rest])] = read_sheet("a.csv", csv_file("name,x", f'"{escaped(text)}",1')).rows
     assert cell == text
-    assert not cell.trouble
+    assert not cell.problem
 
 
 def test_a_formula_in_csv_is_named():
     [(_number, [cell, _rest])] = read_sheet("a.csv", csv_file("name,x", '"=HYPERLINK(1)",1')).rows
-    assert "formula" in cell.trouble
+    assert "formula" in str(cell.problem)

@@ -17,7 +17,8 @@ from tests.accessmap.imports.sheets import csv_file
 
 
 @pytest.fixture
-def ann(db):
+def ann(db, monkeypatch):
+    monkeypatch.setattr(service, "send_task", lambda _name, _pk: None)
     user = User.objects.create_user("ann", is_staff=True)
     user.groups.add(Group.objects.get(name=roles.FACILITY_STAFF))
     return user

@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 
 from accessmap.imports import service
+from accessmap.imports.people import PeopleSheet
 from accessmap.models import (
     AccessLevel,
     AccessPolicy,
@@ -117,23 +118,23 @@ def test_a_card_reported_lost_during_an_import_is_out_before_the_import_ends(sta
         finally:
             connection.close()
 
-    real = service.record
+    write = PeopleSheet.write
 
-    def record_after_the_report(**entry):
-        """In the import's transaction, when everything is written and nothing is committed."""
+    def write_and_let_a_report_come(sheet, **options):
+        """Everything is written in the import's transaction, and nothing is committed."""
+        write(sheet, **options)
         with ThreadPoolExecutor(1) as pool:
             pool.submit(report_lost_and_take_out).result(timeout=60)
-        real(**entry)
 
     ann = User.objects.create_user("ann")
-    monkeypatch.setattr("accessmap.tasks.work_on_import.delay", lambda _pk: None)
+    monkeypatch.setattr(service, "send_task", lambda _name, _pk: None)
     lines = [f"p{n}@x.example,P{n},{n}," for n in range(5001, 6001)]
     row = service.upload(
         kind="people", name="people.csv", content=csv_file("email,name,cards,access levels", *lines), user=ann
     )
     service.work_on_import(row.pk)
     service.carry_out(row.pk, user=ann)
-    monkeypatch.setattr(service, "record", record_after_the_report)
+    monkeypatch.setattr(PeopleSheet, "write", write_and_let_a_report_come)
     service.work_on_import(row.pk)
     row.refresh_from_db()
     assert row.state == "imported", row.notes
