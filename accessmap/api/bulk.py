@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 
 from accessmap.api.models import ApiKey
-from accessmap.api.serializers import RowSerializer, in_order
+from accessmap.api.serializers import RowSerializer, check_validity
 from accessmap.api.services import card_detail, levels_by_name, people_by_email, unknown_level
 from accessmap.models import Card, Cardholder, Membership, masked, normal_email
 from accessmap.services.cards import record_status_changes
@@ -164,7 +164,7 @@ def _plan_cards(row: Row, cards: dict[str, Card], present: list[Card], given: di
                 setattr(card, name, value)
             row.cards_changed.append(card)
         try:
-            in_order(card.valid_from, card.valid_until) if card else None
+            check_validity(card.valid_from, card.valid_until) if card else None
         except ValidationError as error:
             row.errors += flat(error.detail, where)
     if row.said["replace_cards"]:

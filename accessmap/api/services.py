@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 
 from accessmap.api.models import ApiKey
-from accessmap.api.serializers import in_order
+from accessmap.api.serializers import check_validity
 from accessmap.models import AccessLevel, Card, Cardholder, Membership, masked, normal_email
 from accessmap.services.cards import record_status_changes
 from portal.audit.models import record
@@ -50,7 +50,7 @@ def delete_cardholder(person: Cardholder, *, by: ApiKey) -> None:
 
 def create_card(said: dict[str, Any], *, by: ApiKey) -> Card:
     """A new card for a cardholder. Raises ValidationError."""
-    in_order(said.get("valid_from"), said.get("valid_until"))
+    check_validity(said.get("valid_from"), said.get("valid_until"))
     if Card.objects.filter(number=said["number"]).exists():
         raise ValidationError({"number": [_("There is a card with this number already.")]})
     card: Card = Card.objects.create(**said)
@@ -63,7 +63,7 @@ def change_card(card: Card, said: dict[str, Any], *, by: ApiKey) -> None:
     fields = [name for name, value in said.items() if getattr(card, name) != value]
     for name in fields:
         setattr(card, name, said[name])
-    in_order(card.valid_from, card.valid_until)
+    check_validity(card.valid_from, card.valid_until)
     if fields:
         card.save(update_fields=fields)
         _record(by, "changed", card.cardholder, {"cards": [card_detail(card, "changed")]})

@@ -40,7 +40,7 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name='GivenAnswer',
+            name='StoredResponse',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('idempotency_key', models.CharField(max_length=200)),
@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
                 ('key', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='api.apikey')),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('key', 'idempotency_key'), name='one_answer_a_request')],
+                'constraints': [models.UniqueConstraint(fields=('key', 'idempotency_key'), name='one_response_a_request')],
             },
         ),
     ]

@@ -3,11 +3,12 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import psycopg.errors
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from accessmap.api import idempotency, services
-from accessmap.api.models import GivenAnswer
+from accessmap.api.models import StoredResponse
 from accessmap.models import Card, Cardholder
 from portal.audit.models import Entry
 from portal.core import clock
@@ -79,11 +80,11 @@ def test_old_answers_are_taken_away(hr):
     with clock.stopped_at(NOW):
         hr("POST", "cardholders", MEI, **AGAIN)
     with clock.stopped_at(NOW + timedelta(hours=24, seconds=-1)):
-        idempotency.forget_old_answers()
-        assert GivenAnswer.objects.exists()
+        idempotency.delete_old_responses()
+        assert StoredResponse.objects.exists()
     with clock.stopped_at(NOW + timedelta(hours=24)):
-        idempotency.forget_old_answers()
-    assert not GivenAnswer.objects.exists()
+        idempotency.delete_old_responses()
+    assert not StoredResponse.objects.exists()
 
 
 def _elsewhere(work):
@@ -134,3 +135,34 @@ def test_who_is_overtaken_is_told_and_nothing_is_half_done(hr, monkeypatch):
     assert list(Cardholder.objects.values_list("name", flat=True)) == ["Tom"]
     again = hr("PUT", "cardholders/bulk", {"cardholders": [row]}, **AGAIN)
     assert "somebody else" in again.json()["results"][0]["errors"][0]["message"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_cardholder_who_is_deleted_meanwhile_is_a_conflict(hr, monkeypatch):
+    """The database checks a foreign key when it commits."""
+    tom = Cardholder.objects.create(name="Tom", email="tom@pier.example")
+    create = services.create_card
+
+    def overtaken(body, *, by):
+        _elsewhere(lambda: Cardholder.objects.filter(pk=tom.pk).delete())
+        return create(body, by=by)
+
+    monkeypatch.setattr(services, "create_card", overtaken)
+    response = hr("POST", "cards", {"cardholder": tom.pk, "number": "1001"}, **AGAIN)
+    assert (response.status_code, "Send it again" in response.json()["detail"]) == (409, True)
+    assert not Card.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (psycopg.errors.DeadlockDetected("Deadlock gefunden"), 409),
+        (psycopg.errors.CannotConnectNow("the word deadlock alone says nothing"), 500),
+    ],
+)
+def test_a_conflict_is_known_by_its_class_and_not_by_its_words(hr, monkeypatch, error, status):
+    def fail(body, *, by):
+        raise OperationalError(str(error)) from error
+
+    monkeypatch.setattr(services, "create_cardholder", fail)
+    assert hr("POST", "cardholders", MEI).status_code == status
