@@ -37,7 +37,7 @@ class ZonedDateTimeField(serializers.DateTimeField):
     """A time that must come with its time zone, between 1970 and 2200; shown in UTC."""
 
     default_error_messages = {
-        "naive": gettext_lazy("Say the time zone, too, such as 2026-03-10T09:00:00+08:00."),
+        "naive": gettext_lazy("Include the time zone, such as 2026-03-10T09:00:00+08:00."),
         "range": gettext_lazy("Must be between 1970 and 2200."),
     }
 
@@ -67,7 +67,7 @@ class IdFilter(serializers.IntegerField):
 
 def _printable(value: str) -> None:
     if not value.isprintable():
-        raise serializers.ValidationError(_("Must hold nothing that can't be printed, such as a line break."))
+        raise serializers.ValidationError(_("Must not contain unprintable characters, such as a line break."))
 
 
 def _name(**more: Any) -> serializers.CharField:
@@ -175,7 +175,7 @@ class RowSerializer(Strict):
         for name in ("cards", "access_levels"):
             if attrs.get(f"replace_{name}") and name not in attrs:
                 raise serializers.ValidationError(
-                    {f"replace_{name}": [_("Say which %(name)s stay; [] if none does.") % {"name": name}]}
+                    {f"replace_{name}": [_("List the %(name)s that stay; [] for none.") % {"name": name}]}
                 )
         return attrs
 

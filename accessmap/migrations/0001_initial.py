@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=200, unique=True, verbose_name='name')),
                 ('admit_organizer', models.BooleanField(default=True, verbose_name='admit the organizer')),
                 ('admit_attendees', models.BooleanField(default=True, verbose_name='admit the attendees')),
-                ('admit_anyone', models.BooleanField(default=False, help_text='Holds the door unlocked from start to end, lead and grace left out.', verbose_name='admit anyone')),
+                ('admit_anyone', models.BooleanField(default=False, help_text='Holds the door unlocked from start to end, without lead and grace.', verbose_name='admit anyone')),
                 ('statuses', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('confirmed', 'confirmed'), ('checked_in', 'checked in'), ('checked_out', 'checked out'), ('tentative', 'tentative')], max_length=20), default=accessmap.models.policies.default_statuses, size=None, verbose_name='booking statuses that count')),
                 ('lead_minutes', models.PositiveSmallIntegerField(default=15, validators=[django.core.validators.MaxValueValidator(1440)], verbose_name='lead (minutes)')),
                 ('grace_minutes', models.PositiveSmallIntegerField(default=0, validators=[django.core.validators.MaxValueValidator(1440)], verbose_name='grace (minutes)')),
@@ -76,7 +76,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=200, verbose_name='name')),
                 ('admit_organizer', models.BooleanField(default=True, verbose_name='admit the organizer')),
                 ('admit_attendees', models.BooleanField(default=True, verbose_name='admit the attendees')),
-                ('admit_anyone', models.BooleanField(default=False, help_text='Holds the door unlocked from start to end, lead and grace left out.', verbose_name='admit anyone')),
+                ('admit_anyone', models.BooleanField(default=False, help_text='Holds the door unlocked from start to end, without lead and grace.', verbose_name='admit anyone')),
                 ('statuses', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('confirmed', 'confirmed'), ('checked_in', 'checked in'), ('checked_out', 'checked out'), ('tentative', 'tentative')], max_length=20), default=accessmap.models.policies.default_statuses, size=None, verbose_name='booking statuses that count')),
                 ('lead_minutes', models.PositiveSmallIntegerField(default=15, validators=[django.core.validators.MaxValueValidator(1440)], verbose_name='lead (minutes)')),
                 ('grace_minutes', models.PositiveSmallIntegerField(default=0, validators=[django.core.validators.MaxValueValidator(1440)], verbose_name='grace (minutes)')),
@@ -98,7 +98,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'card',
                 'verbose_name_plural': 'cards',
                 'ordering': ['number'],
-                'permissions': [('view_card_number', "Can have a card's whole number shown, which the audit log notes")],
+                'permissions': [('view_card_number', "Can show a card's whole number, which the audit log notes")],
             },
         ),
         migrations.CreateModel(
@@ -121,7 +121,7 @@ class Migration(migrations.Migration):
             name='Cardholder',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('email', models.EmailField(blank=True, help_text="As in Offision; case does not matter. Somebody with no email can't be found by a booking.", max_length=320, verbose_name='email')),
+                ('email', models.EmailField(blank=True, help_text='As in Offision; case does not matter. Bookings find nobody without an email.', max_length=320, verbose_name='email')),
                 ('name', models.CharField(max_length=200, verbose_name='name')),
             ],
             options={
@@ -137,7 +137,7 @@ class Migration(migrations.Migration):
                 ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
                 ('pgh_label', models.TextField(help_text='The event label.')),
                 ('id', models.BigIntegerField()),
-                ('email', models.EmailField(blank=True, help_text="As in Offision; case does not matter. Somebody with no email can't be found by a booking.", max_length=320, verbose_name='email')),
+                ('email', models.EmailField(blank=True, help_text='As in Offision; case does not matter. Bookings find nobody without an email.', max_length=320, verbose_name='email')),
                 ('name', models.CharField(max_length=200, verbose_name='name')),
             ],
             options={
@@ -152,7 +152,7 @@ class Migration(migrations.Migration):
                 ('driver', models.CharField(help_text='The family of controllers that it belongs to.', max_length=50, verbose_name='driver')),
                 ('options', models.JSONField(blank=True, default=dict, help_text='What its driver needs to know, such as its address.', verbose_name='options')),
                 ('secrets', encrypted_fields.fields.EncryptedJSONField(default=dict, editable=False, null=True)),
-                ('enabled', models.BooleanField(default=True, help_text='A disabled controller is left as it is, and not spoken to.', verbose_name='enabled')),
+                ('enabled', models.BooleanField(default=True, help_text='The portal does not contact a disabled controller: it stays as it is.', verbose_name='enabled')),
             ],
             options={
                 'verbose_name': 'controller',
@@ -169,7 +169,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigIntegerField()),
                 ('name', models.CharField(max_length=200, verbose_name='name')),
                 ('driver', models.CharField(help_text='The family of controllers that it belongs to.', max_length=50, verbose_name='driver')),
-                ('enabled', models.BooleanField(default=True, help_text='A disabled controller is left as it is, and not spoken to.', verbose_name='enabled')),
+                ('enabled', models.BooleanField(default=True, help_text='The portal does not contact a disabled controller: it stays as it is.', verbose_name='enabled')),
             ],
             options={
                 'abstract': False,

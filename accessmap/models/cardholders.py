@@ -8,7 +8,7 @@ from accessmap.models.changes import names_changes, tracked
 
 
 def normal_email(email: str) -> str:
-    """The form in which emails are compared: without case and surrounding space."""
+    """An email as it is compared: in lower case, without surrounding space."""
     return email.strip().lower()
 
 
@@ -32,7 +32,7 @@ class Cardholder(models.Model):
         _("email"),
         max_length=320,
         blank=True,
-        help_text=_("As in Offision; case does not matter. Somebody with no email can't be found by a booking."),
+        help_text=_("As in Offision; case does not matter. Bookings find nobody without an email."),
     )
     name = models.CharField(_("name"), max_length=200)
     access_levels = models.ManyToManyField(
@@ -66,7 +66,7 @@ class Cardholder(models.Model):
 
 @tracked()
 class Membership(models.Model):
-    """A cardholder's place in an access level."""
+    """A cardholder belongs to an access level."""
 
     cardholder = models.ForeignKey(Cardholder, on_delete=models.CASCADE)
     access_level = models.ForeignKey(AccessLevel, on_delete=models.CASCADE, verbose_name=_("access level"))

@@ -49,7 +49,7 @@ class Card(models.Model):
             models.CheckConstraint(condition=~models.Q(number=""), name="card_has_a_number"),
         ]
         triggers = names_changes(cardholder_id="changed.cardholder_id", card_number="changed.number")
-        permissions = [("view_card_number", _("Can have a card's whole number shown, which the audit log notes"))]
+        permissions = [("view_card_number", _("Can show a card's whole number, which the audit log notes"))]
 
     def __str__(self) -> str:
         return masked(self.number)
@@ -63,5 +63,5 @@ class Card(models.Model):
 
 
 def masked(number: str) -> str:
-    """A card number as it is shown where nobody needs it whole: the last four characters."""
+    """A card number as most pages show it: its last four characters."""
     return "••••" + number[-4:] if len(number) > 4 else "••••"

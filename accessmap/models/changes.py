@@ -8,7 +8,7 @@ from django.db import models
 
 
 def tracked(**options: Any) -> Any:
-    """History keeps how a row began, every change of it, and how it was when it was deleted, to be put back."""
+    """History keeps a row after its insertion, after each update and before its deletion: each can be put back."""
     return pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent(), **options)
 
 
@@ -42,10 +42,10 @@ def names_changes(*, rows: str = "changed", **columns: str) -> list[pgtrigger.Tr
 
 
 class MapChange(models.Model):
-    """What one change of the map touches: whoever computed something from the map computes it again.
+    """What one change of the map touches. accessmap.services.map_changes reads and deletes these rows.
 
-    Triggers insert these rows, so bulk updates and raw SQL are noted too. Nothing is locked that two transactions
-    share: plain ids instead of foreign keys, and rows instead of a counter. accessmap.services.map_changes reads them.
+    Triggers insert them, so bulk updates and raw SQL are noted too. Two transactions that change the map share no lock:
+    the ids are no foreign keys, and there is no counter.
     """
 
     controller_id = models.BigIntegerField(null=True)

@@ -30,7 +30,7 @@ class Controller(models.Model):
     # Those options that are secret: text by name, each value encrypted.
     secrets = EncryptedJSONField(null=True, default=dict, editable=False)
     enabled = models.BooleanField(
-        _("enabled"), default=True, help_text=_("A disabled controller is left as it is, and not spoken to.")
+        _("enabled"), default=True, help_text=_("The portal does not contact a disabled controller: it stays as it is.")
     )
 
     class Meta:

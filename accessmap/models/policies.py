@@ -34,7 +34,7 @@ class AccessPolicy(models.Model):
     admit_anyone = models.BooleanField(
         _("admit anyone"),
         default=False,
-        help_text=_("Holds the door unlocked from start to end, lead and grace left out."),
+        help_text=_("Holds the door unlocked from start to end, without lead and grace."),
     )
     admit_levels = models.ManyToManyField(
         AccessLevel,

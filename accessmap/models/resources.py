@@ -11,7 +11,7 @@ from accessmap.models.sites import Site
 
 @tracked()
 class Resource(models.Model):
-    """A bookable resource of Offision's, and the doors that lead to it."""
+    """A bookable resource of Offision, and the doors that lead to it."""
 
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="resources", verbose_name=_("site"))
     external_id = models.CharField(_("id in Offision"), max_length=200, unique=True)

@@ -1,4 +1,4 @@
-"""What has changed in the map since it was last asked: read once by whoever makes the controllers follow."""
+"""The changes of the map since they were last consumed."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +7,7 @@ from django.db import transaction
 
 from accessmap.models import MapChange, normal_email
 
-# Beyond this many changes the question is no longer what they touch.
+# More changes than this are not read one by one: they touch everything.
 LIMIT = 5000
 
 
@@ -15,8 +15,8 @@ LIMIT = 5000
 class MapChanges:
     """What committed changes of the map touch. The sets hold primary keys, emails are normalised.
 
-    A deleted row is named like any other. `everything`: there were too many changes to name them, so the sets are
-    empty, and anything may be touched.
+    Deleted rows are named too. `everything`: there were more than LIMIT changes, so the sets are empty and anything may
+    be touched.
     """
 
     controllers: frozenset[int] = frozenset()
@@ -34,9 +34,9 @@ class MapChanges:
 
 @transaction.atomic
 def consume() -> MapChanges:
-    """Take the changes that are committed. Call it in the transaction that acts on them.
+    """Read and delete the committed changes. Call it in the transaction that acts on them.
 
-    A change by a transaction that is still open is neither seen nor waited for: it is there once it is committed.
+    It does not wait for transactions that are still open: the next call reads their changes.
     """
     rows = list(MapChange.objects.select_for_update(skip_locked=True).order_by("pk")[: LIMIT + 1])
     if len(rows) > LIMIT:

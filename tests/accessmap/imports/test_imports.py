@@ -4,9 +4,11 @@ import pghistory
 import pytest
 from django.contrib.auth.models import Group, User
 from django.urls import reverse
+from django.utils import translation
 
 from accessmap.imports import service
 from accessmap.imports.reader import read_sheet
+from accessmap.imports.sheet import PROGRESS_EVERY
 from accessmap.models import (
     AccessLevel,
     AccessPolicy,
@@ -364,3 +366,26 @@ def test_a_worker_that_comes_late_does_not_import_again(ann, people, monkeypatch
     row.refresh_from_db()
     assert (row.state, row.changed) == ("imported", 1)
     assert Entry.objects.filter(action="map.import").count() == 1
+
+
+def test_a_result_is_stored_as_codes_and_read_in_the_readers_language(ann, people, client):
+    with translation.override("zh-hant"):
+        row = checked(ann, csv_file(HEAD + ",x", "tom@pier.example,,1002; 1002,,", "mei@pier.example,,1001 (lost),,"))
+    assert row.error_rows == [[2, "cards", {"code": "row.card_twice", "params": {}}]]
+    [[_number, _who, [change]]] = row.change_rows
+    assert change["params"]["after"] == {"code": "card_status.lost", "params": {}}
+    assert row.notes.keys == {"import.unused_columns"}
+    client.force_login(ann)
+    page = reverse("admin:accessmap_mapimport_change", args=[row.pk])
+    for language, texts in {
+        "en": ["Names a card twice.", "Card ••••: active → lost", "One column is not used: x."],
+        "zh-hant": ["重複列出同一張卡", "有效 → 遺失", "以下欄沒有使用：x。"],
+    }.items():
+        shown = client.get(page, headers={"accept-language": language}).content.decode()
+        for text in texts:
+            assert text in shown, language
+
+
+def test_a_long_sheet_shows_its_progress(ann, people):
+    lines = [f"p{n}@x.example,P{n},{n}," for n in range(5000, 5000 + PROGRESS_EVERY + 1)]
+    assert carried_out(ann, csv_file(HEAD, *lines)).created == PROGRESS_EVERY + 1
