@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy
 from accessmap.imports import SHEETS, service
 from accessmap.imports.reader import SheetError, check_size
 from accessmap.models import MapImport
+from portal.core.admin.read_only import ReadOnlyAdmin
 
 
 class UploadForm(forms.Form):
@@ -39,16 +40,12 @@ class UploadForm(forms.Form):
 
 
 @admin.register(MapImport)
-class MapImportAdmin(admin.ModelAdmin):
+class MapImportAdmin(ReadOnlyAdmin):
     list_display = ["file_name", "kind", "state", "uploaded_at", "actor", "created", "changed", "unchanged", "errors"]
     list_filter = ["kind", "state"]
-    show_full_result_count = False
 
-    def has_change_permission(self, request: HttpRequest, obj: MapImport | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: MapImport | None = None) -> bool:
-        return False
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return admin.ModelAdmin.has_add_permission(self, request)  # an upload
 
     def get_urls(self) -> list[URLPattern]:
         actions: dict[str, Callable[..., None]] = {

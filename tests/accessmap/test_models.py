@@ -21,14 +21,14 @@ def site():
     return Site.objects.create(name="Pier", time_zone="Asia/Hong_Kong")
 
 
-def test_emails_are_one_persons_whatever_their_case_and_blank_ones_are_nobodys(mei):
+def test_emails_are_unique_whatever_their_case_and_may_be_blank(mei):
     with pytest.raises(IntegrityError), transaction.atomic():
         Cardholder.objects.create(name="Other", email="MEI@Pier.Example")
     Cardholder.objects.create(name="Kiosk", email="")
     Cardholder.objects.create(name="Spare", email="")
 
 
-def test_a_card_number_is_one_persons_and_its_validity_runs_forwards(mei):
+def test_a_card_number_is_unique_and_its_validity_ends_after_it_begins(mei):
     Card.objects.create(cardholder=mei, number="1")
     with pytest.raises(IntegrityError), transaction.atomic():
         Card.objects.create(cardholder=mei, number="1")
@@ -52,7 +52,7 @@ def test_a_controller_needs_a_driver_that_exists(site):
         Controller(site=site, name="c", driver="magic").full_clean()
 
 
-def test_history_keeps_what_was(mei):
+def test_history_keeps_earlier_values(mei):
     Cardholder.objects.filter(pk=mei.pk).update(name="Mei Ling")
     assert list(mei.events.order_by("pgh_id").values_list("name", flat=True)) == ["Mei", "Mei Ling"]
 

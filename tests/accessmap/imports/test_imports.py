@@ -118,7 +118,7 @@ def test_a_sheet_is_checked_first_and_changes_nothing(ann, people):
     assert MapChange.objects.count() == changes
 
 
-def test_what_was_checked_is_imported_in_one_transaction_and_told_in_history(ann, people):
+def test_a_checked_sheet_is_imported_in_one_transaction_and_one_context_of_history(ann, people):
     row = carried_out(ann, csv_file(HEAD, "mei@pier.example,Mei Ling,2001,-", "new@pier.example,New,2002 (lost),IT"))
     assert the_map()["Mei Ling", "Mei@pier.example"] == ([("1001", "active"), ("2001", "active")], [])
     assert the_map()["New", "new@pier.example"] == ([("2002", "lost")], ["IT"])
@@ -130,7 +130,7 @@ def test_what_was_checked_is_imported_in_one_transaction_and_told_in_history(ann
     assert (entry.actor, entry.detail["created"], entry.detail["changed"]) == ("ann", 1, 1)
 
 
-def test_what_the_portal_exports_changes_nothing_when_it_comes_back(ann, people, client):
+def test_an_export_that_is_imported_again_changes_nothing(ann, people, client):
     Cardholder.objects.create(name="=cmd", email="+plus@pier.example")
     client.force_login(ann)
     for ending in ("csv", "xlsx"):
@@ -141,7 +141,7 @@ def test_what_the_portal_exports_changes_nothing_when_it_comes_back(ann, people,
 
 
 @pytest.mark.parametrize(
-    ("line", "column", "said"),
+    ("line", "column", "message"),
     [
         ("nonsense,X,,", "email", "“nonsense” is no email address"),
         (",X,,", "email", "no email and no card"),
@@ -160,46 +160,50 @@ def test_what_the_portal_exports_changes_nothing_when_it_comes_back(ann, people,
         ("a@pier.example,A,77,\r\nb@pier.example,B,77,", "cards", "row 2 names card •••• already"),
     ],
 )
-def test_a_row_that_is_wrong_says_so_by_row_and_column_and_nothing_is_imported(ann, people, line, column, said):
+def test_a_wrong_row_has_an_error_by_row_and_column_and_nothing_is_imported(ann, people, line, column, message):
     before = the_map()
     row = checked(ann, csv_file(HEAD, line, "good@pier.example,Good,,"))
     [(number, where, problem)] = row.row_errors
     assert (number, where) == (3 if "\r\n" in line else 2, column)
-    assert said in str(problem)
+    assert message in str(problem)
     with pytest.raises(service.NotNow):
         service.carry_out(row.pk, user=ann)
     assert the_map() == before
 
 
-def test_no_error_tells_a_whole_card_number(ann, people):
+def test_no_error_shows_a_whole_card_number(ann, people):
     Card.objects.create(cardholder=Cardholder.objects.get(name="Tom"), number="10058400")
     row = checked(ann, csv_file(HEAD, "mei@pier.example,,10058400,", "fay@pier.example,Fay,10058400.0 x,"))
     assert row.errors == 2
     assert "10058400" not in str(row.row_errors)
 
 
-def test_a_number_cell_is_trusted_only_where_no_zeros_can_be_lost(ann, people):
+def test_a_number_cell_is_accepted_only_if_it_cannot_have_lost_zeros(ann, people):
     head = HEAD.split(",")
     row = checked(ann, xlsx_file(head, ["tom@pier.example", None, 2001, None]), name="a.xlsx")
     assert (row.errors, row.changed) == (0, 1)
     Card.objects.create(cardholder=Cardholder.objects.get(name="Tom"), number="0005")
-    for cell, said in ((2001, "may have lost zeros"), (5, "known with other zeros"), ("5", "known with other zeros")):
+    for cell, message in (
+        (2001, "may have lost zeros"),
+        (5, "known with other zeros"),
+        ("5", "known with other zeros"),
+    ):
         row = checked(ann, xlsx_file(head, ["tom@pier.example", None, cell, None]), name="a.xlsx")
-        assert said in str(row.row_errors[0][2])
+        assert message in str(row.row_errors[0][2])
     row = checked(ann, xlsx_file(head, ["tom@pier.example", None, 1002, None]), name="a.xlsx")
     assert not row.errors, "a card that is known is known"
     row = checked(ann, xlsx_file(head, ["tom@pier.example", None, 5, None], formats={"C2": "0000"}), name="a.xlsx")
     assert (row.errors, row.unchanged) == (0, 1), "zeros that the format shows are there"
 
 
-def test_a_bare_number_gives_no_lost_card_back_and_a_blank_cell_takes_nothing(ann, people):
+def test_a_number_without_a_status_reactivates_no_card_and_a_blank_cell_removes_nothing(ann, people):
     row = checked(ann, csv_file(HEAD, "tom@pier.example,Tom,1002,", "mei@pier.example,,,"))
     assert (row.unchanged, row.changed) == (2, 0)
     carried_out(ann, csv_file(HEAD, "tom@pier.example,Tom,1002 (active),"))
     assert Card.objects.get(number="1002").status == "active"
 
 
-def test_a_sheet_without_the_column_that_tells_who_is_refused_and_one_with_more_is_not(ann, people):
+def test_a_sheet_needs_its_key_column_and_may_have_others(ann, people):
     row = checked(ann, csv_file("name,cards", "Mei,1001"))
     assert row.state == "failed"
     assert "no column called “email”" in str(row.notes)
@@ -207,7 +211,7 @@ def test_a_sheet_without_the_column_that_tells_who_is_refused_and_one_with_more_
     assert "not used: department" in str(row.notes)
 
 
-def test_a_map_that_changed_after_the_check_is_not_overrun(ann, people):
+def test_an_import_is_refused_if_the_map_has_changed_since_its_check(ann, people):
     row = checked(ann, csv_file(HEAD, "tom@pier.example,,3001,"))
     Card.objects.create(cardholder=Cardholder.objects.get(name="Mei"), number="3001")
     service.carry_out(row.pk, user=ann)
@@ -218,7 +222,7 @@ def test_a_map_that_changed_after_the_check_is_not_overrun(ann, people):
     assert Card.objects.get(number="3001").cardholder.name == "Mei"
 
 
-def test_an_import_that_breaks_half_way_leaves_nothing_behind(ann, people, monkeypatch):
+def test_an_import_that_fails_half_way_writes_nothing(ann, people, monkeypatch):
     before = the_map()
     row = checked(ann, csv_file(HEAD, "mei@pier.example,Mei Ling,3001,IT"))
     monkeypatch.setattr(Membership.objects, "bulk_create", lambda *a, **k: 1 / 0)
@@ -249,7 +253,7 @@ def test_an_import_is_undone_as_a_whole(ann, people):
 
 
 @pytest.mark.django_db(transaction=True)  # what is done later must be another transaction, as it is in life
-def test_undoing_leaves_what_was_changed_since_and_names_it(ann, people):
+def test_undoing_keeps_rows_that_were_changed_since_and_names_them(ann, people):
     row = carried_out(
         ann,
         csv_file(
@@ -285,7 +289,7 @@ def rooms():
     room.doors.add(Door.objects.get(name="Side box"))
 
 
-def test_resources_come_with_their_doors_and_go_back(ann, rooms, client):
+def test_resources_are_imported_with_their_doors_and_undone(ann, rooms, client):
     def state():
         return {
             r.external_id: (r.name, r.policy.name, sorted(f"{d.controller.name}/{d.name}" for d in r.doors.all()))
@@ -310,7 +314,7 @@ def test_resources_come_with_their_doors_and_go_back(ann, rooms, client):
 
 
 @pytest.mark.parametrize(
-    ("line", "column", "said"),
+    ("line", "column", "message"),
     [
         ("r1,,,Door", "doors", "several doors are called “Door”"),
         ("r1,,,Gate", "doors", "there is no door “Gate”"),
@@ -319,13 +323,13 @@ def test_resources_come_with_their_doors_and_go_back(ann, rooms, client):
         (",New,Staff,", "id", "there is none"),
     ],
 )
-def test_a_resource_that_is_wrong_says_so(ann, rooms, line, column, said):
+def test_a_wrong_row_of_resources_has_an_error(ann, rooms, line, column, message):
     row = checked(ann, csv_file("id,name,policy,doors", line), kind="resources")
     assert [(number, where) for number, where, _problem in row.row_errors] == [(2, column)]
-    assert said in str(row.row_errors[0][2])
+    assert message in str(row.row_errors[0][2])
 
 
-def test_a_sheet_whose_worker_died_is_taken_up_again_and_never_by_two(ann, people, woken, client):
+def test_a_sheet_whose_worker_died_is_leased_again_and_never_by_two(ann, people, woken, client):
     row = service.upload(kind="people", name="a.csv", content=csv_file(HEAD), user=ann)
     MapImport.objects.filter(pk=row.pk).update(leased_until=row.uploaded_at + service.LEASE)
     service.work_on_import(row.pk)
@@ -339,7 +343,7 @@ def test_a_sheet_whose_worker_died_is_taken_up_again_and_never_by_two(ann, peopl
     assert woken == [row.pk], "whoever looks at the page wakes a worker again"
 
 
-def test_reading_a_sheet_says_nothing_of_the_next(people):
+def test_a_sheet_without_rows_is_empty(people):
     assert len(read_sheet("a.csv", csv_file(HEAD))) == 0
 
 

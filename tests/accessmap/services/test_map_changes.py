@@ -101,7 +101,7 @@ def test_policies_resources_doors_and_controllers_are_named(site):
     assert touched(room.delete) == of_room
 
 
-def test_changes_are_taken_once_and_too_many_of_them_are_everything(mei, monkeypatch):
+def test_changes_are_consumed_once_and_too_many_touch_everything(mei, monkeypatch):
     Card.objects.bulk_create(Card(cardholder=mei, number=str(n)) for n in range(3))
     monkeypatch.setattr(map_changes, "LIMIT", 3)
     assert consume().everything, "three cards and their holder"

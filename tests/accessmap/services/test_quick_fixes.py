@@ -11,7 +11,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("email", ["", "  "])
-def test_a_blank_email_is_nobodys(email):
+def test_a_blank_email_matches_nobody(email):
     kiosk = Cardholder.objects.create(name="Kiosk")
     with pytest.raises(ValidationError) as refused:
         quick_fixes.give_card(email=email, name="Mei", number="1001", actor="ann")
