@@ -1,4 +1,4 @@
-"""Celery's doorbell. It has the name of the service that it calls; what is to be done stands in the database."""
+"""Celery tasks. Each has the name of the service that it calls; the database says what is to be done."""
 
 from celery import shared_task
 

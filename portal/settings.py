@@ -289,7 +289,7 @@ CELERY_BEAT_SCHEDULE = {
     "events": {"task": "doorsync.tasks.enqueue_event_reads", "schedule": 10.0, "options": {"expires": 10}},
     "notices": {"task": "doorsync.tasks.send_notices", "schedule": 30.0, "options": {"expires": 30}},
     "status_updates": {"task": "visitors.tasks.send_status_updates", "schedule": 10.0, "options": {"expires": 10}},
-    "answers": {"task": "accessmap.api.tasks.forget_old_answers", "schedule": 3600.0, "options": {"expires": 3600}},
+    "responses": {"task": "accessmap.api.tasks.delete_old_responses", "schedule": 3600.0, "options": {"expires": 3600}},
     "visits": {"task": "visitors.tasks.prefetch_visits", "schedule": 300.0, "options": {"expires": 300}},
     "seal": {"task": "portal.audit.tasks.seal", "schedule": 60.0, "options": {"expires": 60}},
     "check_seals": {"task": "portal.audit.tasks.check_seals", "schedule": 3600.0, "options": {"expires": 3600}},

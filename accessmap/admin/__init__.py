@@ -1,4 +1,4 @@
-"""The access map in the admin. Cards and controllers are doorsync's to show: it knows what stands at the doors."""
+"""The access map in the admin. doorsync registers cards and controllers: it knows what the controllers hold."""
 
 from accessmap.admin import cardholders, imports, places, policies, resources
 

@@ -61,7 +61,7 @@ class MembershipInline(LabelledInline):
 @admin.register(Cardholder)
 class CardholderAdmin(WithHistory, WithSheets, admin.ModelAdmin):
     sheet = MapImport.Kind.PEOPLE
-    list_display = ["name", "email", "its_cards", "its_levels"]
+    list_display = ["name", "email", "card_list", "level_list"]
     list_filter = ["access_levels", "cards__status"]
     search_fields = ["name", "email", "=cards__number"]
     search_help_text = gettext_lazy("Part of a name or an email, or a whole card number.")
@@ -72,7 +72,7 @@ class CardholderAdmin(WithHistory, WithSheets, admin.ModelAdmin):
         return super().get_queryset(request).prefetch_related("cards", "access_levels")
 
     @admin.display(description=Card._meta.verbose_name_plural)
-    def its_cards(self, person: Cardholder) -> str:
+    def card_list(self, person: Cardholder) -> str:
         return (
             ", ".join(
                 str(card) if card.status == CardStatus.ACTIVE else f"{card} ({card.get_status_display()})"
@@ -82,13 +82,12 @@ class CardholderAdmin(WithHistory, WithSheets, admin.ModelAdmin):
         )
 
     @admin.display(description=Cardholder._meta.get_field("access_levels").verbose_name)
-    def its_levels(self, person: Cardholder) -> str:
+    def level_list(self, person: Cardholder) -> str:
         return ", ".join(level.name for level in person.access_levels.all()) or "–"
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         super().save_formset(request, form, formset, change)
         if formset.model is not Card:
             return
-        for card, changed in formset.changed_objects:
-            if "status" in changed:
-                cards.note_status(card, actor=request.user.get_username())
+        changed = [card for card, fields in formset.changed_objects if "status" in fields]
+        cards.record_status_changes(changed, actor=request.user.get_username())

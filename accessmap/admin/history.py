@@ -1,4 +1,4 @@
-"""The page History of a row of the map: pghistory's events in words, and a button that puts one back."""
+"""The history of a row of the map, from pghistory's events, with a button that puts a change back."""
 
 from typing import Any
 
@@ -13,15 +13,15 @@ from django.utils.translation import gettext as _
 
 from accessmap.services import history
 
-# What somebody must be allowed to do who takes back that something was added, changed or deleted.
+# The permission that is needed to put back each kind of change.
 _NEEDED = {history.INSERTED: "delete", history.UPDATED: "change", history.DELETED: "add"}
 
 
 class WithHistory:
-    """A ModelAdmin whose rows' history is told by pghistory, not by the admin's own log, which knows only itself."""
+    """A ModelAdmin whose history pages show pghistory's events: the admin's own log knows its own changes only."""
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """What became of one row; a POST puts a change back."""
+        """The changes of one row; a POST puts a change back."""
         admin: Any = self
         row = admin.get_object(request, unquote(object_id))
         if row is None:
@@ -35,7 +35,7 @@ class WithHistory:
         return self._page(request, title, history.changes_of(row), row=row)
 
     def deleted_view(self, request: HttpRequest) -> HttpResponse:
-        """The rows that were deleted lately; a POST puts one back."""
+        """The latest deletions; a POST brings a row back."""
         admin: Any = self
         if not admin.has_view_or_change_permission(request):
             raise PermissionDenied
@@ -75,11 +75,11 @@ class WithHistory:
         return TemplateResponse(request, "admin/accessmap/history.html", context)
 
     def _put_back(self, request: HttpRequest, here: str, row: models.Model | None) -> HttpResponse:
-        """Put back what the form names, if it is told on this page."""
+        """Put back the change that the form names, if this page shows it."""
         admin: Any = self
         whole = admin.model if row is None else type(row)
         name = request.POST.get("model", "")
-        model = next((one for one in history.told_with(whole) if one._meta.model_name == name), None)
+        model = next((part for part in history.models_on_page_of(whole) if part._meta.model_name == name), None)
         key = request.POST.get("event", "")
         event = history.event_of(model, int(key)) if model and key.isdigit() and len(key) < 19 else None
         if model is None or event is None or (row is not None and history.page_of(model, event) != (whole, row.pk)):
@@ -87,11 +87,11 @@ class WithHistory:
         if not _may(request, model._meta.app_label, name, event.pgh_label):
             raise PermissionDenied
         try:
-            said = history.put_back(model, event.pgh_id, actor=request.user.get_username())
+            done = history.put_back(model, event.pgh_id, actor=request.user.get_username())
         except history.CannotPutBack as error:
-            admin.message_user(request, str(error), messages.ERROR)
+            admin.message_user(request, str(error.problem), messages.ERROR)
         else:
-            admin.message_user(request, said, messages.SUCCESS)
+            admin.message_user(request, str(done), messages.SUCCESS)
         gone = row is not None and not type(row)._default_manager.filter(pk=row.pk).exists()
         return HttpResponseRedirect(self._deleted_url() if gone else here)
 

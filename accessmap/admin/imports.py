@@ -1,4 +1,4 @@
-"""Imports: a sheet uploaded, its check looked through, imported, undone."""
+"""Imports: upload a sheet, see what its check says, import it, undo it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,8 +17,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accessmap.imports import SHEETS, service
-from accessmap.imports.reader import MAX_BYTES
+from accessmap.imports.reader import SheetError, check_size
 from accessmap.models import MapImport
+from portal.core.admin.read_only import ReadOnlyAdmin
 
 
 class UploadForm(forms.Form):
@@ -31,28 +32,23 @@ class UploadForm(forms.Form):
 
     def clean_file(self) -> UploadedFile:
         file: UploadedFile = self.cleaned_data["file"]
-        if (file.size or 0) > MAX_BYTES:
-            raise ValidationError(
-                _("The file has more than %(n)d MiB. Split it into several and import one after the other.")
-                % {"n": MAX_BYTES // 1024 // 1024}
-            )
+        try:
+            check_size(file.size or 0)
+        except SheetError as error:
+            raise ValidationError(str(error.problem)) from error
         return file
 
 
 @admin.register(MapImport)
-class MapImportAdmin(admin.ModelAdmin):
+class MapImportAdmin(ReadOnlyAdmin):
     list_display = ["file_name", "kind", "state", "uploaded_at", "actor", "created", "changed", "unchanged", "errors"]
     list_filter = ["kind", "state"]
-    show_full_result_count = False
 
-    def has_change_permission(self, request: HttpRequest, obj: MapImport | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: MapImport | None = None) -> bool:
-        return False
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return admin.ModelAdmin.has_add_permission(self, request)  # an upload
 
     def get_urls(self) -> list[URLPattern]:
-        acts: dict[str, Callable[..., None]] = {
+        actions: dict[str, Callable[..., None]] = {
             "carry-out": service.carry_out,
             "undo": service.undo,
             "drop": lambda pk, *, user: service.drop(pk),
@@ -60,10 +56,10 @@ class MapImportAdmin(admin.ModelAdmin):
         return [
             path(
                 f"<int:pk>/{name}/",
-                self.admin_site.admin_view(self._acting(act)),
+                self.admin_site.admin_view(self._action_view(action)),
                 name=f"accessmap_mapimport_{name.replace('-', '_')}",
             )
-            for name, act in acts.items()
+            for name, action in actions.items()
         ] + super().get_urls()
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
@@ -74,7 +70,7 @@ class MapImportAdmin(admin.ModelAdmin):
         if request.method == "POST" and form.is_valid():
             file = form.cleaned_data["file"]
             row = service.upload(
-                kind=form.cleaned_data["kind"], name=file.name, content=file.read(), user=_person(request)
+                kind=form.cleaned_data["kind"], name=file.name, content=file.read(), user=_user(request)
             )
             return HttpResponseRedirect(reverse("admin:accessmap_mapimport_change", args=[row.pk]))
         context = {
@@ -89,12 +85,12 @@ class MapImportAdmin(admin.ModelAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """How far an import is, and what its check found."""
+        """How far an import is, and the result of its check."""
         row = get_object_or_404(MapImport.objects.defer("content"), pk=object_id)
         if not self.has_view_permission(request, row):
             raise PermissionDenied
-        if service.waits_for_a_worker(row):
-            service.ring(row)
+        if service.needs_worker(row):
+            service.wake_worker(row.pk)
         context = {
             **self.admin_site.each_context(request),
             "title": row.file_name,
@@ -104,11 +100,11 @@ class MapImportAdmin(admin.ModelAdmin):
             "states": MapImport.State,
             "working": row.state in MapImport.WORK,
             "may_act": self.has_add_permission(request),
-            "told": len(row.change_rows) < row.created + row.changed,
+            "abridged": len(row.change_rows) < row.created + row.changed,
         }
         return TemplateResponse(request, "admin/accessmap/mapimport/page.html", context)
 
-    def _acting(self, act: Callable[..., None]) -> Callable[..., HttpResponse]:
+    def _action_view(self, action: Callable[..., None]) -> Callable[..., HttpResponse]:
         def view(request: HttpRequest, pk: int) -> HttpResponse:
             if not self.has_add_permission(request):
                 raise PermissionDenied
@@ -116,14 +112,14 @@ class MapImportAdmin(admin.ModelAdmin):
                 return HttpResponseNotAllowed(["POST"])
             get_object_or_404(MapImport.objects.only("pk"), pk=pk)
             try:
-                act(pk, user=_person(request))
+                action(pk, user=_user(request))
             except service.NotNow as error:
-                self.message_user(request, str(error), messages.WARNING)
+                self.message_user(request, str(error.problem), messages.WARNING)
             return HttpResponseRedirect(reverse("admin:accessmap_mapimport_change", args=[pk]))
 
         return view
 
 
-def _person(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # the admin lets nobody in who is not logged in
+def _user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)  # the admin requires a login
     return request.user

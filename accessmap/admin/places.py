@@ -21,7 +21,7 @@ class AccessLevelAdmin(WithHistory, admin.ModelAdmin):
 
 
 class FloorFilter(admin.AllValuesFieldListFilter):
-    """Django's own leaves the doors without a floor a link without a word."""
+    """Django's own filter shows an empty link for doors without a floor."""
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         for choice in super().choices(changelist):

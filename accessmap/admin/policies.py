@@ -1,4 +1,4 @@
-"""Access policies, with what each means in words."""
+"""Access policies, with a summary in sentences."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ from portal.core.admin.labels import LabelledInline
 _STATUSES = dict(BOOKING_STATUS_CHOICES)
 
 
-def in_words(policy: AccessPolicy) -> str:
-    """A policy, whose access levels are prefetched, in sentences."""
+def policy_text(policy: AccessPolicy) -> str:
+    """A policy in sentences. Its access levels are prefetched."""
     return policy_in_words(
         organizer=policy.admit_organizer,
         attendees=policy.admit_attendees,
@@ -63,18 +63,18 @@ class PolicyAlwaysInline(LabelledInline):
 @admin.register(AccessPolicy)
 class AccessPolicyAdmin(WithHistory, admin.ModelAdmin):
     form = PolicyForm
-    list_display = ["name", "its_words"]
+    list_display = ["name", "summary"]
     inlines = [PolicyAdmitsInline, PolicyAlwaysInline]
 
     def get_fields(self, request: HttpRequest, obj: AccessPolicy | None = None) -> list[Any]:
-        return [*PolicyForm.Meta.fields[:1], *(["its_words"] if obj else []), *PolicyForm.Meta.fields[1:]]
+        return [*PolicyForm.Meta.fields[:1], *(["summary"] if obj else []), *PolicyForm.Meta.fields[1:]]
 
     def get_readonly_fields(self, request: HttpRequest, obj: AccessPolicy | None = None) -> list[str]:
-        return ["its_words"]
+        return ["summary"]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("admit_levels", "always_levels")
 
     @admin.display(description=gettext_lazy("in words"))
-    def its_words(self, policy: AccessPolicy) -> str:
-        return in_words(policy)
+    def summary(self, policy: AccessPolicy) -> str:
+        return policy_text(policy)

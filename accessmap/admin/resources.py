@@ -1,4 +1,4 @@
-"""Resources with their doors, and what their access policy means."""
+"""Resources with their doors, and what their access policies admit."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 
 from accessmap.admin.history import WithHistory
-from accessmap.admin.policies import in_words
+from accessmap.admin.policies import policy_text
 from accessmap.admin.sheets import WithSheets
 from accessmap.models import MapImport, Resource, ResourceDoor
 from portal.core.admin.labels import LabelledInline
@@ -46,4 +46,4 @@ class ResourceAdmin(WithHistory, WithSheets, admin.ModelAdmin):
 
     @admin.display(description=gettext_lazy("who may enter"))
     def policy_words(self, resource: Resource) -> str:
-        return in_words(resource.policy)
+        return policy_text(resource.policy)

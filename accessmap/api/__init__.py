@@ -1,1 +1,1 @@
-"""REST for HR and others: /api/v1/. An app of its own, for its keys and for the answers that it keeps for a day."""
+"""The REST API at /api/v1/, for HR systems and other programs. A Django app of its own, for its models."""

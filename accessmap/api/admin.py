@@ -1,4 +1,4 @@
-"""API keys in the admin: made, shown once, and revoked, by administrators."""
+"""API keys in the admin: administrators make them, see them once, and revoke them."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from portal.core.admin.labels import LabelledFields
 
 class NewKeyForm(forms.ModelForm):
     scopes = forms.MultipleChoiceField(
-        # Asked for each form: each has its reader's language.
+        # Called for each form, so that each has its reader's language.
         choices=lambda: [(scope.value, f"{scope.value} – {scope.label}") for scope in Scope],
         widget=forms.CheckboxSelectMultiple,
         label=gettext_lazy("Scopes"),
@@ -30,7 +30,7 @@ class NewKeyForm(forms.ModelForm):
         model = ApiKey
         fields = ["name", "scopes", "expiry_date"]
         labels = {"name": gettext_lazy("name")}
-        help_texts = {"name": gettext_lazy("Who uses it, such as “HR nightly”. It stands in the audit log.")}
+        help_texts = {"name": gettext_lazy("Who uses it, such as “HR nightly”. The audit log shows it.")}
 
     class Media:
         css = {"all": ["api/keys.css"]}
@@ -38,7 +38,7 @@ class NewKeyForm(forms.ModelForm):
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
         if not name.isprintable():
-            raise forms.ValidationError(_("Must hold nothing that can't be printed."))
+            raise forms.ValidationError(_("Must not contain unprintable characters."))
         return name
 
     def clean_expiry_date(self) -> Any:
@@ -76,7 +76,7 @@ class ApiKeyAdmin(LabelledFields, admin.ModelAdmin):
         return [*fixed, "revoked"] if obj.revoked else fixed
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False  # it is revoked, and stays to be read of in the log
+        return False  # it is revoked instead, and the log goes on naming it
 
     @admin.display(description=gettext_lazy("scopes"))
     def scope_names(self, key: ApiKey) -> str:

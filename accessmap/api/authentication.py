@@ -1,4 +1,4 @@
-"""Who is asking, may they, and how often: API keys, their scopes, and the limit of requests a minute."""
+"""Authentication, permissions and throttling of the API: keys, their scopes, and requests per minute."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -20,7 +20,7 @@ from portal.core import clock
 REQUESTS_A_MINUTE = 600
 _MINUTE = timedelta(minutes=1)
 
-# One statement notes that the key was used and counts. In the database, so that all processes count together.
+# One statement notes the use of the key and counts it. In the database, so that all processes count together.
 _COUNT = """
     INSERT INTO api_apikeyuse AS use (key_id, last_used_at, minute, requests) VALUES (%s, %s, %s, 1)
     ON CONFLICT (key_id) DO UPDATE SET
@@ -35,12 +35,12 @@ class ApiKeyAuthentication(BaseAuthentication):
     """`Authorization: Api-Key KEY`; the key becomes `request.auth`. A wrong, revoked or expired one gets 401."""
 
     def authenticate(self, request: Request) -> tuple[AnonymousUser, ApiKey] | None:
-        shown = KeyParser().get(request)
-        if shown is None:
+        sent = KeyParser().get(request)
+        if sent is None:
             return None
         try:
-            # No key holds anything that the database or the digest could not take.
-            key = ApiKey.objects.get_from_key(shown if shown.isascii() and shown.isprintable() else "")
+            # Other characters are in no key, and the database or the digest may refuse them.
+            key = ApiKey.objects.get_from_key(sent if sent.isascii() and sent.isprintable() else "")
         except ApiKey.DoesNotExist:
             raise AuthenticationFailed(_("There is no such API key, or it has been revoked.")) from None
         assert isinstance(key, ApiKey)
@@ -53,7 +53,7 @@ class ApiKeyAuthentication(BaseAuthentication):
 
 
 class HasScopes(BasePermission):
-    """The key may do all that the view needs for this method."""
+    """The key has all scopes that the view needs for this method."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if not isinstance(request.auth, ApiKey):
@@ -67,7 +67,7 @@ class HasScopes(BasePermission):
 
 
 def require(key: ApiKey, scopes: Iterable[Scope]) -> None:
-    """Raises PermissionDenied, naming what is missing, unless the key has all these scopes."""
+    """Raises PermissionDenied with the missing scopes, unless the key has all of these."""
     missing = [scope.value for scope in scopes if not key.may(scope)]
     if missing:
         raise PermissionDenied(
@@ -77,7 +77,7 @@ def require(key: ApiKey, scopes: Iterable[Scope]) -> None:
 
 
 class PerMinute(BaseThrottle):
-    """So many requests a minute for each key."""
+    """REQUESTS_A_MINUTE for each key."""
 
     def __init__(self) -> None:
         self._now = clock.now()
@@ -95,7 +95,7 @@ class PerMinute(BaseThrottle):
 
 
 class ReadsDocs(BasePermission):
-    """The description is for programs with a key, and for staff who are logged in."""
+    """The schema is for programs with a key, and for staff who are logged in."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         return isinstance(request.auth, ApiKey) or bool(

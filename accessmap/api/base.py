@@ -1,4 +1,4 @@
-"""What all views of the API share: who may ask, how large a question and a page may be, and how errors are put."""
+"""What all views of the API share: authentication, limits of a body and a page, and errors as problem details."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -24,7 +24,7 @@ Scopes = Mapping[str, Sequence[Scope]]
 
 
 class BoundedJSONParser(JSONParser):
-    """JSON that is nested too deeply to be read is no JSON."""
+    """JSON that is nested too deeply is a ParseError, not a RecursionError."""
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
         try:
@@ -34,7 +34,7 @@ class BoundedJSONParser(JSONParser):
 
 
 class Pages(CursorPagination):
-    """Pages by cursor: nothing is counted, and nothing is skipped or doubled when rows come and go meanwhile."""
+    """Pages by cursor: nothing is counted, and no row is skipped or repeated while others come and go."""
 
     ordering = "pk"
     page_size = 50
@@ -42,10 +42,10 @@ class Pages(CursorPagination):
     max_page_size = MAX_PAGE
 
     def get_page_size(self, request: Request) -> int:
-        asked = request.query_params.get("limit", str(self.page_size))
-        if not (asked.isascii() and asked.isdigit() and len(asked) <= 3 and 1 <= int(asked) <= MAX_PAGE):
+        limit = request.query_params.get("limit", str(self.page_size))
+        if not (limit.isascii() and limit.isdigit() and len(limit) <= 3 and 1 <= int(limit) <= MAX_PAGE):
             raise ValidationError({"limit": [_("Must be a number from 1 to %(n)d.") % {"n": MAX_PAGE}]})
-        return int(asked)
+        return int(limit)
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
         try:
@@ -62,7 +62,7 @@ class Pages(CursorPagination):
 
 
 class ApiView(GenericAPIView[Any]):
-    """A view for API keys. `scopes` says what each method needs; a method that is not there is not allowed."""
+    """A view for API keys. `scopes` are those that each method needs; a method that it does not list is not allowed."""
 
     authentication_classes = [ApiKeyAuthentication]
     permission_classes = [HasScopes]
@@ -72,7 +72,7 @@ class ApiView(GenericAPIView[Any]):
     schema = ApiSchema()
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     scopes: ClassVar[Scopes]
-    # What may stand in the address beside the page, validated like a body.
+    # Validates the query, without the parameters of the pages.
     query_serializer: type[serializers.Serializer[Any]] = Strict
 
     @property
@@ -82,7 +82,7 @@ class ApiView(GenericAPIView[Any]):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        # The server hands over no more of a body than its header announces, and nothing where none does.
+        # The server reads no more of a body than Content-Length says, and nothing without it.
         if "chunked" in request.headers.get("Transfer-Encoding", "") and not request.META.get("CONTENT_LENGTH"):
             raise LengthRequired(_("Send the body's length (Content-Length) with it, not in chunks."))
         if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY_BYTES:
@@ -92,14 +92,14 @@ class ApiView(GenericAPIView[Any]):
         return as_problem
 
     def query(self) -> dict[str, Any]:
-        """What stands in the address, validated."""
-        said = {name: value for name, value in self.request.query_params.items() if name not in ("cursor", "limit")}
-        asked = self.query_serializer(data=said)
-        asked.is_valid(raise_exception=True)
-        return dict(asked.validated_data)
+        """The parameters of the query, validated."""
+        params = {name: value for name, value in self.request.query_params.items() if name not in ("cursor", "limit")}
+        query = self.query_serializer(data=params)
+        query.is_valid(raise_exception=True)
+        return dict(query.validated_data)
 
-    def said(self, serializer: type[serializers.Serializer[Any]], *, partial: bool = False) -> dict[str, Any]:
-        """What stands in the body, validated."""
-        body = serializer(data=self.request.data, partial=partial, context=self.get_serializer_context())
-        body.is_valid(raise_exception=True)
-        return dict(body.validated_data)
+    def body(self, serializer: type[serializers.Serializer[Any]], *, partial: bool = False) -> dict[str, Any]:
+        """The body, validated."""
+        filled = serializer(data=self.request.data, partial=partial, context=self.get_serializer_context())
+        filled.is_valid(raise_exception=True)
+        return dict(filled.validated_data)

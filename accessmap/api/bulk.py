@@ -1,10 +1,9 @@
-"""Many cardholders by email at once: a few statements, however many rows, and a result for each row.
+"""Many cardholders by email at once, in a few statements however many rows, with a result for each row.
 
-A row is applied as a whole or not at all. What a row does not name is left alone.
+A row is applied as a whole or not at all. What a row does not name stays as it is.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,28 +12,28 @@ from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 
 from accessmap.api.models import ApiKey
-from accessmap.api.serializers import RowSerializer, in_order
+from accessmap.api.serializers import RowSerializer, check_validity
 from accessmap.api.services import card_detail, levels_by_name, people_by_email, unknown_level
 from accessmap.models import Card, Cardholder, Membership, masked, normal_email
-from accessmap.services.cards import status_entry
+from accessmap.services.cards import record_status_changes
 from portal.audit.models import Entry, Outcome
 from portal.core import clock
 from portal.core.api.errors import flat
 
 MAX_ROWS = 1000
-_BATCH = 250  # rows an UPDATE: its cost grows with the square
-# Two bulks at once would wait for each other's people crosswise: one comes after the other.
+_BATCH = 250  # rows in one UPDATE: its cost grows with the square
+# One bulk at a time: two would lock each other's people crosswise.
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('accessmap.api.bulk'))"
 _Errors = list[dict[str, str]]
 
 
 @dataclass
 class Row:
-    """A row of the request, and what is to be done for it."""
+    """A row of the request, and what it changes."""
 
     number: int
     email: str | None
-    said: dict[str, Any] = field(default_factory=dict)
+    body: dict[str, Any] = field(default_factory=dict)
     errors: _Errors = field(default_factory=list)
     person: Cardholder = field(default_factory=Cardholder)
     new: bool = False
@@ -63,17 +62,17 @@ class Row:
         ]
         levels = {"added": self.levels_added, "removed": self.levels_removed}
         levels = {what: names for what, names in levels.items() if names}
-        found = {"changed": ["name"] if self.renamed else [], "cards": cards, "access_levels": levels}
-        return {what: some for what, some in found.items() if some}
+        detail = {"changed": ["name"] if self.renamed else [], "cards": cards, "access_levels": levels}
+        return {what: changes for what, changes in detail.items() if changes}
 
     def refuse(self, where: str, message: str) -> None:
         self.errors.append({"field": where, "message": message})
 
 
 def upsert(sent: list[Any], *, by: ApiKey, atomic: bool) -> list[Row]:
-    """Make the map say what these rows say, and return each with what came of it.
+    """Apply these rows to the map. Returns each with its outcome.
 
-    `atomic`: if one is refused, nothing is done. Raises django.db.IntegrityError where the map is changed meanwhile.
+    `atomic`: if one is refused, none is applied. Raises django.db.IntegrityError where the map is changed meanwhile.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_LOCK)
@@ -86,38 +85,38 @@ def upsert(sent: list[Any], *, by: ApiKey, atomic: bool) -> list[Row]:
 
 
 def _read(sent: list[Any]) -> list[Row]:
-    """The rows, each with what is wrong with it by itself or beside the others."""
+    """The rows, each with its errors: of its own, or because of another row."""
     reader = RowSerializer()
     seen: dict[str, int] = {}
     rows = []
-    for number, one in enumerate(sent):
-        email = one.get("email") if isinstance(one, dict) else None
+    for number, body in enumerate(sent):
+        email = body.get("email") if isinstance(body, dict) else None
         row = Row(number, email[:320] if isinstance(email, str) else None)
         rows.append(row)
         try:
-            row.said = reader.run_validation(one)
+            row.body = reader.run_validation(body)
         except ValidationError as error:
             row.errors = flat(error.detail)
             continue
-        first = seen.setdefault(normal_email(row.said["email"]), number)
+        first = seen.setdefault(normal_email(row.body["email"]), number)
         if first != number:
             row.refuse("email", _("Row %(row)d names this email already.") % {"row": first})
     return rows
 
 
 def _plan(rows: list[Row]) -> None:
-    """Compare with the map. Everything that is needed of it is read, and locked, once."""
-    emails = [normal_email(row.said["email"]) for row in rows]
+    """Compare the rows with the map, which is read and locked once."""
+    emails = [normal_email(row.body["email"]) for row in rows]
     locked = people_by_email(emails).select_for_update().order_by("pk")
     people = {normal_email(person.email): person for person in locked}
-    named = {card["number"] for row in rows for card in row.said.get("cards", [])}
+    named = {card["number"] for row in rows for card in row.body.get("cards", [])}
     cards = {card.number: card for card in Card.objects.select_for_update().filter(number__in=named).order_by("pk")}
-    replace = [email for email, row in zip(emails, rows, strict=True) if row.said["replace_cards"]]
+    replace = [email for email, row in zip(emails, rows, strict=True) if row.body["replace_cards"]]
     replacing = [people[email].pk for email in replace if email in people]
     of_person: dict[int, list[Card]] = defaultdict(list)
     for card in Card.objects.select_for_update().filter(cardholder__in=replacing).order_by("pk"):
         of_person[card.cardholder_id].append(card)
-    levels = levels_by_name(name for row in rows for name in row.said.get("access_levels", []))
+    levels = levels_by_name(name for row in rows for name in row.body.get("access_levels", []))
     member: dict[int, set[str]] = defaultdict(set)
     memberships = Membership.objects.filter(cardholder__in=[person.pk for person in people.values()])
     for pk, name in memberships.values_list("cardholder_id", "access_level__name"):
@@ -133,9 +132,9 @@ def _plan(rows: list[Row]) -> None:
 
 
 def _plan_person(row: Row, person: Cardholder | None) -> None:
-    name = row.said["name"]
+    name = row.body["name"]
     if person is None:
-        row.new, row.person = True, Cardholder(email=row.said["email"], name=name)
+        row.new, row.person = True, Cardholder(email=row.body["email"], name=name)
         return
     row.person = person
     row.renamed = person.name != name
@@ -143,11 +142,11 @@ def _plan_person(row: Row, person: Cardholder | None) -> None:
 
 
 def _plan_cards(row: Row, cards: dict[str, Card], present: list[Card], given: dict[str, int]) -> None:
-    said = row.said.get("cards", [])
-    for number, times in Counter(card["number"] for card in said).items():
+    listed = row.body.get("cards", [])
+    for number, times in Counter(card["number"] for card in listed).items():
         if times > 1:
             row.refuse("cards", _("Card %(card)s is named twice.") % {"card": masked(number)})
-    for at, wanted in enumerate(said):
+    for at, wanted in enumerate(listed):
         where, number = f"cards.{at}", wanted["number"]
         card = cards.get(number)
         if card is None and number in given:
@@ -157,7 +156,7 @@ def _plan_cards(row: Row, cards: dict[str, Card], present: list[Card], given: di
             card = Card(**wanted)
             row.cards_added.append(card)
         elif row.new or card.cardholder_id != row.person.pk:
-            row.refuse(f"{where}.number", _("This card belongs to somebody else: take it away there first."))
+            row.refuse(f"{where}.number", _("This card belongs to somebody else: delete it there first."))
         elif any(getattr(card, name) != value for name, value in wanted.items()):
             if wanted.get("status", card.status) != card.status:
                 row.statuses_changed.append(card)
@@ -165,23 +164,23 @@ def _plan_cards(row: Row, cards: dict[str, Card], present: list[Card], given: di
                 setattr(card, name, value)
             row.cards_changed.append(card)
         try:
-            in_order(card.valid_from, card.valid_until) if card else None
+            check_validity(card.valid_from, card.valid_until) if card else None
         except ValidationError as error:
             row.errors += flat(error.detail, where)
-    if row.said["replace_cards"]:
-        kept = {card["number"] for card in said}
+    if row.body["replace_cards"]:
+        kept = {card["number"] for card in listed}
         row.cards_removed = [card for card in present if card.number not in kept]
 
 
 def _plan_levels(row: Row, known: Any, present: set[str]) -> None:
-    if "access_levels" not in row.said:
+    if "access_levels" not in row.body:
         return
-    wanted = dict.fromkeys(row.said["access_levels"])
+    wanted = dict.fromkeys(row.body["access_levels"])
     for name in wanted:
         if name not in known:
             row.refuse("access_levels", unknown_level(name))
     row.levels_added = [name for name in wanted if name not in present]
-    if row.said["replace_access_levels"]:
+    if row.body["replace_access_levels"]:
         row.levels_removed = sorted(present - wanted.keys())
 
 
@@ -204,7 +203,11 @@ def _apply(rows: list[Row], by: ApiKey) -> None:
     if changed:
         Card.objects.bulk_update(changed, ["status", "valid_from", "valid_until"], batch_size=_BATCH)
     _apply_levels(rows)
-    Entry.objects.bulk_create(entry for row in rows for entry in _log_entries(row, by))
+    Entry.objects.bulk_create(_log_entry(row, by) for row in rows)
+    for row in rows:
+        for card in row.statuses_changed:
+            card.cardholder = row.person  # known here; it would be read again
+    record_status_changes((card for row in rows for card in row.statuses_changed), actor=by.actor)
 
 
 def _apply_levels(rows: list[Row]) -> None:
@@ -220,8 +223,8 @@ def _apply_levels(rows: list[Row]) -> None:
     )
 
 
-def _log_entries(row: Row, by: ApiKey) -> Iterator[Entry]:
-    yield Entry(
+def _log_entry(row: Row, by: ApiKey) -> Entry:
+    return Entry(
         at=clock.now(),
         actor=by.actor,
         action="cardholder.created" if row.new else "cardholder.changed",
@@ -231,6 +234,3 @@ def _log_entries(row: Row, by: ApiKey) -> Iterator[Entry]:
         outcome=Outcome.DONE,
         detail={"key": by.prefix, **row.detail()},
     )
-    for card in row.statuses_changed:
-        card.cardholder = row.person  # as it is known already, or it would be asked for
-        yield status_entry(card, actor=by.actor)

@@ -1,4 +1,4 @@
-"""Writing: in one transaction, under the key's name in history, and once for each Idempotency-Key."""
+"""Writes of the API: each in one transaction, under the key's name in history, and once per Idempotency-Key."""
 
 import json
 from collections.abc import Callable
@@ -8,27 +8,36 @@ from hashlib import sha256
 from typing import Any
 
 import pghistory
-from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
+import psycopg.errors
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accessmap.api.models import ApiKey, GivenAnswer
+from accessmap.api.models import ApiKey, StoredResponse
 from portal.core import clock
 from portal.core.api.errors import MEDIA_TYPE, Conflict, Unprocessable
 
 HEADER = "Idempotency-Key"
 MAX_LENGTH = 200
 KEPT_FOR = timedelta(hours=24)
+# What PostgreSQL raises because of another transaction. Anything else is a fault of the portal.
+_CONFLICTS = (
+    psycopg.errors.UniqueViolation,
+    psycopg.errors.ForeignKeyViolation,  # raised when the transaction is committed
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.SerializationFailure,
+)
 
 
 def write(method: Callable[..., Response]) -> Callable[..., Response]:
-    """For a view's method that changes something.
+    """Decorate a view's method that changes something.
 
-    The answer is kept in the same transaction as the change: there is never one without the other, and a process that
-    dies leaves neither. A lock that goes with the transaction tells that the first request is still being worked on.
+    The response is stored in the transaction of the change: there is never one without the other, and a process that
+    dies leaves neither. A lock that ends with the transaction shows that the first request is still being handled.
     """
 
     @wraps(method)
@@ -38,16 +47,18 @@ def write(method: Callable[..., Response]) -> Callable[..., Response]:
         name = _idempotency_key(request)
 
         def work() -> Response:
-            try:
-                with transaction.atomic():
-                    return method(view, request, *args, **kwargs)
-            except (IntegrityError, OperationalError) as error:
-                raise _overtaken(error) from error
+            with transaction.atomic():
+                return method(view, request, *args, **kwargs)
 
-        with pghistory.context(actor=key.actor, api_key=key.prefix, url=request.path), transaction.atomic():
-            if name is None:
-                return work()
-            return _once(key, name, _digest(request), view, work)
+        try:
+            with pghistory.context(actor=key.actor, api_key=key.prefix, url=request.path), transaction.atomic():
+                return work() if name is None else _once(key, name, _digest(request), view, work)
+        except (IntegrityError, OperationalError) as error:
+            if not isinstance(error.__cause__, _CONFLICTS):
+                raise
+            raise Conflict(
+                _("Somebody changed the same at the same moment; nothing of this was done. Send it again.")
+            ) from error
 
     return handler
 
@@ -57,40 +68,38 @@ def _once(key: ApiKey, name: str, digest: str, view: Any, work: Callable[[], Res
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_lock_number(f"{key.pk} {name}")])
         (free,) = cursor.fetchone()
     if not free:
-        raise Conflict(_("The first request with this Idempotency-Key is still being worked on. Ask again soon."))
+        raise Conflict(_("The first request with this Idempotency-Key is still being handled. Send it again soon."))
     now = clock.now()
-    given = GivenAnswer.objects.filter(key=key, idempotency_key=name)
-    given.filter(at__lte=now - KEPT_FOR).delete()
-    earlier = given.first()
-    if earlier is not None:
-        return _again(earlier, digest)
+    stored = StoredResponse.objects.filter(key=key, idempotency_key=name)
+    stored.filter(at__lte=now - KEPT_FOR).delete()
+    first = stored.first()
+    if first is not None:
+        return _replay(first, digest)
     try:
-        answer = work()
-    except Conflict:
-        raise  # nothing was done, and asking again is the remedy
+        response = work()
     except Exception as error:
-        answer = view.handle_exception(error)  # raises what is a fault of ours
-    GivenAnswer.objects.create(
+        response = view.handle_exception(error)  # raises what is no answer: faults of the portal, conflicts
+    StoredResponse.objects.create(
         key=key,
         idempotency_key=name,
         request_digest=digest,
-        status=answer.status_code,
-        body=JSONRenderer().render(answer.data).decode(),
+        status=response.status_code,
+        body=JSONRenderer().render(response.data).decode(),
         at=now,
     )
-    return answer
+    return response
 
 
-def _again(earlier: GivenAnswer, digest: str) -> Response:
-    if earlier.request_digest != digest:
+def _replay(first: StoredResponse, digest: str) -> Response:
+    if first.request_digest != digest:
         raise Unprocessable(
             _("This Idempotency-Key was used for another request within the last 24 hours. Make a new one.")
         )
     return Response(
-        json.loads(earlier.body) if earlier.body else None,
-        status=earlier.status,
+        json.loads(first.body) if first.body else None,
+        status=first.status,
         headers={"Idempotent-Replayed": "true"},
-        content_type=MEDIA_TYPE if earlier.status >= 400 else None,
+        content_type=MEDIA_TYPE if first.status >= 400 else None,
     )
 
 
@@ -104,21 +113,13 @@ def _idempotency_key(request: Request) -> str | None:
 
 
 def _digest(request: Request) -> str:
-    said = f"{request.method} {request.get_full_path()}\n".encode() + request.body
-    return sha256(said).hexdigest()
+    return sha256(f"{request.method} {request.get_full_path()}\n".encode() + request.body).hexdigest()
 
 
 def _lock_number(text: str) -> int:
     return int.from_bytes(sha256(text.encode()).digest()[:8], signed=True)
 
 
-def _overtaken(error: DatabaseError) -> Exception:
-    """Somebody else changed the same rows at the same moment; what else the database says is a fault of ours."""
-    if isinstance(error, IntegrityError) or "deadlock" in str(error):
-        return Conflict(_("Somebody changed the same at the same moment; nothing of this was done. Send it again."))
-    return error
-
-
-def forget_old_answers() -> None:
-    """Take away the answers that are no longer given again."""
-    GivenAnswer.objects.filter(at__lte=clock.now() - KEPT_FOR).delete()
+def delete_old_responses() -> None:
+    """Delete the responses that are not replayed any more."""
+    StoredResponse.objects.filter(at__lte=clock.now() - KEPT_FOR).delete()

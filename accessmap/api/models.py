@@ -1,4 +1,4 @@
-"""API keys with what each may do, how often each has asked, and the answers that are kept to be given again."""
+"""API keys with their scopes and their use, and the responses that are stored to be replayed."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -27,7 +27,7 @@ class Scope(models.TextChoices):
 
 
 class ApiKeyManager(APIKeyManager):
-    """The library's, which would put the key's digest into its id, and so into addresses and the audit log."""
+    """The library puts the key's digest into its id, and so into URLs and the audit log; here the id is the prefix."""
 
     def assign_key(self, obj: AbstractAPIKey) -> str:
         secret: str = super().assign_key(obj)
@@ -36,7 +36,7 @@ class ApiKeyManager(APIKeyManager):
 
 
 class ApiKey(AbstractAPIKey):
-    """What a program shows to be let in. Only a digest of it is kept. What it may do is settled when it is made."""
+    """The credentials of a program. Only a digest of the key is stored. Its scopes cannot be changed."""
 
     objects: ClassVar[ApiKeyManager] = ApiKeyManager()
 
@@ -49,7 +49,7 @@ class ApiKey(AbstractAPIKey):
 
     @property
     def actor(self) -> str:
-        """Its name in the audit log, which can't be taken for a user's."""
+        """Its name in the audit log, which no user can have."""
         return f"API key {self.name}"
 
     def may(self, scope: Scope) -> bool:
@@ -60,7 +60,7 @@ class ApiKey(AbstractAPIKey):
 
 
 class ApiKeyUse(models.Model):
-    """How often a key has asked in the minute in which it last asked."""
+    """How many requests a key has made in the minute of its last request."""
 
     key = models.OneToOneField(ApiKey, on_delete=models.CASCADE, primary_key=True, related_name="use")
     last_used_at = models.DateTimeField(_("last used"))
@@ -71,8 +71,8 @@ class ApiKeyUse(models.Model):
         return f"{self.key}: {self.requests}"
 
 
-class GivenAnswer(models.Model):
-    """The answer to a request with an Idempotency-Key, kept for a day so that it can be given again."""
+class StoredResponse(models.Model):
+    """The response to a request with an Idempotency-Key, stored for a day to be replayed."""
 
     key = models.ForeignKey(ApiKey, on_delete=models.CASCADE)
     idempotency_key = models.CharField(max_length=200)
@@ -82,7 +82,7 @@ class GivenAnswer(models.Model):
     at = models.DateTimeField(default=clock.now, db_index=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["key", "idempotency_key"], name="one_answer_a_request")]
+        constraints = [models.UniqueConstraint(fields=["key", "idempotency_key"], name="one_response_a_request")]
 
     def __str__(self) -> str:
         return f"{self.key}: {self.status}"

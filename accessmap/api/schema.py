@@ -1,4 +1,4 @@
-"""The API's own description (OpenAPI), as far as drf-spectacular can't read it from the code."""
+"""Those parts of the OpenAPI schema that drf-spectacular can't read from the code."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 
-# Only these are for programs that people write; devices' protocols and Offision's calls are described elsewhere.
+# Only these are for programs that people write; docs/ describes turnstiles' protocols and Offision's callbacks.
 DESCRIBED = ("/api/v1/", "/api/visitors/")
 _TEXT = {"type": "string"}
 _ERROR = {
@@ -27,7 +27,7 @@ _PROBLEM = {
     "required": ["type", "title", "status", "detail", "errors"],
 }
 _ANSWER = {
-    "description": "What is wrong, in plain words.",
+    "description": "What is wrong, in a sentence.",
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
 
@@ -46,17 +46,17 @@ class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call
 
 
 class ApiSchema(AutoSchema):
-    """Says which scopes an operation needs, and that writing takes an Idempotency-Key."""
+    """Adds the scopes that an operation needs, and the Idempotency-Key of writes."""
 
     def get_description(self) -> str:  # type: ignore[override] # drf-spectacular's own signature
-        said: str = super().get_description() or ""
+        description: str = super().get_description() or ""
         view: Any = self.view
         needed = ", ".join(f"`{scope.value}`" for scope in view.scopes[self.method])
-        return f"{said}\n\nScopes: {needed}."
+        return f"{description}\n\nScopes: {needed}."
 
     def get_summary(self) -> str:
-        said: str = super().get_description() or ""
-        return said.split("\n")[0].split(". ")[0].rstrip(".")
+        description: str = super().get_description() or ""
+        return description.split("\n")[0].split(". ")[0].rstrip(".")
 
     def get_override_parameters(self) -> list[Any]:
         if self.method == "GET":
@@ -66,18 +66,18 @@ class ApiSchema(AutoSchema):
                 "Idempotency-Key",
                 {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
                 OpenApiParameter.HEADER,
-                description="The same request with the same key, within 24 hours, gets the first answer again.",
+                description="The same request with the same key, within 24 hours, gets the first response again.",
             )
         ]
 
 
 def only_described(endpoints: list[Any]) -> list[Any]:
-    """drf-spectacular's hook: what is in the description."""
+    """drf-spectacular's hook: the endpoints that the schema lists."""
     return [endpoint for endpoint in endpoints if endpoint[0].startswith(DESCRIBED)]
 
 
 def with_problems(result: dict[str, Any], generator: Any, **_more: Any) -> dict[str, Any]:
-    """drf-spectacular's hook: whatever else is answered by the API is a problem."""
+    """drf-spectacular's hook: every other response of the API is a problem."""
     result["components"]["schemas"]["Problem"] = _PROBLEM
     for path, operations in result["paths"].items():
         if path.startswith("/api/v1/"):

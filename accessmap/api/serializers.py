@@ -1,4 +1,4 @@
-"""The API's bodies. What a body names and the API does not know is an error: a field that is misspelt is not lost."""
+"""The bodies of the API. A field that the API does not know is an error: a misspelt field is not ignored."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzin
 
 
 class Strict(serializers.Serializer[Any]):
-    """Refuses fields that it does not know."""
+    """Refuses unknown fields."""
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
@@ -33,11 +33,11 @@ class Strict(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
-class MomentField(serializers.DateTimeField):
-    """A moment with its zone: half of all days are another day somewhere else."""
+class ZonedDateTimeField(serializers.DateTimeField):
+    """A time that must come with its time zone, between 1970 and 2200; shown in UTC."""
 
     default_error_messages = {
-        "naive": gettext_lazy("Say the time zone, too, such as 2026-03-10T09:00:00+08:00."),
+        "naive": gettext_lazy("Include the time zone, such as 2026-03-10T09:00:00+08:00."),
         "range": gettext_lazy("Must be between 1970 and 2200."),
     }
 
@@ -47,19 +47,19 @@ class MomentField(serializers.DateTimeField):
     def enforce_timezone(self, value: datetime) -> datetime:
         if value.tzinfo is None:
             self.fail("naive")
-        moment = super().enforce_timezone(value)
-        if not _EARLIEST <= moment < _LATEST:
+        zoned = super().enforce_timezone(value)
+        if not _EARLIEST <= zoned < _LATEST:
             self.fail("range")
-        return moment
+        return zoned
 
     def to_representation(self, value: Any) -> Any:
-        # Not as REST framework does it, which would check again: what is in the database is what is shown.
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-        return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        # REST framework would enforce the limits again: a stored value is shown whatever it is.
+        stored = datetime.fromisoformat(value) if isinstance(value, str) else value
+        return stored.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 class IdFilter(serializers.IntegerField):
-    """An id in the address of a list."""
+    """An id in the query of a list."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(min_value=1, max_value=2**63 - 1, required=False, **kwargs)
@@ -67,7 +67,7 @@ class IdFilter(serializers.IntegerField):
 
 def _printable(value: str) -> None:
     if not value.isprintable():
-        raise serializers.ValidationError(_("Must hold nothing that can't be printed, such as a line break."))
+        raise serializers.ValidationError(_("Must not contain unprintable characters, such as a line break."))
 
 
 def _name(**more: Any) -> serializers.CharField:
@@ -96,12 +96,12 @@ def _levels() -> serializers.ListField:
 
 
 def shown_number(number: str, key: ApiKey) -> str:
-    """The number as this key may see it."""
+    """The number, masked unless this key may see it whole."""
     return number if key.may(Scope.READ_CARD_NUMBERS) else masked(number)
 
 
-def in_order(valid_from: datetime | None, valid_until: datetime | None) -> None:
-    """Raises ValidationError for a validity that ends before it begins."""
+def check_validity(valid_from: datetime | None, valid_until: datetime | None) -> None:
+    """Raises ValidationError if the validity ends before it begins."""
     if valid_from is not None and valid_until is not None and valid_from >= valid_until:
         raise serializers.ValidationError({"valid_until": [_("The card's validity ends before it begins.")]})
 
@@ -125,8 +125,8 @@ class CardholderWriteSerializer(Strict):
 
 class CardSerializer(serializers.ModelSerializer[Card]):
     number = serializers.SerializerMethodField(help_text="The last four characters, unless the key may see it whole.")
-    valid_from = MomentField(allow_null=True)
-    valid_until = MomentField(allow_null=True, help_text="The first moment at which it no longer opens.")
+    valid_from = ZonedDateTimeField(allow_null=True)
+    valid_until = ZonedDateTimeField(allow_null=True, help_text="The first moment at which it no longer opens.")
 
     class Meta:
         model = Card
@@ -138,8 +138,8 @@ class CardSerializer(serializers.ModelSerializer[Card]):
 
 class _Validity(Strict):
     status = serializers.ChoiceField(choices=CardStatus.choices, required=False)
-    valid_from = MomentField(required=False, allow_null=True)
-    valid_until = MomentField(
+    valid_from = ZonedDateTimeField(required=False, allow_null=True)
+    valid_until = ZonedDateTimeField(
         required=False, allow_null=True, help_text="The first moment at which it no longer opens."
     )
 
@@ -175,13 +175,13 @@ class RowSerializer(Strict):
         for name in ("cards", "access_levels"):
             if attrs.get(f"replace_{name}") and name not in attrs:
                 raise serializers.ValidationError(
-                    {f"replace_{name}": [_("Say which %(name)s stay; [] if none does.") % {"name": name}]}
+                    {f"replace_{name}": [_("List the %(name)s that stay; [] for none.") % {"name": name}]}
                 )
         return attrs
 
 
 class BulkSerializer(Strict):
-    """The description of a bulk. Its rows are validated one by one, so that one does not spoil the others."""
+    """For the schema: the rows of a bulk are validated one by one, so that one does not refuse the others."""
 
     cardholders = RowSerializer(many=True)
 
@@ -235,7 +235,7 @@ class ResourceSerializer(serializers.ModelSerializer[Resource]):
 
 
 class CardholderQuery(Strict):
-    """What may stand in the address of a list of cardholders."""
+    """The query of a list of cardholders."""
 
     email = serializers.CharField(required=False, max_length=320)
     access_level = serializers.CharField(required=False, max_length=200)

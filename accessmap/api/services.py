@@ -1,4 +1,4 @@
-"""Changes of single cardholders and cards, each in the audit log under the key's name. Call them in a transaction."""
+"""Changes of one cardholder or card, each in the audit log under the key's name. Call them in a transaction."""
 
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -8,71 +8,71 @@ from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 
 from accessmap.api.models import ApiKey
-from accessmap.api.serializers import in_order
+from accessmap.api.serializers import check_validity
 from accessmap.models import AccessLevel, Card, Cardholder, Membership, masked, normal_email
-from accessmap.services.cards import note_status
+from accessmap.services.cards import record_status_changes
 from portal.audit.models import record
 
 
-def create_cardholder(said: dict[str, Any], *, by: ApiKey) -> Cardholder:
-    """A new cardholder, with the names of access levels. Raises ValidationError."""
-    _email_is_free(said["email"])
-    levels = _known_levels(said.get("access_levels", []))
-    person = Cardholder.objects.create(email=said["email"], name=said["name"])
+def create_cardholder(body: dict[str, Any], *, by: ApiKey) -> Cardholder:
+    """Create a cardholder; `body` names the access levels. Raises ValidationError."""
+    _check_email_is_free(body["email"])
+    levels = _existing_levels(body.get("access_levels", []))
+    person = Cardholder.objects.create(email=body["email"], name=body["name"])
     Membership.objects.bulk_create(Membership(cardholder=person, access_level=level) for level in levels)
     _record(by, "created", person, {"access_levels": {"added": [level.name for level in levels]}} if levels else {})
     return person
 
 
-def change_cardholder(person: Cardholder, said: dict[str, Any], *, by: ApiKey) -> None:
-    """Change what is said; access levels, if said, are those and no others. Raises ValidationError."""
-    if "email" in said and normal_email(said["email"]) != normal_email(person.email):
-        _email_is_free(said["email"])
+def change_cardholder(person: Cardholder, body: dict[str, Any], *, by: ApiKey) -> None:
+    """Change the fields in `body`; access levels in it replace all others. Raises ValidationError."""
+    if "email" in body and normal_email(body["email"]) != normal_email(person.email):
+        _check_email_is_free(body["email"])
     detail: dict[str, Any] = {}
-    fields = [name for name in ("email", "name") if name in said and getattr(person, name) != said[name]]
+    fields = [name for name in ("email", "name") if name in body and getattr(person, name) != body[name]]
     if fields:
         for name in fields:
-            setattr(person, name, said[name])
+            setattr(person, name, body[name])
         person.save(update_fields=fields)
         detail["changed"] = fields
-    if "access_levels" in said:
-        detail |= _set_levels(person, _known_levels(said["access_levels"]))
+    if "access_levels" in body:
+        detail |= _set_levels(person, _existing_levels(body["access_levels"]))
     if detail:
         _record(by, "changed", person, detail)
 
 
 def delete_cardholder(person: Cardholder, *, by: ApiKey) -> None:
-    """Take a cardholder out of the map, and all cards with them."""
+    """Delete a cardholder, and all cards with them."""
     cards = [{"card": masked(number), "what": "removed"} for number in person.cards.values_list("number", flat=True)]
     _record(by, "deleted", person, {"cards": cards})
     person.delete()
 
 
-def create_card(said: dict[str, Any], *, by: ApiKey) -> Card:
-    """A new card for a cardholder. Raises ValidationError."""
-    in_order(said.get("valid_from"), said.get("valid_until"))
-    if Card.objects.filter(number=said["number"]).exists():
+def create_card(body: dict[str, Any], *, by: ApiKey) -> Card:
+    """Create a card. Raises ValidationError."""
+    check_validity(body.get("valid_from"), body.get("valid_until"))
+    if Card.objects.filter(number=body["number"]).exists():
         raise ValidationError({"number": [_("There is a card with this number already.")]})
-    card: Card = Card.objects.create(**said)
+    card: Card = Card.objects.create(**body)
     _record(by, "changed", card.cardholder, {"cards": [card_detail(card, "added")]})
     return card
 
 
-def change_card(card: Card, said: dict[str, Any], *, by: ApiKey) -> None:
+def change_card(card: Card, body: dict[str, Any], *, by: ApiKey) -> None:
     """Change a card's status or validity. Raises ValidationError."""
-    fields = [name for name, value in said.items() if getattr(card, name) != value]
+    fields = [name for name, value in body.items() if getattr(card, name) != value]
     for name in fields:
-        setattr(card, name, said[name])
-    in_order(card.valid_from, card.valid_until)
+        setattr(card, name, body[name])
+    check_validity(card.valid_from, card.valid_until)
     if fields:
         card.save(update_fields=fields)
         _record(by, "changed", card.cardholder, {"cards": [card_detail(card, "changed")]})
         if "status" in fields:
-            note_status(card, actor=by.actor)
+            record_status_changes([card], actor=by.actor)
 
 
 def delete_card(card: Card, *, by: ApiKey) -> None:
-    """Take a card out of the map, as if it had never been given."""
+    """Delete a card, as if it had never been given."""
     _record(by, "changed", card.cardholder, {"cards": [card_detail(card, "removed")]})
     card.delete()
 
@@ -93,26 +93,26 @@ def levels_by_name(names: Iterable[str]) -> dict[str, AccessLevel]:
 
 
 def unknown_level(name: str) -> str:
-    """The sentence for an access level that does not exist."""
-    return _("There is no access level “%(name)s”: make it in the admin first, or mend its name.") % {"name": name}
+    """The error for an access level that does not exist."""
+    return _("There is no access level “%(name)s”: make it in the admin first, or correct its name.") % {"name": name}
 
 
 def people_by_email(emails: Collection[str]) -> Any:
-    """The cardholders with these emails (normalised). The condition on blank ones lets the index be used."""
+    """The cardholders with these emails (normalised). Excluding blank ones lets PostgreSQL use the index."""
     return Cardholder.objects.exclude(email="").alias(normal=Lower("email")).filter(normal__in=emails)
 
 
-def _email_is_free(email: str) -> None:
+def _check_email_is_free(email: str) -> None:
     if people_by_email([normal_email(email)]).exists():
         raise ValidationError({"email": [_("There is a cardholder with this email already.")]})
 
 
-def _known_levels(names: list[str]) -> list[AccessLevel]:
-    found = levels_by_name(names)
-    unknown = [unknown_level(name) for name in names if name not in found]
+def _existing_levels(names: list[str]) -> list[AccessLevel]:
+    levels = levels_by_name(names)
+    unknown = [unknown_level(name) for name in names if name not in levels]
     if unknown:
         raise ValidationError({"access_levels": unknown})
-    return list(found.values())
+    return list(levels.values())
 
 
 def _set_levels(person: Cardholder, levels: list[AccessLevel]) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def _set_levels(person: Cardholder, levels: list[AccessLevel]) -> dict[str, Any]
     if not added and not removed:
         return {}
     names = {"added": sorted(wanted[pk] for pk in added), "removed": sorted(present[pk] for pk in removed)}
-    return {"access_levels": {what: some for what, some in names.items() if some}}
+    return {"access_levels": {what: listed for what, listed in names.items() if listed}}
 
 
 def _record(by: ApiKey, what: str, person: Cardholder, detail: dict[str, Any]) -> None:

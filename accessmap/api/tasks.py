@@ -1,10 +1,10 @@
-"""Celery's doorbells. Each has the name of the service that it calls."""
+"""Celery tasks. Each has the name of the service that it calls."""
 
 from celery import shared_task
 
 
 @shared_task
-def forget_old_answers() -> None:
+def delete_old_responses() -> None:
     from accessmap.api import idempotency
 
-    idempotency.forget_old_answers()
+    idempotency.delete_old_responses()

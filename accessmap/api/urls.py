@@ -1,4 +1,4 @@
-"""Addresses of the map's part of /api/v1/, and of its description."""
+"""URLs of the map's part of /api/v1/, and of the API's schema."""
 
 from django.contrib.admin.views.decorators import staff_member_required
 from django.urls import path

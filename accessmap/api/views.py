@@ -28,7 +28,7 @@ class ListView(ListModelMixin, ApiView):
         return self.list(request)
 
     def get_queryset(self) -> QuerySet[Any]:
-        self.query()  # a filter that does not exist is refused, not left out
+        self.query()  # refuses an unknown filter
         return super().get_queryset()
 
 
@@ -49,13 +49,13 @@ class CardholdersView(ListView):
     queryset = _CARDHOLDERS
 
     def get_queryset(self) -> QuerySet[Cardholder]:
-        asked = self.query()
-        found: QuerySet[Cardholder] = super().get_queryset()
-        if "email" in asked:
-            found = found.filter(pk__in=services.people_by_email([normal_email(asked["email"])]))
-        if "access_level" in asked:
-            found = found.filter(membership__access_level__name=asked["access_level"])
-        return found
+        query = self.query()
+        people: QuerySet[Cardholder] = super().get_queryset()
+        if "email" in query:
+            people = people.filter(pk__in=services.people_by_email([normal_email(query["email"])]))
+        if "access_level" in query:
+            people = people.filter(membership__access_level__name=query["access_level"])
+        return people
 
     @extend_schema(parameters=[bodies.CardholderQuery])
     def get(self, request: Request) -> Response:
@@ -65,10 +65,10 @@ class CardholdersView(ListView):
     @write
     def post(self, request: Request) -> Response:
         """Enter a cardholder. Naming access levels needs `write:access_levels`, too."""
-        said = self.said(bodies.CardholderWriteSerializer)
-        if "access_levels" in said:
+        body = self.body(bodies.CardholderWriteSerializer)
+        if "access_levels" in body:
             require(self.key, [Scope.WRITE_ACCESS_LEVELS])
-        person = services.create_cardholder(said, by=self.key)
+        person = services.create_cardholder(body, by=self.key)
         return Response(self.get_serializer(person).data, status=HTTPStatus.CREATED)
 
 
@@ -86,18 +86,18 @@ class CardholderView(OneView):
     @extend_schema(request=bodies.CardholderWriteSerializer, responses=bodies.CardholderSerializer)
     @write
     def patch(self, request: Request, pk: int) -> Response:
-        """Change what is said. Access levels, if said, are those and no others; that needs `write:access_levels`."""
-        said = self.said(bodies.CardholderWriteSerializer, partial=True)
-        if "access_levels" in said:
+        """Change the given fields. Access levels, if given, replace all others; that needs `write:access_levels`."""
+        body = self.body(bodies.CardholderWriteSerializer, partial=True)
+        if "access_levels" in body:
             require(self.key, [Scope.WRITE_ACCESS_LEVELS])
         person = get_object_or_404(Cardholder.objects.select_for_update(), pk=pk)
-        services.change_cardholder(person, said, by=self.key)
+        services.change_cardholder(person, body, by=self.key)
         return Response(self.get_serializer(person).data)
 
     @extend_schema(responses={204: None})
     @write
     def delete(self, request: Request, pk: int) -> Response:
-        """Take a cardholder out of the map, and all cards with them."""
+        """Delete a cardholder, and all cards with them."""
         person = get_object_or_404(Cardholder.objects.select_for_update(), pk=pk)
         services.delete_cardholder(person, by=self.key)
         return Response(status=HTTPStatus.NO_CONTENT)
@@ -120,28 +120,27 @@ class BulkView(ApiView):
     def put(self, request: Request) -> Response:
         """Enter or change up to 1,000 cardholders, found by email whatever its case, with cards and access levels.
 
-        Each row is applied as a whole or refused, and results says which; the other rows go ahead. With
-        `atomic=true` nothing is done unless all can be, and the answer is 422. People, cards and access levels that are
-        not named are left alone; a row that says `replace_cards` or `replace_access_levels` takes those of its own
-        person away that it does not name. Naming cards needs `write:cards`, naming access levels
-        `write:access_levels`.
+        Each row is applied as a whole or refused, as `results` says; a refused row does not stop the others. With
+        `atomic=true`, one refused row stops all, and the response is 422. People, cards and access levels that are
+        not named stay as they are; with `replace_cards` or `replace_access_levels`, a row removes those of its person
+        that it does not name. Naming cards needs `write:cards`, naming access levels `write:access_levels`.
         """
         rows = self._rows()
         atomic = self.query()["atomic"]
-        done = bulk.upsert(rows, by=self.key, atomic=atomic)
-        if atomic and any(row.errors for row in done):
-            refused = sum(1 for row in done if row.errors)
+        applied = bulk.upsert(rows, by=self.key, atomic=atomic)
+        refused = sum(1 for row in applied if row.errors)
+        if atomic and refused:
             detail = _("%(n)d rows are refused, so none was applied; results says why.") % {"n": refused}
-            results = [_result(row, "refused" if row.errors else "not_applied") for row in done]
+            results = [_result(row, "refused" if row.errors else "not_applied") for row in applied]
             return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, results=results)
-        counts = Counter(row.outcome for row in done)
+        counts = Counter(row.outcome for row in applied)
         outcomes = {outcome: counts[outcome] for outcome in ("created", "updated", "unchanged", "refused")}
-        return Response({**outcomes, "results": [_result(row, row.outcome) for row in done]})
+        return Response({**outcomes, "results": [_result(row, row.outcome) for row in applied]})
 
     def _rows(self) -> list[Any]:
-        said = self.request.data
-        rows = said.get("cardholders") if isinstance(said, dict) else None
-        if not isinstance(rows, list) or len(said) != 1:
+        body = self.request.data
+        rows = body.get("cardholders") if isinstance(body, dict) else None
+        if not isinstance(rows, list) or len(body) != 1:
             raise ValidationError({"cardholders": [_('The body must be {"cardholders": [...]}, and nothing else.')]})
         if len(rows) > bulk.MAX_ROWS:
             message = _("There are %(n)d rows; send at most %(most)d at once.") % {
@@ -156,8 +155,8 @@ class BulkView(ApiView):
 
 
 def _result(row: bulk.Row, outcome: str) -> dict[str, Any]:
-    found = None if outcome in ("refused", "not_applied") else row.person.pk
-    return {"row": row.number, "email": row.email, "outcome": outcome, "id": found, "errors": row.errors}
+    person = None if outcome in ("refused", "not_applied") else row.person.pk
+    return {"row": row.number, "email": row.email, "outcome": outcome, "id": person, "errors": row.errors}
 
 
 class CardsView(ListView):
@@ -169,11 +168,11 @@ class CardsView(ListView):
     queryset = Card.objects.all()
 
     def get_queryset(self) -> QuerySet[Card]:
-        asked = self.query()
-        if "number" in asked:
+        query = self.query()
+        if "number" in query:
             require(self.key, [Scope.READ_CARD_NUMBERS])
-        found: QuerySet[Card] = super().get_queryset()
-        return found.filter(**asked)
+        cards: QuerySet[Card] = super().get_queryset()
+        return cards.filter(**query)
 
     @extend_schema(parameters=[bodies.CardQuery])
     def get(self, request: Request) -> Response:
@@ -183,7 +182,7 @@ class CardsView(ListView):
     @write
     def post(self, request: Request) -> Response:
         """Give a cardholder a card."""
-        card = services.create_card(self.said(bodies.CardCreateSerializer), by=self.key)
+        card = services.create_card(self.body(bodies.CardCreateSerializer), by=self.key)
         return Response(self.get_serializer(card).data, status=HTTPStatus.CREATED)
 
 
@@ -198,21 +197,21 @@ class CardView(OneView):
     @write
     def patch(self, request: Request, pk: int) -> Response:
         """Change a card's status or validity. A lost card stops opening doors within seconds."""
-        said = self.said(bodies.CardChangeSerializer, partial=True)
+        body = self.body(bodies.CardChangeSerializer, partial=True)
         card = get_object_or_404(Card.objects.select_for_update(), pk=pk)
-        services.change_card(card, said, by=self.key)
+        services.change_card(card, body, by=self.key)
         return Response(self.get_serializer(card).data)
 
     @extend_schema(responses={204: None})
     @write
     def delete(self, request: Request, pk: int) -> Response:
-        """Take away a card that was entered by mistake. For one that was handed in, set its status to returned."""
+        """Delete a card that was entered by mistake. For one that was handed in, set its status to returned."""
         services.delete_card(get_object_or_404(Card.objects.select_for_update(), pk=pk), by=self.key)
         return Response(status=HTTPStatus.NO_CONTENT)
 
 
 class AccessLevelsView(ListView):
-    """Access levels: named sets of cardholders."""
+    """Access levels: named groups of cardholders."""
 
     scopes = {"GET": [Scope.READ_ACCESS_LEVELS]}
     serializer_class = bodies.AccessLevelSerializer
@@ -220,7 +219,7 @@ class AccessLevelsView(ListView):
 
 
 class AccessLevelView(OneView):
-    """One access level. Whom it holds: cardholders, by `access_level`."""
+    """One access level. Its members: the list of cardholders, filtered by `access_level`."""
 
     scopes = {"GET": [Scope.READ_ACCESS_LEVELS]}
     serializer_class = bodies.AccessLevelSerializer
@@ -231,7 +230,7 @@ _RESOURCES: QuerySet[Resource] = Resource.objects.select_related("site", "policy
 
 
 class ResourcesView(ListView):
-    """Bookable resources of Offision's, with the doors that lead to them."""
+    """Bookable resources of Offision, with the doors that lead to them."""
 
     scopes = {"GET": [Scope.READ_RESOURCES]}
     serializer_class = bodies.ResourceSerializer

@@ -1,12 +1,12 @@
-"""Sheets of people and of resources, out of the map and into it, by django-import-export.
+"""Sheets of people and of resources: exported from the map, and imported into it.
 
-A row is understood against a snapshot of the map and either says what it would change or what is wrong with it, by
-column and in words. Nothing is written until every row was understood.
+Every row is compared with a snapshot of the map, and either says what it would change or what is wrong with it, by
+column. Nothing is written while a row is wrong.
 """
 
 from accessmap.imports.people import PeopleSheet
-from accessmap.imports.resource import SheetResource
-from accessmap.imports.resources import RoomsSheet
+from accessmap.imports.resources import ResourcesSheet
+from accessmap.imports.sheet import MapSheet
 from accessmap.models import MapImport
 
-SHEETS: dict[str, type[SheetResource]] = {MapImport.Kind.PEOPLE: PeopleSheet, MapImport.Kind.RESOURCES: RoomsSheet}
+SHEETS: dict[str, type[MapSheet]] = {MapImport.Kind.PEOPLE: PeopleSheet, MapImport.Kind.RESOURCES: ResourcesSheet}

@@ -3,263 +3,217 @@
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.utils.translation import gettext as _
-from import_export.fields import Field
-from tablib import Dataset
 
-from accessmap.imports.reader import Cell, escaped
-from accessmap.imports.resource import (
+from accessmap.imports import problems
+from accessmap.imports.reader import Cell
+from accessmap.imports.sheet import (
     BATCH,
     NOTHING,
-    Columns,
-    SheetResource,
-    Understood,
-    Wrong,
+    CellError,
+    MapSheet,
+    Row,
     delete_pairs,
+    listed,
+    name_of,
     with_parents,
 )
 from accessmap.models import AccessLevel, Card, Cardholder, CardStatus, Membership, masked, normal_email
+from accessmap.services.cards import record_status_changes
 
 _CARD = re.compile(r"([0-9A-Za-z-]{1,200})(?:\s*\(([^()]*)\))?")
 _SHORTENED = re.compile(r"\d+(\.\d+)?[eE]\+\d+")
 _FRACTION = re.compile(r"\d+[.,]\d+")
 _STATUSES = {status.value: status for status in CardStatus}
+MAX_EMAIL = 320
+
+# A number as a sheet lists it; None where it says nothing of the card's status.
+ListedCard = tuple[str, CardStatus | None]
 
 
-def _as_text() -> str:
-    return _("format the column as text and enter it again")
-
-
-class PeopleSheet(SheetResource):
+class PeopleSheet(MapSheet):
     """One row a person: email, name, cards, access levels."""
 
     columns = ("email", "name", "cards", "access levels")
     key = "email"
 
-    email = Field(attribute="email", column_name="email")
-    name = Field(attribute="name", column_name="name")
-    cards = Field(column_name="cards")
-    levels = Field(column_name="access levels")
-
-    class Meta:
-        model = Cardholder
-        import_id_fields = ("email",)
-        fields = ("email", "name", "cards", "levels")
-        use_bulk = True
-        batch_size = chunk_size = BATCH
-        skip_diff = True
-        report_skipped = False
-
-    def get_bulk_update_fields(self) -> list[str]:
-        return ["name"]
-
-    def load(self, dataset: Dataset) -> None:
+    def load_map(self) -> None:
         self._people = {person.pk: person for person in Cardholder.objects.all()}
         self._by_email = {normal_email(person.email): person for person in self._people.values() if person.email}
         self._cards = {card.number: card for card in Card.objects.all()}
-        self._levels = {level.name.casefold(): level for level in AccessLevel.objects.all()}
+        levels = list(AccessLevel.objects.all())
+        self._level_names = {level.pk: level.name for level in levels}
+        self._levels_by_name = {level.name.casefold(): level.pk for level in levels}
         self._levels_of: dict[int, set[int]] = defaultdict(set)
         for person, level in Membership.objects.values_list("cardholder_id", "access_level_id"):
             self._levels_of[person].add(level)
-        self._bare = {number.lstrip("0"): number for number in self._cards if number.startswith("0")}
-        written = dataset["cards"] if "cards" in dataset.headers else []
+        self._without_zeros = {number.lstrip("0") for number in self._cards if number.startswith("0")}
+        place = self.sheet.headers.index("cards") if "cards" in self.sheet.headers else None
+        cells = [] if place is None else [cells[place] for _number, cells in self.sheet.rows]
         # Where some numbers begin with zeros, a number cell may have lost its own.
-        self._zeros_matter = bool(self._bare) or any(cell.startswith("0") and not cell.numeric for cell in written)
+        self._zeros_matter = bool(self._without_zeros) or any(
+            cell.startswith("0") and not cell.numeric for cell in cells
+        )
+        self._new_people: list[Cardholder] = []
+        self._renamed: list[Cardholder] = []
         self._new_cards: list[Card] = []
         self._changed_cards: list[Card] = []
-        self._new_members: list[Membership] = []
-        self._ended: list[tuple[Cardholder, int]] = []
+        self._joined: list[Membership] = []
+        self._left: set[tuple[int, int]] = set()
 
-    def understand(self, row: dict[str, Cell], number: int) -> Understood:
-        columns = Columns()
-        email = columns.read("email", self._email, row["email"], number)
-        cards: list[tuple[str, CardStatus | None]] = columns.read("cards", self._listed, row["cards"], number) or []
-        levels = columns.read("access levels", self._named_levels, row["access levels"])
-        name = str(row["name"])
-        if len(name) > 200:
-            columns.wrong["name"].append(_("has more than %(n)d characters") % {"n": 200})
-        columns.check()
-        person = columns.read("email", self._whose, email, cards)
-        columns.check()
-        new = person is None
-        if new:
+    def read_row(self, row: Row) -> None:
+        email = row.read("email", self._email, row)
+        cards: list[ListedCard] = row.read("cards", self._listed_cards, row) or []
+        levels = row.read("access levels", self._levels, row["access levels"])
+        name = row.read("name", name_of, row["name"])
+        if row.errors:
+            return
+        person = row.read("email", self._holder, email, cards)
+        if row.errors:
+            return
+        if person is None and not name:
+            row.refuse("name", problems.NAME_MISSING())
+        for number, _status in cards:
+            row.read("cards", self._check_holder, number, person)
+        if row.errors:
+            return
+        row.created = person is None
+        if person is None:
             person = Cardholder(email=email, name=name)
-            if not name:
-                columns.wrong["name"].append(_("somebody new needs a name"))
-        for card_number, _status in cards:
-            columns.read("cards", self._free_for, card_number, person)
-        columns.check()
-        found = self._means(person, new=new, who=str(name or person.name))
-        if new:
-            found.tell(lambda: _("new: %(person)s") % {"person": person})
+            self._new_people.append(person)
+            row.changes.append(problems.CREATED(name=str(person)))
         elif name and name != person.name:
-            before, person.name, found.own = person.name, name, True
-            found.tell(lambda: _("name: %(before)s → %(after)s") % {"before": before, "after": name})
-        for card_number, status in cards:
-            self._change_card(found, person, card_number, status)
-        self._change_levels(found, person, levels)
-        return found
+            row.changes.append(problems.RENAMED(before=person.name, after=name))
+            person.name = name
+            self._renamed.append(person)
+        row.subject = person.name
+        for number, status in cards:
+            self._change_card(row, person, number, status)
+        if levels is not None:
+            self._change_levels(row, person, levels)
 
-    def _email(self, cell: Cell, number: int) -> str:
-        email = str(cell)
+    def _email(self, row: Row) -> str:
+        email = str(row["email"])
         if not email:
             return ""
         try:
             validate_email(email)
         except ValidationError as error:
-            raise Wrong(_("“%(text)s” is no email address") % {"text": email[:100]}) from error
-        if len(email) > 320:
-            raise Wrong(_("has more than %(n)d characters") % {"n": 320})
-        self._once(f"email:{normal_email(email)}", number, email)
+            raise CellError(problems.NO_EMAIL_ADDRESS(text=email[:100])) from error
+        if len(email) > MAX_EMAIL:
+            raise CellError(problems.TOO_LONG(n=MAX_EMAIL))
+        if first := self.named_before(f"email:{normal_email(email)}", row):
+            raise CellError(problems.NAMED_BEFORE(text=email, row=first))
         return email
 
-    def _listed(self, cell: Cell, number: int) -> list[tuple[str, CardStatus | None]]:
-        found = []
-        for part in re.split(r"[;,\n]", cell):
-            text = part.strip()
-            if text:
-                found.append(self._card(text, numeric=cell.numeric))
-                self._once(f"card:{found[-1][0]}", number, _("card %(card)s") % {"card": masked(found[-1][0])})
-        if len({card for card, _status in found}) < len(found):
-            raise Wrong(_("names a card twice"))
-        return found
+    def _listed_cards(self, row: Row) -> list[ListedCard]:
+        cell = row["cards"]
+        cards = [self._card(text, numeric=cell.numeric) for part in re.split(r"[;,\n]", cell) if (text := part.strip())]
+        for number, _status in cards:
+            if first := self.named_before(f"card:{number}", row):
+                raise CellError(problems.CARD_NAMED_BEFORE(card=masked(number), row=first))
+        if len({number for number, _status in cards}) < len(cards):
+            raise CellError(problems.CARD_TWICE())
+        return cards
 
-    def _card(self, text: str, *, numeric: bool) -> tuple[str, CardStatus | None]:
+    def _card(self, text: str, *, numeric: bool) -> ListedCard:
         if "•" in text:
-            raise Wrong(_("holds a masked card number; only an export with whole numbers can be imported again"))
+            raise CellError(problems.MASKED_CARD())
         if _SHORTENED.fullmatch(text):
-            raise Wrong(_("“%(text)s” was shortened by the spreadsheet; %(hint)s") % {"text": text, "hint": _as_text()})
+            raise CellError(problems.SHORTENED(text=text, hint=problems.AS_TEXT()))
         if _FRACTION.fullmatch(text):
-            raise Wrong(
-                _("“%(text)s” is a number with a fraction; %(hint)s") % {"text": masked(text), "hint": _as_text()}
-            )
+            raise CellError(problems.FRACTION_NUMBER(text=masked(text), hint=problems.AS_TEXT()))
         match = _CARD.fullmatch(text)
         if match is None:
-            raise Wrong(
-                _("“%(text)s” is no card number: digits, letters and hyphens, then perhaps (lost) or (returned)")
-                % {"text": masked(text)}
-            )
+            raise CellError(problems.NO_CARD_NUMBER(text=masked(text)))
         number, status = match.groups()
-        if number not in self._cards and number.isdigit() and (number.lstrip("0") in self._bare):
-            raise Wrong(
-                _("card %(card)s is known with other zeros before it; %(hint)s")
-                % {"card": masked(number), "hint": _as_text()}
-            )
-        if number not in self._cards and numeric and self._zeros_matter:
-            raise Wrong(
-                _("card %(card)s is in a number cell, which may have lost zeros before it; %(hint)s")
-                % {"card": masked(number), "hint": _as_text()}
-            )
+        if number not in self._cards:
+            if number.isdigit() and number.lstrip("0") in self._without_zeros:
+                raise CellError(problems.OTHER_ZEROS(card=masked(number), hint=problems.AS_TEXT()))
+            if numeric and self._zeros_matter:
+                raise CellError(problems.ZEROS_LOST(card=masked(number), hint=problems.AS_TEXT()))
         if status is None:
             return number, None
         word = status.strip().casefold()
         if word not in _STATUSES:
-            raise Wrong(
-                _("“%(status)s” is no status of a card; there are: %(known)s")
-                % {"status": status[:40], "known": ", ".join(_STATUSES)}
-            )
+            raise CellError(problems.NO_CARD_STATUS(status=status[:40], known=", ".join(_STATUSES)))
         return number, _STATUSES[word]
 
-    def _named_levels(self, cell: Cell) -> set[int] | None:
-        """Primary keys; None where the cell says nothing."""
+    def _levels(self, cell: Cell) -> set[int] | None:
+        """Primary keys; None for a blank cell."""
         if not cell:
             return None
         if cell == NOTHING:
             return set()
-        found = set()
-        for part in re.split(r"[;\n]", cell):
-            name = part.strip()
-            if name and name.casefold() not in self._levels:
-                known = ", ".join(level.name for level in list(self._levels.values())[:20])
-                raise Wrong(
-                    _("there is no access level “%(name)s”; there are: %(known)s")
-                    % {"name": name[:100], "known": known or "–"}
-                )
-            if name:
-                found.add(self._levels[name.casefold()].pk)
-        return found
+        levels = set()
+        for name in filter(None, map(str.strip, re.split(r"[;\n]", cell))):
+            if name.casefold() not in self._levels_by_name:
+                raise CellError(problems.NO_LEVEL(name=name[:100], known=listed(self._level_names.values())))
+            levels.add(self._levels_by_name[name.casefold()])
+        return levels
 
-    def _whose(self, email: str, cards: Sequence[tuple[str, Any]]) -> Cardholder | None:
-        """The cardholder that a row is about; None for somebody new. Without an email, the cards tell."""
+    def _holder(self, email: str, cards: Sequence[ListedCard]) -> Cardholder | None:
+        """The cardholder that a row is about; None for somebody new. Without an email, the cards decide."""
         if email:
             return self._by_email.get(normal_email(email))
-        holders = {self._cards[card].cardholder_id for card, _status in cards if card in self._cards}
+        holders = {self._cards[number].cardholder_id for number, _status in cards if number in self._cards}
         if len(holders) > 1:
-            raise Wrong(_("there is no email, and the cards are held by different people"))
+            raise CellError(problems.CARDS_OF_SEVERAL())
         if holders:
             person = self._people[holders.pop()]
             if person.email:
-                raise Wrong(_("there is no email, but the card's holder, %(name)s, has one") % {"name": person.name})
+                raise CellError(problems.HOLDER_HAS_EMAIL(name=person.name))
             return person
         if not cards:
-            raise Wrong(_("there is no email and no card: nobody can tell who this is"))
+            raise CellError(problems.NOBODY_NAMED())
         return None
 
-    def _free_for(self, number: str, person: Cardholder) -> None:
+    def _check_holder(self, number: str, person: Cardholder | None) -> None:
         card = self._cards.get(number)
-        if card is not None and card.cardholder_id != person.pk:
-            raise Wrong(
-                _("card %(card)s is held by %(name)s; a sheet moves no card from one person to another")
-                % {"card": masked(number), "name": self._people[card.cardholder_id].name}
-            )
+        if card is not None and (person is None or card.cardholder_id != person.pk):
+            holder = self._people[card.cardholder_id]
+            raise CellError(problems.CARD_OF_ANOTHER(card=masked(number), name=holder.name))
 
-    def _change_card(self, found: Understood, person: Cardholder, number: str, status: CardStatus | None) -> None:
+    def _change_card(self, row: Row, person: Cardholder, number: str, status: CardStatus | None) -> None:
         card = self._cards.get(number)
         if card is None:
-            new = Card(cardholder=person, number=number, status=status or CardStatus.ACTIVE)
-            self._new_cards.append(new)
-            found.tell(lambda: _("card %(card)s added, %(status)s") % {"card": new, "status": new.get_status_display()})
+            status = status or CardStatus.ACTIVE
+            self._new_cards.append(Card(cardholder=person, number=number, status=status))
+            row.changes.append(problems.CARD_ADDED(card=masked(number), status=problems.CARD_STATUS[status]()))
         elif status is not None and status != card.status:
-            before, card.status = CardStatus(card.status), status
+            before, after = (problems.CARD_STATUS[CardStatus(value)]() for value in (card.status, status))
+            row.changes.append(problems.CARD_CHANGED(card=masked(number), before=before, after=after))
+            card.status, card.cardholder = status, person
             self._changed_cards.append(card)
-            found.tell(
-                lambda: (
-                    _("card %(card)s: %(before)s → %(after)s")
-                    % {"card": card, "before": before.label, "after": status.label}
-                )
-            )
 
-    def _change_levels(self, found: Understood, person: Cardholder, levels: set[int] | None) -> None:
-        if levels is None:
-            return
+    def _change_levels(self, row: Row, person: Cardholder, levels: set[int]) -> None:
         present = self._levels_of.get(person.pk, set()) if person.pk else set()
         for level in sorted(levels - present):
-            self._new_members.append(Membership(cardholder=person, access_level_id=level))
-            found.tell(partial(self._level_words, _("joins %(level)s"), level))
+            self._joined.append(Membership(cardholder=person, access_level_id=level))
+            row.changes.append(problems.LEVEL_JOINED(level=self._level_names[level]))
         for level in sorted(present - levels):
-            self._ended.append((person, level))
-            found.tell(partial(self._level_words, _("leaves %(level)s"), level))
+            self._left.add((person.pk, level))
+            row.changes.append(problems.LEVEL_LEFT(level=self._level_names[level]))
 
-    def _level_words(self, pattern: str, key: int) -> str:
-        return pattern % {"level": next(level.name for level in self._levels.values() if level.pk == key)}
-
-    def write_the_rest(self) -> None:
+    def write(self, *, actor: str) -> None:
+        Cardholder.objects.bulk_create(self._new_people, batch_size=BATCH)
+        Cardholder.objects.bulk_update(self._renamed, ["name"], batch_size=BATCH)
         Card.objects.bulk_create(with_parents(self._new_cards, "cardholder"), batch_size=BATCH)
         Card.objects.bulk_update(self._changed_cards, ["status"], batch_size=BATCH)
-        ended = {(person.pk, level) for person, level in self._ended}
-        delete_pairs(Membership, "cardholder_id", "access_level_id", ended)
-        Membership.objects.bulk_create(with_parents(self._new_members, "cardholder"), batch_size=BATCH)
+        delete_pairs(Membership, "cardholder_id", "access_level_id", self._left)
+        Membership.objects.bulk_create(with_parents(self._joined, "cardholder"), batch_size=BATCH)
+        record_status_changes(self._changed_cards, actor=actor)
 
-    # --- out
-
-    def dehydrate_email(self, person: Cardholder) -> str:
-        return escaped(person.email)
-
-    def dehydrate_name(self, person: Cardholder) -> str:
-        return escaped(person.name)
-
-    def dehydrate_cards(self, person: Cardholder) -> str:
-        """Its cards; `person.cards` and `person.access_levels` are prefetched."""
-        return "; ".join(
-            (card.number if self._whole_numbers else masked(card.number))
+    @classmethod
+    def export_row(cls, instance: Any, *, whole_numbers: bool) -> list[str]:
+        """`instance` is a Cardholder whose cards and access levels are prefetched."""
+        cards = (
+            (card.number if whole_numbers else masked(card.number))
             + ("" if card.status == CardStatus.ACTIVE else f" ({card.status})")
-            for card in person.cards.all()
+            for card in instance.cards.all()
         )
-
-    def dehydrate_levels(self, person: Cardholder) -> str:
-        return escaped("; ".join(level.name for level in person.access_levels.all()))
+        levels = (level.name for level in instance.access_levels.all())
+        return [instance.email, instance.name, "; ".join(cards), "; ".join(levels)]

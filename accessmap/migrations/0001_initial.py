@@ -1,4 +1,5 @@
-import accessmap.models
+import accessmap.models.policies
+import accessmap.models.sites
 import django.contrib.postgres.fields
 import django.core.validators
 import django.db.models.deletion
@@ -7,6 +8,7 @@ import encrypted_fields.fields
 import pgtrigger.compiler
 import pgtrigger.migrations
 import portal.core.clock
+import portal.core.problems
 from django.conf import settings
 from django.db import migrations, models
 
@@ -53,8 +55,8 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=200, unique=True, verbose_name='name')),
                 ('admit_organizer', models.BooleanField(default=True, verbose_name='admit the organizer')),
                 ('admit_attendees', models.BooleanField(default=True, verbose_name='admit the attendees')),
-                ('admit_anyone', models.BooleanField(default=False, help_text='Holds the door unlocked from start to end, lead and grace left out.', verbose_name='admit anyone')),
-                ('statuses', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('confirmed', 'confirmed'), ('checked_in', 'checked in'), ('checked_out', 'checked out'), ('tentative', 'tentative')], max_length=20), default=accessmap.models.default_statuses, size=None, verbose_name='booking statuses that count')),
+                ('admit_anyone', models.BooleanField(default=False, help_text='Holds the door unlocked from start to end, without lead and grace.', verbose_name='admit anyone')),
+                ('statuses', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('confirmed', 'confirmed'), ('checked_in', 'checked in'), ('checked_out', 'checked out'), ('tentative', 'tentative')], max_length=20), default=accessmap.models.policies.default_statuses, size=None, verbose_name='booking statuses that count')),
                 ('lead_minutes', models.PositiveSmallIntegerField(default=15, validators=[django.core.validators.MaxValueValidator(1440)], verbose_name='lead (minutes)')),
                 ('grace_minutes', models.PositiveSmallIntegerField(default=0, validators=[django.core.validators.MaxValueValidator(1440)], verbose_name='grace (minutes)')),
             ],
@@ -74,8 +76,8 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=200, verbose_name='name')),
                 ('admit_organizer', models.BooleanField(default=True, verbose_name='admit the organizer')),
                 ('admit_attendees', models.BooleanField(default=True, verbose_name='admit the attendees')),
-                ('admit_anyone', models.BooleanField(default=False, help_text='Holds the door unlocked from start to end, lead and grace left out.', verbose_name='admit anyone')),
-                ('statuses', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('confirmed', 'confirmed'), ('checked_in', 'checked in'), ('checked_out', 'checked out'), ('tentative', 'tentative')], max_length=20), default=accessmap.models.default_statuses, size=None, verbose_name='booking statuses that count')),
+                ('admit_anyone', models.BooleanField(default=False, help_text='Holds the door unlocked from start to end, without lead and grace.', verbose_name='admit anyone')),
+                ('statuses', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('confirmed', 'confirmed'), ('checked_in', 'checked in'), ('checked_out', 'checked out'), ('tentative', 'tentative')], max_length=20), default=accessmap.models.policies.default_statuses, size=None, verbose_name='booking statuses that count')),
                 ('lead_minutes', models.PositiveSmallIntegerField(default=15, validators=[django.core.validators.MaxValueValidator(1440)], verbose_name='lead (minutes)')),
                 ('grace_minutes', models.PositiveSmallIntegerField(default=0, validators=[django.core.validators.MaxValueValidator(1440)], verbose_name='grace (minutes)')),
             ],
@@ -96,7 +98,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'card',
                 'verbose_name_plural': 'cards',
                 'ordering': ['number'],
-                'permissions': [('view_card_number', "Can have a card's whole number shown, which the audit log notes")],
+                'permissions': [('view_card_number', "Can show a card's whole number, which the audit log notes")],
             },
         ),
         migrations.CreateModel(
@@ -119,7 +121,7 @@ class Migration(migrations.Migration):
             name='Cardholder',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('email', models.EmailField(blank=True, help_text="As in Offision; case does not matter. Somebody with no email can't be found by a booking.", max_length=320, verbose_name='email')),
+                ('email', models.EmailField(blank=True, help_text='As in Offision; case does not matter. Bookings find nobody without an email.', max_length=320, verbose_name='email')),
                 ('name', models.CharField(max_length=200, verbose_name='name')),
             ],
             options={
@@ -135,7 +137,7 @@ class Migration(migrations.Migration):
                 ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
                 ('pgh_label', models.TextField(help_text='The event label.')),
                 ('id', models.BigIntegerField()),
-                ('email', models.EmailField(blank=True, help_text="As in Offision; case does not matter. Somebody with no email can't be found by a booking.", max_length=320, verbose_name='email')),
+                ('email', models.EmailField(blank=True, help_text='As in Offision; case does not matter. Bookings find nobody without an email.', max_length=320, verbose_name='email')),
                 ('name', models.CharField(max_length=200, verbose_name='name')),
             ],
             options={
@@ -149,8 +151,8 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=200, unique=True, verbose_name='name')),
                 ('driver', models.CharField(help_text='The family of controllers that it belongs to.', max_length=50, verbose_name='driver')),
                 ('options', models.JSONField(blank=True, default=dict, help_text='What its driver needs to know, such as its address.', verbose_name='options')),
-                ('secrets', encrypted_fields.fields.EncryptedTextField(editable=False, null=True)),
-                ('enabled', models.BooleanField(default=True, help_text='A disabled controller is left as it is, and not spoken to.', verbose_name='enabled')),
+                ('secrets', encrypted_fields.fields.EncryptedJSONField(default=dict, editable=False, null=True)),
+                ('enabled', models.BooleanField(default=True, help_text='The portal does not contact a disabled controller: it stays as it is.', verbose_name='enabled')),
             ],
             options={
                 'verbose_name': 'controller',
@@ -167,7 +169,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigIntegerField()),
                 ('name', models.CharField(max_length=200, verbose_name='name')),
                 ('driver', models.CharField(help_text='The family of controllers that it belongs to.', max_length=50, verbose_name='driver')),
-                ('enabled', models.BooleanField(default=True, help_text='A disabled controller is left as it is, and not spoken to.', verbose_name='enabled')),
+                ('enabled', models.BooleanField(default=True, help_text='The portal does not contact a disabled controller: it stays as it is.', verbose_name='enabled')),
             ],
             options={
                 'abstract': False,
@@ -204,6 +206,19 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='MapChange',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('controller_id', models.BigIntegerField(null=True)),
+                ('resource_id', models.BigIntegerField(null=True)),
+                ('policy_id', models.BigIntegerField(null=True)),
+                ('level_id', models.BigIntegerField(null=True)),
+                ('cardholder_id', models.BigIntegerField(null=True)),
+                ('email', models.TextField(null=True)),
+                ('card_number', models.TextField(null=True)),
+            ],
+        ),
+        migrations.CreateModel(
             name='MapImport',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -212,7 +227,6 @@ class Migration(migrations.Migration):
                 ('file_name', models.CharField(max_length=200, verbose_name='file')),
                 ('content', models.BinaryField(default=b'')),
                 ('actor', models.CharField(max_length=200, verbose_name='uploaded by')),
-                ('language', models.CharField(default='en', editable=False, max_length=10)),
                 ('uploaded_at', models.DateTimeField(default=portal.core.clock.now, verbose_name='uploaded')),
                 ('finished_at', models.DateTimeField(null=True, verbose_name='finished')),
                 ('leased_until', models.DateTimeField(editable=False, null=True)),
@@ -224,7 +238,7 @@ class Migration(migrations.Migration):
                 ('errors', models.PositiveIntegerField(default=0, verbose_name='rows with errors')),
                 ('error_rows', models.JSONField(default=list, editable=False)),
                 ('change_rows', models.JSONField(default=list, editable=False)),
-                ('notes', models.JSONField(default=list, editable=False)),
+                ('notes', portal.core.problems.ProblemsField(editable=False)),
                 ('context', models.UUIDField(editable=False, help_text='Its changes in history.', null=True)),
             ],
             options={
@@ -232,13 +246,6 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'imports',
                 'ordering': ['-id'],
             },
-        ),
-        migrations.CreateModel(
-            name='MapRevision',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('revision', models.BigIntegerField(default=0)),
-            ],
         ),
         migrations.CreateModel(
             name='Membership',
@@ -360,7 +367,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=200, unique=True, verbose_name='name')),
-                ('time_zone', models.CharField(max_length=64, validators=[accessmap.models.validate_time_zone], verbose_name='time zone')),
+                ('time_zone', models.CharField(max_length=64, validators=[accessmap.models.sites.validate_time_zone], verbose_name='time zone')),
             ],
             options={
                 'verbose_name': 'site',
@@ -376,11 +383,23 @@ class Migration(migrations.Migration):
                 ('pgh_label', models.TextField(help_text='The event label.')),
                 ('id', models.BigIntegerField()),
                 ('name', models.CharField(max_length=200, verbose_name='name')),
-                ('time_zone', models.CharField(max_length=64, validators=[accessmap.models.validate_time_zone], verbose_name='time zone')),
+                ('time_zone', models.CharField(max_length=64, validators=[accessmap.models.sites.validate_time_zone], verbose_name='time zone')),
             ],
             options={
                 'abstract': False,
             },
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='accesslevel',
+            trigger=pgtrigger.compiler.Trigger(name='names_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE new_rows) INSERT INTO accessmap_mapchange (level_id) SELECT DISTINCT changed.id FROM changed; RETURN NULL;', hash='98923066de530f87f2549f125277f9d31bdd7cd9', level='STATEMENT', operation='INSERT', pgid='pgtrigger_names_insert_08b7b', referencing='REFERENCING NEW TABLE AS new_rows ', table='accessmap_accesslevel', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='accesslevel',
+            trigger=pgtrigger.compiler.Trigger(name='names_update', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE old_rows UNION ALL TABLE new_rows) INSERT INTO accessmap_mapchange (level_id) SELECT DISTINCT changed.id FROM changed; RETURN NULL;', hash='e2503f41e495d8c54da1af57e7c197e0da849216', level='STATEMENT', operation='UPDATE', pgid='pgtrigger_names_update_52577', referencing='REFERENCING OLD TABLE AS old_rows  NEW TABLE AS new_rows ', table='accessmap_accesslevel', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='accesslevel',
+            trigger=pgtrigger.compiler.Trigger(name='names_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE old_rows) INSERT INTO accessmap_mapchange (level_id) SELECT DISTINCT changed.id FROM changed; RETURN NULL;', hash='fd904d1deae69b2401d30dfc754399fd7d992ebf', level='STATEMENT', operation='DELETE', pgid='pgtrigger_names_delete_d2830', referencing='REFERENCING OLD TABLE AS old_rows ', table='accessmap_accesslevel', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='accesslevel',
@@ -482,10 +501,6 @@ class Migration(migrations.Migration):
             model_name='mapimport',
             name='user',
             field=models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddConstraint(
-            model_name='maprevision',
-            constraint=models.CheckConstraint(condition=models.Q(('id', 1)), name='only_one_revision'),
         ),
         migrations.AddField(
             model_name='membership',
@@ -669,6 +684,18 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='site',
+            trigger=pgtrigger.compiler.Trigger(name='names_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE new_rows) INSERT INTO accessmap_mapchange (controller_id) SELECT DISTINCT controller.id FROM changed JOIN accessmap_controller controller ON controller.site_id = changed.id; RETURN NULL;', hash='cc8d69727a78a5a78d33c2de2d6339cd10def2a0', level='STATEMENT', operation='INSERT', pgid='pgtrigger_names_insert_18850', referencing='REFERENCING NEW TABLE AS new_rows ', table='accessmap_site', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='site',
+            trigger=pgtrigger.compiler.Trigger(name='names_update', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE old_rows UNION ALL TABLE new_rows) INSERT INTO accessmap_mapchange (controller_id) SELECT DISTINCT controller.id FROM changed JOIN accessmap_controller controller ON controller.site_id = changed.id; RETURN NULL;', hash='fe580470cdeef5681706bd8b6a1770afe9991880', level='STATEMENT', operation='UPDATE', pgid='pgtrigger_names_update_0e58b', referencing='REFERENCING OLD TABLE AS old_rows  NEW TABLE AS new_rows ', table='accessmap_site', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='site',
+            trigger=pgtrigger.compiler.Trigger(name='names_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE old_rows) INSERT INTO accessmap_mapchange (controller_id) SELECT DISTINCT controller.id FROM changed JOIN accessmap_controller controller ON controller.site_id = changed.id; RETURN NULL;', hash='19ac1a1ebc5602b5a84a4978e8422f864e8b8888', level='STATEMENT', operation='DELETE', pgid='pgtrigger_names_delete_8c9f5', referencing='REFERENCING OLD TABLE AS old_rows ', table='accessmap_site', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='site',
             trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "accessmap_siteevent" ("id", "name", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "time_zone") VALUES (NEW."id", NEW."name", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."time_zone"); RETURN NULL;', hash='599f01e18f827bf4a32f255ddba755f97134e13c', operation='INSERT', pgid='pgtrigger_insert_insert_b8433', table='accessmap_site', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
@@ -703,7 +730,15 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='card',
-            trigger=pgtrigger.compiler.Trigger(name='raises_revision', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO accessmap_maprevision (id, revision) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET revision = accessmap_maprevision.revision + 1; RETURN NULL;', hash='f21a0eb6106a8588e153f77a8b1a57872833e3d8', level='STATEMENT', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_raises_revision_665f3', table='accessmap_card', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='names_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE new_rows) INSERT INTO accessmap_mapchange (cardholder_id, card_number) SELECT DISTINCT changed.cardholder_id, changed.number FROM changed; RETURN NULL;', hash='1e37c98c80c6f02f4611288eee794e904e518d1b', level='STATEMENT', operation='INSERT', pgid='pgtrigger_names_insert_ffe25', referencing='REFERENCING NEW TABLE AS new_rows ', table='accessmap_card', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='card',
+            trigger=pgtrigger.compiler.Trigger(name='names_update', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE old_rows UNION ALL TABLE new_rows) INSERT INTO accessmap_mapchange (cardholder_id, card_number) SELECT DISTINCT changed.cardholder_id, changed.number FROM changed; RETURN NULL;', hash='b211bb424da9fbbeb314ac553b68f2153e7a3469', level='STATEMENT', operation='UPDATE', pgid='pgtrigger_names_update_60b55', referencing='REFERENCING OLD TABLE AS old_rows  NEW TABLE AS new_rows ', table='accessmap_card', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='card',
+            trigger=pgtrigger.compiler.Trigger(name='names_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE old_rows) INSERT INTO accessmap_mapchange (cardholder_id, card_number) SELECT DISTINCT changed.cardholder_id, changed.number FROM changed; RETURN NULL;', hash='88f3afabdf29bc8d1b9489392f8631e626f80e5a', level='STATEMENT', operation='DELETE', pgid='pgtrigger_names_delete_47cbb', referencing='REFERENCING OLD TABLE AS old_rows ', table='accessmap_card', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='card',
@@ -735,7 +770,15 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='door',
-            trigger=pgtrigger.compiler.Trigger(name='raises_revision', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO accessmap_maprevision (id, revision) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET revision = accessmap_maprevision.revision + 1; RETURN NULL;', hash='d7c89f7aef05f9c48281f1f417ffc9863cc3e18a', level='STATEMENT', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_raises_revision_9f954', table='accessmap_door', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='names_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE new_rows) INSERT INTO accessmap_mapchange (controller_id) SELECT DISTINCT changed.controller_id FROM changed; RETURN NULL;', hash='49c9f3bfa9121d3ec642d6042a6d1cae79d8ff90', level='STATEMENT', operation='INSERT', pgid='pgtrigger_names_insert_7f7bd', referencing='REFERENCING NEW TABLE AS new_rows ', table='accessmap_door', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='door',
+            trigger=pgtrigger.compiler.Trigger(name='names_update', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE old_rows UNION ALL TABLE new_rows) INSERT INTO accessmap_mapchange (controller_id) SELECT DISTINCT changed.controller_id FROM changed; RETURN NULL;', hash='7c2f586758875f5d119430e6516ce89076a1ea0c', level='STATEMENT', operation='UPDATE', pgid='pgtrigger_names_update_ac47e', referencing='REFERENCING OLD TABLE AS old_rows  NEW TABLE AS new_rows ', table='accessmap_door', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='door',
+            trigger=pgtrigger.compiler.Trigger(name='names_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE old_rows) INSERT INTO accessmap_mapchange (controller_id) SELECT DISTINCT changed.controller_id FROM changed; RETURN NULL;', hash='9269619b9d0aa2c84b0e71ffd691d92fe3ec98dc', level='STATEMENT', operation='DELETE', pgid='pgtrigger_names_delete_3b15f', referencing='REFERENCING OLD TABLE AS old_rows ', table='accessmap_door', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='door',
@@ -763,7 +806,15 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='membership',
-            trigger=pgtrigger.compiler.Trigger(name='raises_revision', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO accessmap_maprevision (id, revision) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET revision = accessmap_maprevision.revision + 1; RETURN NULL;', hash='4ac0260f10b04b0287660d58fc2ebb49b8341b0b', level='STATEMENT', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_raises_revision_daa4b', table='accessmap_membership', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='names_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE new_rows) INSERT INTO accessmap_mapchange (level_id) SELECT DISTINCT changed.access_level_id FROM changed; RETURN NULL;', hash='ecb083351648a25aed62795b5fc756b3eedce39b', level='STATEMENT', operation='INSERT', pgid='pgtrigger_names_insert_4f72d', referencing='REFERENCING NEW TABLE AS new_rows ', table='accessmap_membership', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='membership',
+            trigger=pgtrigger.compiler.Trigger(name='names_update', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE old_rows UNION ALL TABLE new_rows) INSERT INTO accessmap_mapchange (level_id) SELECT DISTINCT changed.access_level_id FROM changed; RETURN NULL;', hash='3a194f272ec8a261add45d3378cb6a0cb0076281', level='STATEMENT', operation='UPDATE', pgid='pgtrigger_names_update_8f740', referencing='REFERENCING OLD TABLE AS old_rows  NEW TABLE AS new_rows ', table='accessmap_membership', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='membership',
+            trigger=pgtrigger.compiler.Trigger(name='names_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE old_rows) INSERT INTO accessmap_mapchange (level_id) SELECT DISTINCT changed.access_level_id FROM changed; RETURN NULL;', hash='9007499ce14b299b7d38231eb20998b5a1bd0f81', level='STATEMENT', operation='DELETE', pgid='pgtrigger_names_delete_7ef08', referencing='REFERENCING OLD TABLE AS old_rows ', table='accessmap_membership', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='membership',
@@ -787,7 +838,15 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='cardholder',
-            trigger=pgtrigger.compiler.Trigger(name='raises_revision', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO accessmap_maprevision (id, revision) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET revision = accessmap_maprevision.revision + 1; RETURN NULL;', hash='630e637348aa3e747b72acf3f3ec5b6967256c9c', level='STATEMENT', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_raises_revision_ba044', table='accessmap_cardholder', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='names_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE new_rows) INSERT INTO accessmap_mapchange (cardholder_id, email) SELECT DISTINCT changed.id, changed.email FROM changed; RETURN NULL;', hash='ee485c5911841eea4c5b6636c7d9ab8596f7475b', level='STATEMENT', operation='INSERT', pgid='pgtrigger_names_insert_73e86', referencing='REFERENCING NEW TABLE AS new_rows ', table='accessmap_cardholder', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='cardholder',
+            trigger=pgtrigger.compiler.Trigger(name='names_update', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE old_rows UNION ALL TABLE new_rows) INSERT INTO accessmap_mapchange (cardholder_id, email) SELECT DISTINCT changed.id, changed.email FROM changed; RETURN NULL;', hash='27c504b0246c2ba888b8b1dbd1b71eb4ae59306d', level='STATEMENT', operation='UPDATE', pgid='pgtrigger_names_update_a8f9b', referencing='REFERENCING OLD TABLE AS old_rows  NEW TABLE AS new_rows ', table='accessmap_cardholder', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='cardholder',
+            trigger=pgtrigger.compiler.Trigger(name='names_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE old_rows) INSERT INTO accessmap_mapchange (cardholder_id, email) SELECT DISTINCT changed.id, changed.email FROM changed; RETURN NULL;', hash='4ed984356d77cd67799ed9d9b733070d3ba68327', level='STATEMENT', operation='DELETE', pgid='pgtrigger_names_delete_fcce3', referencing='REFERENCING OLD TABLE AS old_rows ', table='accessmap_cardholder', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='cardholder',
@@ -811,7 +870,15 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='policyadmits',
-            trigger=pgtrigger.compiler.Trigger(name='raises_revision', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO accessmap_maprevision (id, revision) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET revision = accessmap_maprevision.revision + 1; RETURN NULL;', hash='290bb489016f013b565f559c8975e24245ab4fb7', level='STATEMENT', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_raises_revision_a5754', table='accessmap_policyadmits', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='names_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE new_rows) INSERT INTO accessmap_mapchange (policy_id) SELECT DISTINCT changed.policy_id FROM changed; RETURN NULL;', hash='5d9cd1a601e6b73eb5be322fe6d94936401270c8', level='STATEMENT', operation='INSERT', pgid='pgtrigger_names_insert_173b1', referencing='REFERENCING NEW TABLE AS new_rows ', table='accessmap_policyadmits', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='policyadmits',
+            trigger=pgtrigger.compiler.Trigger(name='names_update', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE old_rows UNION ALL TABLE new_rows) INSERT INTO accessmap_mapchange (policy_id) SELECT DISTINCT changed.policy_id FROM changed; RETURN NULL;', hash='73cd2ccedb8abc545407e6d26af87a32b0b2717c', level='STATEMENT', operation='UPDATE', pgid='pgtrigger_names_update_d833d', referencing='REFERENCING OLD TABLE AS old_rows  NEW TABLE AS new_rows ', table='accessmap_policyadmits', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='policyadmits',
+            trigger=pgtrigger.compiler.Trigger(name='names_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE old_rows) INSERT INTO accessmap_mapchange (policy_id) SELECT DISTINCT changed.policy_id FROM changed; RETURN NULL;', hash='936de7c66ab2d53bf38ba5db00d7f0eaeaf433fc', level='STATEMENT', operation='DELETE', pgid='pgtrigger_names_delete_6add7', referencing='REFERENCING OLD TABLE AS old_rows ', table='accessmap_policyadmits', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='policyadmits',
@@ -835,7 +902,15 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='policyalways',
-            trigger=pgtrigger.compiler.Trigger(name='raises_revision', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO accessmap_maprevision (id, revision) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET revision = accessmap_maprevision.revision + 1; RETURN NULL;', hash='a6734180926215d31c7e9199508c5de7d0074cb7', level='STATEMENT', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_raises_revision_8bc0a', table='accessmap_policyalways', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='names_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE new_rows) INSERT INTO accessmap_mapchange (policy_id) SELECT DISTINCT changed.policy_id FROM changed; RETURN NULL;', hash='294f16cd544f284a34fdb2c434eda6fca011bc69', level='STATEMENT', operation='INSERT', pgid='pgtrigger_names_insert_c01b0', referencing='REFERENCING NEW TABLE AS new_rows ', table='accessmap_policyalways', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='policyalways',
+            trigger=pgtrigger.compiler.Trigger(name='names_update', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE old_rows UNION ALL TABLE new_rows) INSERT INTO accessmap_mapchange (policy_id) SELECT DISTINCT changed.policy_id FROM changed; RETURN NULL;', hash='d398108c74d62c5b108880ef6e7b4843582fba3a', level='STATEMENT', operation='UPDATE', pgid='pgtrigger_names_update_51099', referencing='REFERENCING OLD TABLE AS old_rows  NEW TABLE AS new_rows ', table='accessmap_policyalways', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='policyalways',
+            trigger=pgtrigger.compiler.Trigger(name='names_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE old_rows) INSERT INTO accessmap_mapchange (policy_id) SELECT DISTINCT changed.policy_id FROM changed; RETURN NULL;', hash='b497eb793de600db94cc6f356d32ac9683ee5e37', level='STATEMENT', operation='DELETE', pgid='pgtrigger_names_delete_5227c', referencing='REFERENCING OLD TABLE AS old_rows ', table='accessmap_policyalways', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='policyalways',
@@ -859,7 +934,15 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='accesspolicy',
-            trigger=pgtrigger.compiler.Trigger(name='raises_revision', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO accessmap_maprevision (id, revision) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET revision = accessmap_maprevision.revision + 1; RETURN NULL;', hash='97ec8b3c253647d7c5fb5667cc080224223600f6', level='STATEMENT', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_raises_revision_7436b', table='accessmap_accesspolicy', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='names_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE new_rows) INSERT INTO accessmap_mapchange (policy_id) SELECT DISTINCT changed.id FROM changed; RETURN NULL;', hash='c1367cb242bfa0b0f2ad5ddbedc40411382a1835', level='STATEMENT', operation='INSERT', pgid='pgtrigger_names_insert_a7e52', referencing='REFERENCING NEW TABLE AS new_rows ', table='accessmap_accesspolicy', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='accesspolicy',
+            trigger=pgtrigger.compiler.Trigger(name='names_update', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE old_rows UNION ALL TABLE new_rows) INSERT INTO accessmap_mapchange (policy_id) SELECT DISTINCT changed.id FROM changed; RETURN NULL;', hash='83a73f6c0aad42251fcc983ec26515762e42b187', level='STATEMENT', operation='UPDATE', pgid='pgtrigger_names_update_1f5ab', referencing='REFERENCING OLD TABLE AS old_rows  NEW TABLE AS new_rows ', table='accessmap_accesspolicy', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='accesspolicy',
+            trigger=pgtrigger.compiler.Trigger(name='names_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE old_rows) INSERT INTO accessmap_mapchange (policy_id) SELECT DISTINCT changed.id FROM changed; RETURN NULL;', hash='812d4d223b366182e94ad4b0086113897a531fd9', level='STATEMENT', operation='DELETE', pgid='pgtrigger_names_delete_cc199', referencing='REFERENCING OLD TABLE AS old_rows ', table='accessmap_accesspolicy', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='accesspolicy',
@@ -883,7 +966,15 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='resourcedoor',
-            trigger=pgtrigger.compiler.Trigger(name='raises_revision', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO accessmap_maprevision (id, revision) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET revision = accessmap_maprevision.revision + 1; RETURN NULL;', hash='a43cd450b7ab692018fbabaf9d977524f7186386', level='STATEMENT', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_raises_revision_4c9ff', table='accessmap_resourcedoor', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='names_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE new_rows) INSERT INTO accessmap_mapchange (resource_id, controller_id) SELECT DISTINCT changed.resource_id, door.controller_id FROM changed LEFT JOIN accessmap_door door ON door.id = changed.door_id; RETURN NULL;', hash='f73aefe1938cb7b4a8afa6be1af8e55488f0168e', level='STATEMENT', operation='INSERT', pgid='pgtrigger_names_insert_fbf44', referencing='REFERENCING NEW TABLE AS new_rows ', table='accessmap_resourcedoor', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='resourcedoor',
+            trigger=pgtrigger.compiler.Trigger(name='names_update', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE old_rows UNION ALL TABLE new_rows) INSERT INTO accessmap_mapchange (resource_id, controller_id) SELECT DISTINCT changed.resource_id, door.controller_id FROM changed LEFT JOIN accessmap_door door ON door.id = changed.door_id; RETURN NULL;', hash='7e0aada4e28fb772b45ebfad67bbcd903b88581a', level='STATEMENT', operation='UPDATE', pgid='pgtrigger_names_update_cea51', referencing='REFERENCING OLD TABLE AS old_rows  NEW TABLE AS new_rows ', table='accessmap_resourcedoor', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='resourcedoor',
+            trigger=pgtrigger.compiler.Trigger(name='names_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE old_rows) INSERT INTO accessmap_mapchange (resource_id, controller_id) SELECT DISTINCT changed.resource_id, door.controller_id FROM changed LEFT JOIN accessmap_door door ON door.id = changed.door_id; RETURN NULL;', hash='57d077483ad849c484cba5cb622f2dc763868681', level='STATEMENT', operation='DELETE', pgid='pgtrigger_names_delete_ec9c7', referencing='REFERENCING OLD TABLE AS old_rows ', table='accessmap_resourcedoor', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='resourcedoor',
@@ -907,7 +998,15 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='resource',
-            trigger=pgtrigger.compiler.Trigger(name='raises_revision', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO accessmap_maprevision (id, revision) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET revision = accessmap_maprevision.revision + 1; RETURN NULL;', hash='72833bb82ca5664e4b8c7646fc92aa2d858d5b95', level='STATEMENT', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_raises_revision_0a4a7', table='accessmap_resource', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='names_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE new_rows) INSERT INTO accessmap_mapchange (resource_id) SELECT DISTINCT changed.id FROM changed; RETURN NULL;', hash='925bc8396ccb010712460a65941d7e2431f0011d', level='STATEMENT', operation='INSERT', pgid='pgtrigger_names_insert_72f65', referencing='REFERENCING NEW TABLE AS new_rows ', table='accessmap_resource', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='resource',
+            trigger=pgtrigger.compiler.Trigger(name='names_update', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE old_rows UNION ALL TABLE new_rows) INSERT INTO accessmap_mapchange (resource_id) SELECT DISTINCT changed.id FROM changed; RETURN NULL;', hash='f19b1569e9b5213bd537b7b5b0e6a7d7eabb99a0', level='STATEMENT', operation='UPDATE', pgid='pgtrigger_names_update_76d9e', referencing='REFERENCING OLD TABLE AS old_rows  NEW TABLE AS new_rows ', table='accessmap_resource', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='resource',
+            trigger=pgtrigger.compiler.Trigger(name='names_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE old_rows) INSERT INTO accessmap_mapchange (resource_id) SELECT DISTINCT changed.id FROM changed; RETURN NULL;', hash='92eee5b8140558e6f97043e6fde070e971f97b07', level='STATEMENT', operation='DELETE', pgid='pgtrigger_names_delete_eb182', referencing='REFERENCING OLD TABLE AS old_rows ', table='accessmap_resource', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='resource',
@@ -927,7 +1026,15 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='controller',
-            trigger=pgtrigger.compiler.Trigger(name='raises_revision', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO accessmap_maprevision (id, revision) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET revision = accessmap_maprevision.revision + 1; RETURN NULL;', hash='e51c3aec199b73b5233e5a6814bbbb34a41836d0', level='STATEMENT', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_raises_revision_4764f', table='accessmap_controller', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='names_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE new_rows) INSERT INTO accessmap_mapchange (controller_id) SELECT DISTINCT changed.id FROM changed; RETURN NULL;', hash='247d73523902b16bee0799b5c83882f2bbeae519', level='STATEMENT', operation='INSERT', pgid='pgtrigger_names_insert_dcbc0', referencing='REFERENCING NEW TABLE AS new_rows ', table='accessmap_controller', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='controller',
+            trigger=pgtrigger.compiler.Trigger(name='names_update', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE old_rows UNION ALL TABLE new_rows) INSERT INTO accessmap_mapchange (controller_id) SELECT DISTINCT changed.id FROM changed; RETURN NULL;', hash='07cd693ecc851ee389a0d8fd7b455f8df9dc0eaf', level='STATEMENT', operation='UPDATE', pgid='pgtrigger_names_update_b8d30', referencing='REFERENCING OLD TABLE AS old_rows  NEW TABLE AS new_rows ', table='accessmap_controller', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='controller',
+            trigger=pgtrigger.compiler.Trigger(name='names_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='WITH changed AS (TABLE old_rows) INSERT INTO accessmap_mapchange (controller_id) SELECT DISTINCT changed.id FROM changed; RETURN NULL;', hash='ea197098dd6faa138c7cceced0096b191b6a629b', level='STATEMENT', operation='DELETE', pgid='pgtrigger_names_delete_a768c', referencing='REFERENCING OLD TABLE AS old_rows ', table='accessmap_controller', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='controller',

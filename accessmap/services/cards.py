@@ -1,19 +1,21 @@
-"""What is done with a card: reported lost, its whole number shown to somebody."""
+"""What happens to a card: it is reported lost or returned, or its whole number is shown to somebody."""
 
 from collections.abc import Iterable
 
 from django.db import transaction
+from django.dispatch import Signal
 
 from accessmap.models import Card, CardStatus
-from portal.audit.models import Entry, Outcome, record, record_alone
+from portal.audit.models import Entry, Outcome, record_alone
+
+# Cards were marked as lost or returned: `numbers`, a list. Sent in the transaction that marks them. What deletes cards
+# or undoes a change sends nothing: see accessmap.services.map_changes.
+cards_deactivated = Signal()
 
 
 @transaction.atomic
 def report_lost(keys: Iterable[int], *, actor: str) -> list[Card]:
-    """Have these cards (primary keys) open nothing from now on. Those that were not lost already.
-
-    The map's revision is raised with it, so that the controllers are asked to let go of them.
-    """
+    """Mark these cards (primary keys) as lost. Returns those that were not lost before."""
     cards = list(
         Card.objects.select_for_update(of=("self",))
         .filter(pk__in=keys)
@@ -23,33 +25,33 @@ def report_lost(keys: Iterable[int], *, actor: str) -> list[Card]:
     )
     Card.objects.filter(pk__in=[card.pk for card in cards]).update(status=CardStatus.LOST)
     for card in cards:
-        record(
-            actor=actor,
-            action="card.lost",
-            on=card,
-            label=f"{card} ({card.cardholder.name})",
-            detail={"was": card.status, "cardholder": card.cardholder_id},
-        )
         card.status = CardStatus.LOST
+    record_status_changes(cards, actor=actor)
     return cards
 
 
-def status_entry(card: Card, *, actor: str) -> Entry:
-    """What the log is to say of a card that was given another status; not in the log yet."""
-    return Entry(
-        actor=actor[:200],
-        action="card.lost" if card.status == CardStatus.LOST else "card.status",
-        object_type=Card._meta.label,
-        object_id=str(card.pk),
-        object_label=f"{card} ({card.cardholder.name})"[:300],
-        outcome=Outcome.DONE,
-        detail={"now": card.status, "cardholder": card.cardholder_id},
+@transaction.atomic
+def record_status_changes(cards: Iterable[Card], *, actor: str) -> None:
+    """Log the new status of cards that were saved with it, and have those that are not active taken out of the doors.
+
+    `cards` have their cardholders. Every path that changes a status ends here. A receiver may lock rows that others
+    wait for, so call it last in a long transaction.
+    """
+    cards = list(cards)
+    Entry.objects.bulk_create(
+        Entry(
+            actor=actor[:200],
+            action="card.lost" if card.status == CardStatus.LOST else "card.status",
+            object_type=Card._meta.label,
+            object_id=str(card.pk),
+            object_label=f"{card} ({card.cardholder.name})"[:300],
+            outcome=Outcome.DONE,
+            detail={"now": card.status, "cardholder": card.cardholder_id},
+        )
+        for card in cards
     )
-
-
-def note_status(card: Card, *, actor: str) -> None:
-    """Note in the log that a card was given another status on a page."""
-    status_entry(card, actor=actor).save()
+    if numbers := [card.number for card in cards if card.status != CardStatus.ACTIVE]:
+        cards_deactivated.send(Card, numbers=numbers)
 
 
 def show_number(card: Card, *, actor: str) -> str:

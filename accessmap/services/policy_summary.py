@@ -1,4 +1,4 @@
-"""An access policy in words, for those who keep it. Pure."""
+"""An access policy in sentences. Pure."""
 
 from collections.abc import Sequence
 
@@ -28,22 +28,22 @@ def policy_in_words(
         *([_("attendees")] if attendees else []),
         *levels,
     ]
-    said = []
+    sentences = []
     if admitted and statuses:
-        said.append(
+        sentences.append(
             _("Admits %(who)s, from %(start)s until %(end)s, while %(statuses)s.")
             % {"who": _and(admitted), "start": _start(lead), "end": _end(grace), "statuses": _or(statuses)}
         )
     if anyone and statuses:
-        said.append(
+        sentences.append(
             _("The door is unlocked for anyone from the start of the booking until its end, while %(statuses)s.")
             % {"statuses": _or(statuses)}
         )
-    if not said:
-        said.append(_("A booking admits nobody."))
+    if not sentences:
+        sentences.append(_("A booking admits nobody."))
     if always:
-        said.append(_("%(levels)s may always pass.") % {"levels": capfirst(_and(always))})
-    return " ".join(said)
+        sentences.append(_("%(levels)s may always pass.") % {"levels": capfirst(_and(always))})
+    return " ".join(sentences)
 
 
 def _start(lead: int) -> str:
@@ -59,14 +59,14 @@ def _end(grace: int) -> str:
 
 
 def _and(names: Sequence[str]) -> str:
-    return _joined(names, pgettext("in a list: A, B and C", "%(some)s and %(last)s"))
+    return _joined(names, pgettext("in a list: A, B and C", "%(first)s and %(last)s"))
 
 
 def _or(names: Sequence[str]) -> str:
-    return _joined(names, pgettext("in a list: A, B or C", "%(some)s or %(last)s"))
+    return _joined(names, pgettext("in a list: A, B or C", "%(first)s or %(last)s"))
 
 
 def _joined(names: Sequence[str], pattern: str) -> str:
     if len(names) < 2:
         return "".join(names)
-    return pattern % {"some": pgettext("between the parts of a list", ", ").join(names[:-1]), "last": names[-1]}
+    return pattern % {"first": pgettext("between the parts of a list", ", ").join(names[:-1]), "last": names[-1]}

@@ -1,8 +1,11 @@
-"""Mend the map in one step: a card for somebody whom bookings name, a door for a resource that is booked."""
+"""Fix the map in one step: a card for somebody whom bookings name, a door for a resource that is booked.
+
+Both raise django.core.exceptions.ValidationError with messages for staff, and change nothing then.
+"""
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from accessmap.models import AccessPolicy, Card, Cardholder, Door, Resource, ResourceDoor, masked, normal_email
 from portal.audit.models import record
@@ -10,17 +13,20 @@ from portal.audit.models import record
 
 @transaction.atomic
 def give_card(*, email: str, name: str, number: str, actor: str) -> Cardholder:
-    """Give the cardholder with this email a card, and make one of this name if there is none.
-
-    Raises django.core.exceptions.ValidationError with sentences for staff; nothing is changed then.
-    """
+    """Give a card to the cardholder with this email, whom `name` creates if there is none."""
+    if not normal_email(email):
+        raise ValidationError(_("Enter the email by which bookings name the person."), "no_email")
     holder = Cardholder.objects.filter(email__iexact=normal_email(email)).select_for_update().first()
     if holder is None:
         holder = Cardholder(email=email, name=name or email)
         holder.full_clean()
         holder.save()
-    elif taken := Card.objects.filter(number=number).exclude(cardholder=holder).first():
-        raise ValidationError(_("Card %(number)s is %(who)s's.") % {"number": masked(number), "who": taken.cardholder})
+    elif card := Card.objects.filter(number=number).exclude(cardholder=holder).first():
+        raise ValidationError(
+            _("Card %(number)s is %(who)s's."),
+            "card_of_another",
+            {"number": masked(number), "who": card.cardholder},
+        )
     card = Card(cardholder=holder, number=number)
     card.full_clean()
     card.save()
@@ -30,16 +36,13 @@ def give_card(*, email: str, name: str, number: str, actor: str) -> Cardholder:
 
 @transaction.atomic
 def give_door(external_id: str, name: str, door: Door | None, policy: AccessPolicy | None, *, actor: str) -> Resource:
-    """Have a door lead to the resource with this id in Offision; made, with this policy, if there is none.
-
-    Raises django.core.exceptions.ValidationError with sentences for staff; nothing is changed then.
-    """
+    """Link a door to the resource with this id in Offision, which `name` and `policy` create if there is none."""
     if door is None:
-        raise ValidationError(_("Choose a door."))
+        raise ValidationError(_("Choose a door."), "no_door")
     resource = Resource.objects.filter(external_id=external_id).first()
     if resource is None:
         if policy is None:
-            raise ValidationError(_("Choose an access policy."))
+            raise ValidationError(_("Choose an access policy."), "no_policy")
         resource = Resource(site=door.controller.site, external_id=external_id, name=name or external_id, policy=policy)
         resource.full_clean()
         resource.save()

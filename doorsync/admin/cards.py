@@ -68,14 +68,9 @@ class CardAdmin(WithHistory, NumberHidden, LabelledFields, admin.ModelAdmin):
         self.message_user(request, f"{said} {asked}", messages.SUCCESS)
 
     def save_model(self, request: HttpRequest, obj: Card, form: Any, change: bool) -> None:
-        if "status" in form.changed_data and obj.status == CardStatus.LOST:
-            obj.status = form.initial["status"]
-            super().save_model(request, obj, form, change)
-            self._report_lost(request, [obj.pk])
-            return
         super().save_model(request, obj, form, change)
         if "status" in form.changed_data:
-            cards.note_status(obj, actor=request.user.get_username())
+            cards.record_status_changes([obj], actor=request.user.get_username())
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from accessmap.api.base import ApiView
 from accessmap.api.models import Scope
-from accessmap.api.serializers import IdFilter, MomentField, Strict, shown_number
+from accessmap.api.serializers import IdFilter, Strict, ZonedDateTimeField, shown_number
 from accessmap.models import Card, Door
 from doorsync.models import ControllerCard
 
@@ -27,8 +27,8 @@ class PermissionSerializer(serializers.Serializer[Any]):
 
     door = serializers.IntegerField(allow_null=True, help_text="Null for a door that is no longer in the map.")
     door_number = serializers.IntegerField(help_text="Its number at the controller.")
-    starts_at = MomentField(allow_null=True, help_text="Null: since ever.")
-    ends_at = MomentField(allow_null=True, help_text="Null: for ever.")
+    starts_at = ZonedDateTimeField(allow_null=True, help_text="Null: since ever.")
+    ends_at = ZonedDateTimeField(allow_null=True, help_text="Null: for ever.")
     because = serializers.ListField(
         child=serializers.CharField(), help_text="`booking:` and its id in Offision, or `level:` and an access level."
     )
@@ -47,8 +47,8 @@ class CardAtControllerSerializer(serializers.Serializer[Any]):
         help_text="`in_step`: the controller holds just that. Whatever else: it may hold something else.",
     )
     reason = serializers.CharField(help_text="Why it is not in step.")
-    changed_at = MomentField()
-    confirmed_at = MomentField(allow_null=True, help_text="When the controller was last known to hold it.")
+    changed_at = ZonedDateTimeField()
+    confirmed_at = ZonedDateTimeField(allow_null=True, help_text="When the controller was last known to hold it.")
     permissions = PermissionSerializer(many=True)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -26,17 +27,21 @@ class Place:
 
 @transaction.atomic
 def report_lost(keys: Iterable[int], *, actor: str) -> tuple[list[Card], int]:
-    """Report these cards (primary keys) lost and remove them from every controller at once.
+    """Report these cards (primary keys) lost. They are removed from every controller at once, a suspended one, too.
 
-    The cards, and how many controllers hold any of them. A suspended controller is tried at once, too.
+    Returns the cards, and how many controllers hold any of them.
     """
     lost = cards.report_lost(keys, actor=actor)
-    holding = ControllerSync.objects.filter(
-        pk__in=ControllerSync.objects.filter(
-            controller__enabled=True, controller__cards__in=_held(card.number for card in lost)
-        ).values("pk")
-    )
-    return lost, len(queue.enqueue(holding, at_once=True))
+    return lost, _holding(card.number for card in lost).count()
+
+
+def remove_from_controllers(sender: Any, *, numbers: list[str], **kwargs: Any) -> None:
+    """Receiver of cards_deactivated: enqueue every controller that holds one of these cards, at once."""
+    queue.enqueue(_holding(numbers), at_once=True)
+
+
+def _holding(numbers: Iterable[str]) -> QuerySet[ControllerSync]:
+    return ControllerSync.objects.filter(controller__enabled=True, controller__in=_held(numbers).values("controller"))
 
 
 def _held(numbers: Iterable[str]) -> QuerySet[ControllerCard]:

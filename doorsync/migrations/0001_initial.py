@@ -91,7 +91,6 @@ class Migration(migrations.Migration):
             name='SchedulerState',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('map_revision', models.BigIntegerField(default=0, verbose_name='revision of the map')),
                 ('ticked_at', models.DateTimeField(null=True, verbose_name='last tick')),
                 ('full_resync_wanted_at', models.DateTimeField(null=True, verbose_name='full resync requested')),
                 ('full_resync_at', models.DateTimeField(null=True, verbose_name='last full resync')),
@@ -466,7 +465,7 @@ class Migration(migrations.Migration):
         ),
         # The one row of the scheduler, which every tick locks.
         migrations.RunSQL(
-            "INSERT INTO doorsync_schedulerstate (id, map_revision, subscription_error, offision_error) VALUES (1, 0, '[]', '[]')",
+            "INSERT INTO doorsync_schedulerstate (id, subscription_error, offision_error) VALUES (1, '[]', '[]')",
             "DELETE FROM doorsync_schedulerstate",
         ),
     ]

@@ -123,7 +123,6 @@ class ControllerSync(SyncWork):
 class SchedulerState(models.Model):
     """The one row of the scheduler, which every tick locks."""
 
-    map_revision = models.BigIntegerField(_("revision of the map"), default=0)
     ticked_at = models.DateTimeField(_("last tick"), null=True)
     full_resync_wanted_at = models.DateTimeField(_("full resync requested"), null=True)
     full_resync_at = models.DateTimeField(_("last full resync"), null=True)

@@ -7,7 +7,8 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 
-from accessmap.models import Controller, MapRevision, Resource
+from accessmap.models import Controller, Resource
+from accessmap.services import map_changes
 from doorsync.models import (
     BookingFetch,
     Callback,
@@ -17,7 +18,7 @@ from doorsync.models import (
     SchedulerState,
     StoredBooking,
 )
-from doorsync.work import queue
+from doorsync.work import queue, touched
 from doorsync.work.problems import DISABLED_WITH_CARDS, LATE, NOT_LATE
 from portal.audit.models import Outcome, record
 from portal.core import clock
@@ -46,7 +47,7 @@ def tick() -> None:
         if _full_resync_due(state, now):
             full_resync(state, now)
         _refetch_renamed()
-        _react_to_map(state)
+        _react_to_map_changes()
         edges = list(ControllerSync.objects.filter(next_edge_at__lte=now).values_list("controller_id", flat=True))
         if edges:
             queue.enqueue_controllers(edges)
@@ -69,9 +70,10 @@ def _answer_late_callbacks() -> None:
     waiting.filter(Exists(answer)).update(fetch=Subquery(answer.values("pk")[:1]))
 
 
-def _react_to_map(state: SchedulerState) -> None:
-    revision = MapRevision.current()
-    if revision == state.map_revision:
+def _react_to_map_changes() -> None:
+    """Enqueue the controllers that committed changes of the access map touch."""
+    changes = map_changes.consume()
+    if not changes:
         return
     ResourceSync.objects.bulk_create(
         (ResourceSync(resource_id=pk, cause="start") for pk in _without_sync(Resource.objects.all())),
@@ -81,13 +83,14 @@ def _react_to_map(state: SchedulerState) -> None:
         (ControllerSync(controller_id=pk) for pk in _without_sync(Controller.objects.all())),
         ignore_conflicts=True,
     )
-    queue.enqueue_controllers(Controller.objects.values_list("pk", flat=True))
+    queue.enqueue_controllers(touched.controllers_touched_by(changes))
+    # A card that is no longer active is removed at once, whatever delays the controller's next attempt.
+    queue.enqueue(touched.syncs_that_hold_inactive_cards(changes), at_once=True, wake=False)
     _report_disabled()
-    state.map_revision = revision
 
 
 def _refetch_renamed() -> None:
-    """Bookings belong to the id under which they were fetched: where staff changed it, they admit nobody any more."""
+    """Where staff changed a resource's id, delete its stored bookings and fetch those of the new id."""
     renamed = ResourceSync.objects.exclude(fetched_as="").exclude(fetched_as=F("resource__external_id"))
     resources = list(renamed.values_list("resource_id", flat=True))
     if resources:
@@ -128,7 +131,8 @@ def _full_resync_due(state: SchedulerState, now: datetime) -> bool:
 
 def full_resync(state: SchedulerState, now: datetime) -> None:
     """Enqueue every resource and every controller, and delete rows that are older than KEPT_FOR."""
-    queue.enqueue_resources(Resource.objects.values_list("pk", flat=True), cause="full_resync")  # first: see queue
+    # Resources before controllers: the lock order of queue.enqueue.
+    queue.enqueue_resources(Resource.objects.values_list("pk", flat=True), cause="full_resync")
     queue.enqueue_controllers(Controller.objects.values_list("pk", flat=True))
     state.full_resync_at, state.full_resync_wanted_at = now, None
     send_task("doorsync.tasks.list_resources")

@@ -41,8 +41,8 @@ INSERT INTO accessmap_resourcedoor (resource_id, door_id) SELECT n, n FROM gener
 
 # Six bookings a room and day, yesterday to in two days, each with four people, of whom a few have no card.
 _SYNC = """
-INSERT INTO doorsync_schedulerstate (id, map_revision, ticked_at, full_resync_at, subscription_error, offision_error)
-    VALUES (1, 0, now() + interval '1 day', now(), '', '')
+INSERT INTO doorsync_schedulerstate (id, ticked_at, full_resync_at, subscription_error, offision_error)
+    VALUES (1, now() + interval '1 day', now(), '', '')
     ON CONFLICT (id) DO UPDATE SET ticked_at = EXCLUDED.ticked_at;
 INSERT INTO doorsync_resourcesync
     (generation, observed_generation, leased_generation, failures, last_error, created_at, succeeded_at,

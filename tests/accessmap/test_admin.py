@@ -49,7 +49,7 @@ def pages_with(card):
 
 
 @pytest.mark.parametrize("role", roles.ROLES)
-def test_a_number_is_whole_only_for_those_who_keep_it_and_only_where_they_do(client, as_role, card, role):
+def test_a_number_is_whole_only_for_roles_that_maintain_cards_and_only_on_their_pages(client, as_role, card, role):
     as_role(role)
     kept = [
         reverse("admin:accessmap_cardholder_change", args=[card.cardholder_id]),
@@ -66,7 +66,7 @@ def test_a_number_is_whole_only_for_those_who_keep_it_and_only_where_they_do(cli
 
 
 @pytest.mark.parametrize("role", [roles.SECURITY, roles.INTEGRATOR])
-def test_no_filter_in_the_address_finds_a_number_out_digit_by_digit(client, as_role, card, role):
+def test_no_filter_in_the_url_finds_a_number_digit_by_digit(client, as_role, card, role):
     as_role(role)
     box = Controller.objects.create(site=Site.objects.create(name="s", time_zone="UTC"), name="box", driver="simulated")
     ControllerCard.objects.create(controller=box, number=NUMBER, state="in_step", changed_at=clock.now())
@@ -79,12 +79,12 @@ def test_no_filter_in_the_address_finds_a_number_out_digit_by_digit(client, as_r
         answer = client.get(reverse(f"admin:{page}_changelist"), {lookup: "1005"})
         assert answer.status_code in (302, 400), page
     for page in ("accessmap_card", "accessmap_cardholder"):
-        found = client.get(reverse(f"admin:{page}_changelist"), {"q": "1005"})
-        assert found.context["cl"].result_count == 0, "a part of a number finds nothing"
+        listed = client.get(reverse(f"admin:{page}_changelist"), {"q": "1005"})
+        assert listed.context["cl"].result_count == 0, "a part of a number finds nothing"
         assert client.get(reverse(f"admin:{page}_changelist"), {"q": NUMBER}).context["cl"].result_count == 1
 
 
-def test_each_unmasking_is_shown_once_and_stands_in_the_log(client, as_role, card):
+def test_each_unmasking_is_shown_once_and_logged(client, as_role, card):
     as_role(roles.SECURITY)
     page = reverse("admin:accessmap_card_number", args=[card.pk])
     assert client.get(page).status_code == 405
@@ -97,14 +97,14 @@ def test_each_unmasking_is_shown_once_and_stands_in_the_log(client, as_role, car
     assert NUMBER not in str(entry.detail)
 
 
-def test_who_does_not_need_numbers_is_offered_none_and_refused(client, as_role, card):
+def test_roles_without_the_permission_see_no_number(client, as_role, card):
     as_role(roles.INTEGRATOR)
     assert "Show the number" not in client.get(reverse("admin:accessmap_card_change", args=[card.pk])).content.decode()
     assert client.post(reverse("admin:accessmap_card_number", args=[card.pk])).status_code == 403
     assert not Entry.objects.filter(action="card.number_shown").exists()
 
 
-def test_an_export_says_in_the_log_who_took_it_and_how_whole(client, as_role, card):
+def test_an_export_is_logged_with_its_user_and_whether_numbers_are_whole(client, as_role, card):
     Cardholder.objects.create(name="Tom")
     for role in (roles.SECURITY, roles.FACILITY_STAFF):
         as_role(role)
@@ -120,8 +120,8 @@ def test_an_export_says_in_the_log_who_took_it_and_how_whole(client, as_role, ca
 @pytest.mark.parametrize(
     ("role", "status"), [(roles.FACILITY_STAFF, 302), (roles.SECURITY, 403), (roles.INTEGRATOR, 403)]
 )
-def test_sheets_are_imported_by_those_who_keep_the_map(client, as_role, role, status, monkeypatch):
-    monkeypatch.setattr("accessmap.tasks.work_on_import.delay", lambda _pk: None)
+def test_only_roles_that_maintain_the_map_import_sheets(client, as_role, role, status, monkeypatch):
+    monkeypatch.setattr("accessmap.imports.service.send_task", lambda _name, _pk: None)
     as_role(role)
     upload = reverse("admin:accessmap_mapimport_add")
     from django.core.files.uploadedfile import SimpleUploadedFile
@@ -135,7 +135,7 @@ def test_sheets_are_imported_by_those_who_keep_the_map(client, as_role, role, st
             assert client.post(reverse(f"admin:accessmap_mapimport_{act}", args=[1])).status_code == 403
 
 
-def test_a_card_reported_lost_on_its_holders_page_is_in_the_log_too(client, as_role, card):
+def test_a_card_reported_lost_on_its_holders_page_is_logged(client, as_role, card):
     as_role(roles.FACILITY_STAFF)
     page = reverse("admin:accessmap_cardholder_change", args=[card.cardholder_id])
     answer = client.post(
@@ -157,7 +157,7 @@ def test_a_card_reported_lost_on_its_holders_page_is_in_the_log_too(client, as_r
     assert Entry.objects.get(action="card.lost").actor == roles.FACILITY_STAFF
 
 
-def test_lists_ask_as_often_for_many_as_for_few(client, as_role, card, django_assert_max_num_queries):
+def test_lists_need_as_many_queries_for_many_rows_as_for_few(client, as_role, card, django_assert_max_num_queries):
     as_role(roles.FACILITY_STAFF)
     site = Site.objects.create(name="Pier", time_zone="Asia/Hong_Kong")
     policy = AccessPolicy.objects.create(name="Staff")
@@ -179,5 +179,5 @@ def test_lists_ask_as_often_for_many_as_for_few(client, as_role, card, django_as
             assert client.get(address).status_code == 200
     with django_assert_max_num_queries(14):
         client.get(reverse("admin:accessmap_cardholder_sheet", args=["csv"]))
-    said = client.get(reverse("admin:accessmap_resource_changelist")).content.decode()
-    assert "Admits organizer and attendees, from 15 minutes before until its end" in said
+    page = client.get(reverse("admin:accessmap_resource_changelist")).content.decode()
+    assert "Admits organizer and attendees, from 15 minutes before until its end" in page

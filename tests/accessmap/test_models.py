@@ -1,25 +1,12 @@
-"""The map's rules hold in the database itself, and no change of it goes unnoticed."""
+"""The map's rules hold in the database itself."""
 
 from datetime import UTC, datetime
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
-from accessmap.models import (
-    AccessLevel,
-    AccessPolicy,
-    Card,
-    Cardholder,
-    Controller,
-    Door,
-    MapRevision,
-    Membership,
-    Resource,
-    ResourceDoor,
-    Site,
-    masked,
-)
+from accessmap.models import AccessPolicy, Card, Cardholder, Controller, Site, masked
 
 pytestmark = pytest.mark.django_db
 
@@ -34,14 +21,14 @@ def site():
     return Site.objects.create(name="Pier", time_zone="Asia/Hong_Kong")
 
 
-def test_emails_are_one_persons_whatever_their_case_and_blank_ones_are_nobodys(mei):
+def test_emails_are_unique_whatever_their_case_and_may_be_blank(mei):
     with pytest.raises(IntegrityError), transaction.atomic():
         Cardholder.objects.create(name="Other", email="MEI@Pier.Example")
     Cardholder.objects.create(name="Kiosk", email="")
     Cardholder.objects.create(name="Spare", email="")
 
 
-def test_a_card_number_is_one_persons_and_its_validity_runs_forwards(mei):
+def test_a_card_number_is_unique_and_its_validity_ends_after_it_begins(mei):
     Card.objects.create(cardholder=mei, number="1")
     with pytest.raises(IntegrityError), transaction.atomic():
         Card.objects.create(cardholder=mei, number="1")
@@ -65,40 +52,7 @@ def test_a_controller_needs_a_driver_that_exists(site):
         Controller(site=site, name="c", driver="magic").full_clean()
 
 
-def test_every_way_of_changing_the_map_raises_its_revision(mei, site):
-    level = AccessLevel.objects.create(name="l")
-    policy = AccessPolicy.objects.create(name="p")
-    box = Controller.objects.create(site=site, name="c", driver="simulated")
-
-    def sql():
-        with connection.cursor() as cursor:
-            cursor.execute("UPDATE accessmap_card SET status = 'lost'")
-
-    card = Card.objects.create(cardholder=mei, number="1")
-    door = Door.objects.create(controller=box, number=1, name="d")
-    room = Resource.objects.create(site=site, external_id="r", name="r", policy=policy)
-    changes = [
-        lambda: Membership.objects.create(cardholder=mei, access_level=level),
-        sql,
-        lambda: Card.objects.update(status="active"),
-        lambda: card.delete(),
-        lambda: policy.admit_levels.add(level),
-        lambda: policy.always_levels.add(level),
-        lambda: policy.admit_levels.clear(),
-        lambda: ResourceDoor.objects.create(resource=room, door=door),
-        lambda: AccessPolicy.objects.bulk_update([AccessPolicy(pk=policy.pk, grace_minutes=5)], ["grace_minutes"]),
-        lambda: Controller.objects.update(enabled=False),
-        lambda: door.delete(),
-        lambda: room.delete(),
-        lambda: mei.delete(),
-    ]
-    for change in changes:
-        before = MapRevision.current()
-        change()
-        assert MapRevision.current() > before
-
-
-def test_history_keeps_what_was(mei):
+def test_history_keeps_earlier_values(mei):
     Cardholder.objects.filter(pk=mei.pk).update(name="Mei Ling")
     assert list(mei.events.order_by("pgh_id").values_list("name", flat=True)) == ["Mei", "Mei Ling"]
 

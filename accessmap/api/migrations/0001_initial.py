@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='GivenAnswer',
+            name='StoredResponse',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('idempotency_key', models.CharField(max_length=200)),
@@ -57,12 +57,12 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(name='audited', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE detail JSONB; kept RECORD;', func='\n            detail := jsonb_strip_nulls(jsonb_build_object(\'prefix\', CASE WHEN OLD."prefix" IS DISTINCT FROM NEW."prefix" THEN jsonb_build_array(OLD."prefix", NEW."prefix") END,\n\'hashed_key\', CASE WHEN OLD."hashed_key" IS DISTINCT FROM NEW."hashed_key" THEN to_jsonb(\'changed\'::text) END,\n\'created\', CASE WHEN OLD."created" IS DISTINCT FROM NEW."created" THEN jsonb_build_array(OLD."created", NEW."created") END,\n\'name\', CASE WHEN OLD."name" IS DISTINCT FROM NEW."name" THEN jsonb_build_array(OLD."name", NEW."name") END,\n\'revoked\', CASE WHEN OLD."revoked" IS DISTINCT FROM NEW."revoked" THEN jsonb_build_array(OLD."revoked", NEW."revoked") END,\n\'expiry_date\', CASE WHEN OLD."expiry_date" IS DISTINCT FROM NEW."expiry_date" THEN jsonb_build_array(OLD."expiry_date", NEW."expiry_date") END,\n\'scopes\', CASE WHEN OLD."scopes" IS DISTINCT FROM NEW."scopes" THEN jsonb_build_array(OLD."scopes", NEW."scopes") END));\n            IF TG_OP = \'UPDATE\' AND detail = \'{}\' THEN\n                RETURN NULL;\n            ELSIF TG_OP = \'DELETE\' THEN\n                kept := OLD;\n            ELSE\n                kept := NEW;\n            END IF;\n            INSERT INTO audit_entry\n                (at, actor, action, object_type, object_id, object_label, outcome, reasons, detail)\n            VALUES (\n                clock_timestamp(), left(COALESCE(NULLIF(current_setting(\'pghistory.context_metadata\', true), \'\')::jsonb ->> \'actor\', (SELECT username FROM auth_user WHERE id = (NULLIF(current_setting(\'pghistory.context_metadata\', true), \'\')::jsonb ->> \'user\')::bigint), NULLIF(current_setting(\'portal.process\', true), \'\'), \'database:\' || session_user), 200),\n                \'api.apikey.\' || CASE TG_OP\n                    WHEN \'INSERT\' THEN \'added\' WHEN \'UPDATE\' THEN \'changed\' ELSE \'deleted\' END,\n                \'api.ApiKey\', kept.prefix, left(COALESCE(kept.name, \'\'), 300),\n                \'done\', \'[]\', detail\n            );\n            RETURN NULL;\n        ', hash='b88c91ccd49a9ee30bcb81116d021c3dfee0bcfe', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_audited_88379', table='api_apikey', when='AFTER')),
         ),
         migrations.AddField(
-            model_name='givenanswer',
+            model_name='storedresponse',
             name='key',
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='api.apikey'),
         ),
         migrations.AddConstraint(
-            model_name='givenanswer',
-            constraint=models.UniqueConstraint(fields=('key', 'idempotency_key'), name='one_answer_a_request'),
+            model_name='storedresponse',
+            constraint=models.UniqueConstraint(fields=('key', 'idempotency_key'), name='one_response_a_request'),
         ),
     ]

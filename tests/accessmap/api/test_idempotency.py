@@ -3,11 +3,12 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import psycopg.errors
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from accessmap.api import idempotency, services
-from accessmap.api.models import GivenAnswer
+from accessmap.api.models import StoredResponse
 from accessmap.models import Card, Cardholder
 from portal.core import clock
 from tests.entries import acts
@@ -17,7 +18,7 @@ MEI = {"email": "mei@pier.example", "name": "Mei"}
 AGAIN = {"idempotency-key": "run-17"}
 
 
-def test_the_first_answer_is_given_again_for_a_day(hr):
+def test_the_first_response_is_replayed_for_a_day(hr):
     with clock.stopped_at(NOW):
         first = hr("POST", "cardholders", MEI, **AGAIN)
     with clock.stopped_at(NOW + timedelta(hours=24, seconds=-1)):
@@ -30,7 +31,7 @@ def test_the_first_answer_is_given_again_for_a_day(hr):
         assert hr("POST", "cardholders", MEI, **AGAIN).status_code == 400, "done anew, and there is one already"
 
 
-def test_a_no_is_an_answer_too_and_a_deletion(hr):
+def test_a_refusal_and_a_deletion_are_replayed_too(hr):
     wrong = {**MEI, "name": ""}
     answers = [hr("POST", "cardholders", wrong, **AGAIN) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [400, 400]
@@ -57,33 +58,33 @@ def test_another_request_with_the_same_key_is_refused(hr, method, path, body):
     assert Cardholder.objects.get().name == "Mei"
 
 
-def test_keys_of_others_are_others(hr, caller):
+def test_idempotency_keys_belong_to_an_api_key(hr, caller):
     hr("POST", "cardholders", MEI, **AGAIN)
     assert caller(name="other")("POST", "cardholders", {**MEI, "email": "x@y.example"}, **AGAIN).status_code == 201
 
 
 @pytest.mark.parametrize("name", ["", "x" * 201, "é", "a\tb"])
-def test_a_key_that_could_not_be_kept_is_refused(hr, name):
+def test_an_unusable_idempotency_key_is_refused(hr, name):
     assert hr("POST", "cardholders", MEI, **{"idempotency-key": name}).status_code == 400
     assert not Cardholder.objects.exists()
 
 
-def test_what_broke_is_not_kept(hr, monkeypatch):
+def test_a_server_error_is_not_stored(hr, monkeypatch):
     with monkeypatch.context() as broken:
         broken.setattr(services, "create_cardholder", lambda *a, **k: 1 / 0)
         assert hr("POST", "cardholders", MEI, **AGAIN).status_code == 500
     assert hr("POST", "cardholders", MEI, **AGAIN).status_code == 201
 
 
-def test_old_answers_are_taken_away(hr):
+def test_old_responses_are_deleted(hr):
     with clock.stopped_at(NOW):
         hr("POST", "cardholders", MEI, **AGAIN)
     with clock.stopped_at(NOW + timedelta(hours=24, seconds=-1)):
-        idempotency.forget_old_answers()
-        assert GivenAnswer.objects.exists()
+        idempotency.delete_old_responses()
+        assert StoredResponse.objects.exists()
     with clock.stopped_at(NOW + timedelta(hours=24)):
-        idempotency.forget_old_answers()
-    assert not GivenAnswer.objects.exists()
+        idempotency.delete_old_responses()
+    assert not StoredResponse.objects.exists()
 
 
 def _elsewhere(work):
@@ -100,12 +101,12 @@ def _elsewhere(work):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_while_the_first_is_being_worked_on_the_second_is_told_so(hr, monkeypatch):
+def test_a_second_request_during_the_first_is_a_conflict(hr, monkeypatch):
     create, seconds = services.create_cardholder, []
 
-    def slowly(said, *, by):
+    def slowly(body, *, by):
         seconds.append(_elsewhere(lambda: hr("POST", "cardholders", MEI, **AGAIN)))
-        return create(said, by=by)
+        return create(body, by=by)
 
     monkeypatch.setattr(services, "create_cardholder", slowly)
     assert hr("POST", "cardholders", MEI, **AGAIN).status_code == 201
@@ -115,7 +116,7 @@ def test_while_the_first_is_being_worked_on_the_second_is_told_so(hr, monkeypatc
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_is_overtaken_is_told_and_nothing_is_half_done(hr, monkeypatch):
+def test_a_bulk_that_conflicts_with_another_change_is_refused_as_a_whole(hr, monkeypatch):
     """Somebody gives the same card in the admin between our look and our write."""
     from accessmap.api import bulk
 
@@ -134,3 +135,34 @@ def test_who_is_overtaken_is_told_and_nothing_is_half_done(hr, monkeypatch):
     assert list(Cardholder.objects.values_list("name", flat=True)) == ["Tom"]
     again = hr("PUT", "cardholders/bulk", {"cardholders": [row]}, **AGAIN)
     assert "somebody else" in again.json()["results"][0]["errors"][0]["message"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_cardholder_who_is_deleted_meanwhile_is_a_conflict(hr, monkeypatch):
+    """The database checks a foreign key when it commits."""
+    tom = Cardholder.objects.create(name="Tom", email="tom@pier.example")
+    create = services.create_card
+
+    def overtaken(body, *, by):
+        _elsewhere(lambda: Cardholder.objects.filter(pk=tom.pk).delete())
+        return create(body, by=by)
+
+    monkeypatch.setattr(services, "create_card", overtaken)
+    response = hr("POST", "cards", {"cardholder": tom.pk, "number": "1001"}, **AGAIN)
+    assert (response.status_code, "Send it again" in response.json()["detail"]) == (409, True)
+    assert not Card.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (psycopg.errors.DeadlockDetected("Deadlock gefunden"), 409),
+        (psycopg.errors.CannotConnectNow("the word deadlock alone says nothing"), 500),
+    ],
+)
+def test_a_conflict_is_known_by_its_class_and_not_by_its_words(hr, monkeypatch, error, status):
+    def fail(body, *, by):
+        raise OperationalError(str(error)) from error
+
+    monkeypatch.setattr(services, "create_cardholder", fail)
+    assert hr("POST", "cardholders", MEI).status_code == status

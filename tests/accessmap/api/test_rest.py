@@ -21,7 +21,7 @@ def levels():
     return [AccessLevel.objects.create(name=name) for name in ("Facilities", "Night")]
 
 
-def test_a_person_is_entered_changed_found_and_taken_out_with_their_cards(hr, levels):
+def test_a_person_is_created_changed_found_and_deleted_with_their_cards(hr, levels):
     made = hr("POST", "cardholders", {"email": " mei@pier.example", "name": "Mei", "access_levels": ["Night"]})
     assert made.status_code == 201, made.content
     person = made.json()["id"]
@@ -50,7 +50,7 @@ def test_a_person_is_entered_changed_found_and_taken_out_with_their_cards(hr, le
     assert "1001" not in str([e.detail for e in entries])
 
 
-def test_what_changes_nothing_says_nothing(hr, mei):
+def test_a_request_that_changes_nothing_is_not_logged(hr, mei):
     assert hr("PATCH", f"cardholders/{mei.pk}", {"name": "Mei"}).status_code == 200
     assert not acts().exists()
 
@@ -92,16 +92,16 @@ def test_history_names_the_key(hr, mei, client):
         ("GET", "cards?cursor=cD1hYmM%3D", None, "cursor", "first page"),
     ],
 )
-def test_what_is_wrong_is_said_with_what(hr, mei, method, path, body, field, says):
+def test_errors_name_the_field(hr, mei, method, path, body, field, says):
     Cardholder.objects.create(name="Tom", email="tom@pier.example")
     card = Card.objects.create(cardholder=mei, number="1001", valid_from="2025-01-01T00:00:00Z")
     if body and body.get("cardholder") == "{mei}":
         body = {**body, "cardholder": mei.pk}
     answer = hr(method, path.format(mei=mei.pk, card=card.pk), body)
-    said = answer.json()
-    assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/problem+json"), said
-    assert [error["field"] for error in said["errors"]] == [field]
-    assert says in said["errors"][0]["message"]
+    problem = answer.json()
+    assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/problem+json"), problem
+    assert [error["field"] for error in problem["errors"]] == [field]
+    assert says in problem["errors"][0]["message"]
     assert not acts().exists()
 
 
@@ -119,19 +119,19 @@ def test_what_is_wrong_is_said_with_what(hr, mei, method, path, body, field, say
         ("OPTIONS", "doors", None, 405),
     ],
 )
-def test_what_is_no_request_is_a_problem_too(hr, method, path, body, status):
+def test_a_malformed_request_gets_problem_details(hr, method, path, body, status):
     answer = hr(method, path, body)
     assert (answer.status_code, answer.json()["status"]) == (status, status)
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json()["detail"]
 
 
-def test_a_body_without_its_length_is_not_taken_for_none(hr):
+def test_a_body_without_content_length_is_refused(hr):
     answer = hr("POST", "cardholders", None, **{"transfer-encoding": "chunked"})
     assert (answer.status_code, "Content-Length" in answer.json()["detail"]) == (411, True)
 
 
-def test_pages_are_bounded_and_nothing_is_skipped_or_doubled_when_rows_come_and_go(hr):
+def test_pages_are_bounded_and_no_row_is_skipped_or_repeated(hr):
     people = Cardholder.objects.bulk_create(Cardholder(name=f"p{i}", email=f"p{i}@x.example") for i in range(7))
     first = hr("GET", "cardholders?limit=3").json()
     people[1].delete()
@@ -143,20 +143,20 @@ def test_pages_are_bounded_and_nothing_is_skipped_or_doubled_when_rows_come_and_
     assert [row["name"] for row in seen] == ["p0", "p1", "p2", "p3", "p4", "p5", "p6", "new"]
 
 
-def test_lists_ask_the_database_the_same_few_questions_however_long_they_are(place, hr, django_assert_max_num_queries):
-    place.refresh()
+def test_lists_need_few_queries_however_long_they_are(place, hr, django_assert_max_num_queries):
+    place.fetch()
     place.reconcile()
     level = AccessLevel.objects.get()
     more = Cardholder.objects.bulk_create(Cardholder(name=f"p{i}", email=f"p{i}@x.example") for i in range(100))
     Membership.objects.bulk_create(Membership(cardholder=person, access_level=level) for person in more)
     for path in ("cardholders", "cards", "access-levels", "resources", "doors", "permissions"):
-        with django_assert_max_num_queries(6) as asked:  # two of them for the key
+        with django_assert_max_num_queries(6) as queries:  # two of them for the key
             assert hr("GET", f"{path}?limit=200").status_code == 200
-        assert not [query for query in asked if "COUNT(" in query["sql"].upper()], path
+        assert not [query for query in queries if "COUNT(" in query["sql"].upper()], path
 
 
 def test_permissions_say_who_may_pass_when_why_and_whether_the_controller_knows(place, hr, caller):
-    place.refresh()
+    place.fetch()
     place.reconcile()
     rows = {row["number"]: row for row in hr("GET", "permissions").json()["results"]}
     assert rows.keys() == {"1001", "1002", "1003"}
@@ -182,13 +182,13 @@ def test_permissions_say_who_may_pass_when_why_and_whether_the_controller_knows(
         (None, None, ["level:facilities"])
     ]
     attic = next(row for row in hr("GET", "doors").json()["results"] if row["name"] == "Attic door")
-    for asked, found in (
+    for query, numbers in (
         (f"cardholder={card.cardholder_id}", {"1001"}),
         (f"door={door['id']}", {"1001", "1002", "1003"}),
         (f"door={attic['id']}", set()),
         ("state=in_step", {"1001", "1002", "1003"}),
     ):
-        assert {row["number"] for row in hr("GET", f"permissions?{asked}").json()["results"]} == found
+        assert {row["number"] for row in hr("GET", f"permissions?{query}").json()["results"]} == numbers
     assert hr("GET", "permissions?state=failed").json()["results"] == []
     from accessmap.api.models import Scope
 
@@ -196,17 +196,17 @@ def test_permissions_say_who_may_pass_when_why_and_whether_the_controller_knows(
     assert "1001" not in masked
 
 
-def test_a_card_reported_lost_is_out_of_the_box(place, hr):
+def test_a_card_reported_lost_leaves_the_controller(place, hr):
     """From HR's call to the controller, end to end."""
     from doorsync.work import scheduler
 
-    place.refresh()
+    place.fetch()
     place.reconcile()
     assert "1001" in place.cards()
     card = Card.objects.get(number="1001")
-    before = place.sync().requested
+    before = place.sync().generation
     hr("PATCH", f"cards/{card.pk}", {"status": "lost"})
     scheduler.tick()
-    assert place.sync().requested > before, "the tick has noticed"
+    assert place.sync().generation > before, "the tick has noticed"
     place.reconcile()
     assert "1001" not in place.cards()

@@ -36,7 +36,7 @@ schema.app = application
 
 
 @pytest.fixture
-def there(place, hr, monkeypatch):
+def turnstile_secret(place, hr, monkeypatch):
     """An API with something in it, and a turnstile's key. Requests leave the test's connection open."""
     monkeypatch.setattr(request_started, "receivers", [])
     monkeypatch.setattr(request_finished, "receivers", [])
@@ -53,15 +53,15 @@ numbers = itertools.count()
 
 def somebodys(value, rows):
     """Random ids are nobody's: every other one is made somebody's."""
-    found = rows.objects.first() if isinstance(value, int | str) and str(value)[-1:] in tuple("02468") else None
-    return found.pk if found else value
+    row = rows.objects.first() if isinstance(value, int | str) and str(value)[-1:] in tuple("02468") else None
+    return row.pk if row else value
 
 
 @schema.parametrize()
 # What one example did may be there for the next; that is what a server is like.
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
-def test_whatever_is_sent_is_answered_as_described(case, hr, there):
-    secret = there if case.path.startswith("/api/visitors/") else hr.secret
+def test_every_request_is_answered_as_the_schema_says(case, hr, turnstile_secret):
+    secret = turnstile_secret if case.path.startswith("/api/visitors/") else hr.secret
     if "id" in case.path_parameters:
         case.path_parameters["id"] = somebodys(case.path_parameters["id"], ROWS[case.path.split("/")[3]])
     if isinstance(case.body, dict) and "cardholder" in case.body:

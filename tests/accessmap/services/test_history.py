@@ -39,22 +39,22 @@ def press(client, page, row, label):
     return client.post(page, {"model": row._meta.model_name, "event": event.pgh_id}, follow=True)
 
 
-def told(page):
+def shown_changes(page):
     return [
         (change.what, str(change.verb), [(d.field, d.before, d.after) for d in change.differences])
         for change, _may in page.context["changes"]
     ]
 
 
-def test_a_page_tells_what_became_of_a_person_and_their_cards(client, as_role, mei):
+def test_a_page_shows_the_history_of_a_person_and_their_cards(client, as_role, mei):
     user = as_role(roles.SECURITY)
     with pghistory.context(user=user.pk):
         Cardholder.objects.update(name="Mei Ling")
         Card.objects.update(status="lost")
     page = client.get(history_of(mei))
     changes = {change.verb: change for change, _may in page.context["changes"] if change.what}
-    assert ("card", "changed", [("status", "active", "lost")]) in told(page)
-    assert ("", "changed", [("name", "Mei", "Mei Ling")]) in told(page)
+    assert ("card", "changed", [("status", "active", "lost")]) in shown_changes(page)
+    assert ("", "changed", [("name", "Mei", "Mei Ling")]) in shown_changes(page)
     assert changes["changed"].who == "Security"
     text = page.content.decode()
     assert "••••8400" in text
@@ -62,7 +62,7 @@ def test_a_page_tells_what_became_of_a_person_and_their_cards(client, as_role, m
     assert "Change back" not in text, "Security changes nothing"
 
 
-def test_a_lost_card_is_put_back_and_the_log_says_who_did_it(client, as_role, mei):
+def test_a_lost_card_is_put_back_and_the_log_names_who_did_it(client, as_role, mei):
     card = Card.objects.get()
     Card.objects.update(status="lost")
     as_role(roles.SECURITY)
@@ -75,43 +75,45 @@ def test_a_lost_card_is_put_back_and_the_log_says_who_did_it(client, as_role, me
     assert Entry.objects.get(action="history.put_back").actor == roles.FACILITY_STAFF
 
 
-def test_what_was_changed_again_is_not_put_back(client, as_role, mei):
+def test_a_change_is_not_put_back_over_a_newer_one(client, as_role, mei):
     as_role(roles.FACILITY_STAFF)
     Cardholder.objects.update(name="Mei Ling")
     first = Cardholder.pgh_event_model.objects.latest("pgh_id")
     Cardholder.objects.update(name="Mei Ling Wong")
-    said = client.post(history_of(mei), {"model": "cardholder", "event": first.pgh_id}, follow=True).content.decode()
-    assert "It was changed again since" in said
+    page = client.post(history_of(mei), {"model": "cardholder", "event": first.pgh_id}, follow=True).content.decode()
+    assert "It was changed again since" in page
     assert Cardholder.objects.get().name == "Mei Ling Wong"
 
 
-def test_a_card_taken_away_by_mistake_comes_back_unless_somebody_has_it_now(client, as_role, mei):
+def test_a_deleted_card_can_be_restored_unless_its_number_is_in_use(client, as_role, mei):
     as_role(roles.FACILITY_STAFF)
     card = Card.objects.get()
     Card.objects.all().delete()
     tom = Cardholder.objects.create(name="Tom")
     other = Card.objects.create(cardholder=tom, number="10058400")
-    said = press(client, history_of(mei), card, "delete").content.decode()
-    assert "already exists" in said
+    page = press(client, history_of(mei), card, "delete").content.decode()
+    assert "already exists" in page
     other.delete()
     press(client, history_of(mei), card, "delete")
     assert Card.objects.get().pk == card.pk
 
 
-def test_somebody_deleted_by_mistake_comes_back_with_cards_and_access_levels(client, as_role, mei):
+def test_a_deleted_person_is_restored_with_cards_and_access_levels(client, as_role, mei):
     as_role(roles.FACILITY_STAFF)
     card = Card.objects.get()
     Cardholder.objects.all().delete()
     gone = reverse("admin:accessmap_cardholder_deleted")
     assert client.get(history_of(mei)).url == gone
-    assert told(client.get(gone)) == [("", "deleted", [("email", "mei@pier.example", "–"), ("name", "Mei", "–")])]
+    assert shown_changes(client.get(gone)) == [
+        ("", "deleted", [("email", "mei@pier.example", "–"), ("name", "Mei", "–")])
+    ]
     press(client, gone, mei, "delete")
     press(client, history_of(mei), card, "delete")
     assert Card.objects.get().cardholder == Cardholder.objects.get()
-    assert told(client.get(gone)) == []
+    assert shown_changes(client.get(gone)) == []
 
 
-def test_who_may_only_view_sees_no_button_for_the_deleted_and_cannot_press_it(client, as_role, mei):
+def test_restoring_needs_the_permission_to_add(client, as_role, mei):
     Cardholder.objects.all().delete()
     as_role(roles.INTEGRATOR)
     gone = reverse("admin:accessmap_cardholder_deleted")
@@ -120,7 +122,7 @@ def test_who_may_only_view_sees_no_button_for_the_deleted_and_cannot_press_it(cl
     assert not Cardholder.objects.exists()
 
 
-def test_a_change_is_put_back_only_on_the_page_that_tells_it(client, as_role, mei):
+def test_a_change_is_put_back_only_on_the_page_that_shows_it(client, as_role, mei):
     as_role(roles.FACILITY_STAFF)
     tom = Cardholder.objects.create(name="Tom")
     Cardholder.objects.filter(pk=mei.pk).update(name="X")
@@ -134,12 +136,12 @@ def test_the_access_levels_of_a_policy_are_part_of_its_history(client, as_role):
     policy = AccessPolicy.objects.create(name="Staff")
     always = PolicyAlways.objects.create(policy=policy, access_level=AccessLevel.objects.create(name="Facilities"))
     added = ("access level that may always pass", "added", [("access level", "–", "Facilities")])
-    assert added in told(client.get(history_of(policy)))
+    assert added in shown_changes(client.get(history_of(policy)))
     press(client, history_of(policy), always, "insert")
     assert not policy.always_levels.exists()
 
 
-def test_a_long_history_needs_few_queries_and_shows_its_latest_part(
+def test_a_long_history_needs_few_queries_and_shows_its_latest_changes(
     client, as_role, mei, django_assert_max_num_queries
 ):
     as_role(roles.FACILITY_STAFF)
@@ -148,5 +150,5 @@ def test_a_long_history_needs_few_queries_and_shows_its_latest_part(
     client.get(history_of(mei))
     with django_assert_max_num_queries(16):
         page = client.get(history_of(mei))
-    assert told(page)[-1][2][0][1] != "?", "also the oldest shown says what was before"
-    assert len(told(page)) == 200
+    assert shown_changes(page)[-1][2][0][1] != "?", "also the oldest shown says what was before"
+    assert len(shown_changes(page)) == 200

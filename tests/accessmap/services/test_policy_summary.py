@@ -17,7 +17,7 @@ PLAIN = {
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "sentences"),
     [
         (
             {"always": ["facilities"]},
@@ -42,5 +42,5 @@ PLAIN = {
         ),
     ],
 )
-def test_a_policy_says_whom_when_and_while(changed, said):
-    assert policy_in_words(**{**PLAIN, **changed}) == said
+def test_a_policy_is_summed_up_in_sentences(changed, sentences):
+    assert policy_in_words(**{**PLAIN, **changed}) == sentences

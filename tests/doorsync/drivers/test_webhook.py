@@ -78,7 +78,7 @@ def test_nobody_there_is_unreachable(house):
 
 
 def test_a_secret_that_is_too_short_is_never_shown(house):
-    house.controller.secrets = '{"secret": "whsec_c2hvcnQ="}'
+    house.controller.secrets = {"secret": "whsec_c2hvcnQ="}
     with pytest.raises(BadOptions) as caught:
         driver_for(house.controller, NOW)
     assert "c2hvcnQ" not in str(caught.value)
