@@ -23,7 +23,7 @@ from doorsync.work import scheduler
 from portal.buildings.building import Building
 from portal.buildings.load import load_map
 from portal.core import clock
-from portal.sandbox.processes import Processes, StartError, free_port, start_web, start_worker
+from portal.embedded.processes import Processes, StartError, free_port, start_web, start_worker
 
 log = structlog.get_logger(__name__)
 

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
-from portal.sandbox.processes import Processes, StartError, free_port, start_web, start_worker
+from portal.embedded.processes import Processes, StartError, free_port, start_web, start_worker
 
 
 class Command(BaseCommand):

@@ -112,7 +112,7 @@ class Processes:
         return {"name": name, "log": "\n".join(["", *path.read_text().splitlines()[-15:]])}
 
 
-LEASHED = ("-m", "portal.sandbox.leashed")
+LEASHED = ("-m", "portal.embedded.leashed")
 
 
 def start_web(processes: Processes, port: int, environment: Mapping[str, str], *, workers: int) -> None:

@@ -11,11 +11,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
 from portal.buildings.building import BuildingError, load_building
+from portal.embedded.processes import StartError
 from portal.sandbox import play_once, playground
-from portal.sandbox.processes import StartError
 from portal.sandbox.story import tell
 
-BUILDINGS = Path(__file__).resolve().parents[2] / "sandbox" / "buildings"
+BUILDINGS = Path(__file__).resolve().parents[2] / "buildings"
 
 
 class Command(BaseCommand):

@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from portal.buildings.building import load_building
-from portal.management.commands.demo import BUILDINGS
 from portal.sandbox import bench, bench_pages, bench_visitors, playground
+from portal.sandbox.management.commands.demo import BUILDINGS
 
 PARTS = ("once", "doors", "visitors", "pages")
 

@@ -10,9 +10,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
 from portal.buildings.building import load_building
-from portal.management.commands.demo import BUILDINGS
+from portal.embedded.processes import StartError
 from portal.sandbox import playground
-from portal.sandbox.processes import StartError
+from portal.sandbox.management.commands.demo import BUILDINGS
 from portal.sandbox.screenshots import CannotPhotographError, photograph
 
 

@@ -1,4 +1,4 @@
-"""Run a Python module as a program that ends with its parent: `python -m portal.sandbox.leashed celery -A portal ...`.
+"""Run a Python module as a program that ends with its parent: `python -m portal.embedded.leashed celery -A portal ...`.
 
 When standard input closes, which it does however the parent ended, the program gets the signal that asks it to
 finish.
