@@ -6,6 +6,7 @@ values, and the portal does not start until it is put right. The demo and the te
 
 import math
 import sys
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -62,7 +63,7 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 # --- Offision ---------------------------------------------------------------------------------------------------
 OFFISION_URL = env.str("OFFISION_URL", default="").rstrip("/")
 OFFISION_TOKEN = env.str("OFFISION_TOKEN", default="")
-OFFISION_CONTRACT = env.path("OFFISION_CONTRACT", default=BASE_DIR / "portal/offision/contract.toml")
+OFFISION_CONTRACT = Path(env.str("OFFISION_CONTRACT", default=str(BASE_DIR / "portal/offision/contract.toml")))
 OFFISION_CONNECT_TIMEOUT = seconds("OFFISION_CONNECT_TIMEOUT", 3.0)
 OFFISION_READ_TIMEOUT = seconds("OFFISION_READ_TIMEOUT", 10.0)
 # The secrets that the callURL's path may hold. New subscriptions use the first; the others are accepted, so that a
@@ -279,7 +280,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 # A tick that could not run in its own second is worth nothing: the next one does the same.
 CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "doorsync.tasks.tick", "schedule": 1.0, "options": {"expires": 2}},
-    "events": {"task": "doorsync.tasks.ring_for_events", "schedule": 10.0, "options": {"expires": 10}},
+    "events": {"task": "doorsync.tasks.enqueue_event_reads", "schedule": 10.0, "options": {"expires": 10}},
     "notices": {"task": "doorsync.tasks.send_notices", "schedule": 30.0, "options": {"expires": 30}},
     "tell": {"task": "visitors.tasks.tell_offision", "schedule": 10.0, "options": {"expires": 10}},
     "answers": {"task": "accessmap.api.tasks.forget_old_answers", "schedule": 3600.0, "options": {"expires": 3600}},

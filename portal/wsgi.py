@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 import threading
 
 from django.conf import settings
@@ -12,10 +13,14 @@ application = get_wsgi_application()
 
 from portal.checks import stop_on_errors  # noqa: E402 (Django is set up first)
 from portal.offision.default import contract_from_settings, keep_warm  # noqa: E402
+from portal.offision.errors import ContractError  # noqa: E402
 
 stop_on_errors()
 # A contract that cannot be used stops the start, not the first callback.
-contract = contract_from_settings()
+try:
+    contract = contract_from_settings()
+except ContractError as error:
+    sys.exit(f"The portal does not start: {error}")
 
 # Connections to Offision stay open for the visitor who comes next.
 if settings.OFFISION_URL and contract.has("information"):

@@ -78,8 +78,15 @@ def test_a_worker_without_a_database_says_what_to_set(tmp_path):
     assert "DATABASE_URL is not set" in result.stderr
 
 
+def test_the_web_server_does_not_start_with_a_contract_that_cannot_be_read(tmp_path):
+    result = python("-c", "import portal.wsgi", **GOOD, OFFISION_CONTRACT=str(tmp_path / "none.toml"))
+    assert result.returncode != 0
+    assert "none.toml" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_a_portal_with_its_secrets_starts():
-    result = python("manage.py", "check", **GOOD)
+    result = python("-c", "import portal.wsgi", **GOOD)
     assert result.returncode == 0, result.stderr
 
 
