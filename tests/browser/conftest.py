@@ -8,7 +8,6 @@ from django.conf import settings as django_settings
 from django.contrib.auth.models import Group, User
 from django.urls import reverse
 
-from doorsync.models import SchedulerState
 from tests.visitors.conftest import gate  # noqa: F401 (a fixture)
 
 
@@ -44,12 +43,6 @@ class Desk:
     def reads(self) -> str:
         """What stands on the page."""
         return " ".join(self.page.locator("body").inner_text().split())
-
-
-@pytest.fixture(autouse=True)
-def _pass_state(transactional_db):
-    """A migration makes it, and a test with real commits before this one took it away."""
-    SchedulerState.objects.get_or_create(pk=1)
 
 
 @pytest.fixture
