@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # uv from the path, else one of our own, fetched with pip into a folder of its own.
 UV := $(shell command -v uv 2>/dev/null || echo var/uv/bin/uv)
-# Tests and checks run with made-up secrets, on a database of their own under var/.
-TEST_ENV := PORTAL_DEMO=1 DATABASE_URL= REDIS_URL=
+# Commands that work on the code alone: made-up secrets, and a database under var/ whatever .env says.
+ON_CODE := PORTAL_DEMO=1 DATABASE_URL= REDIS_URL=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench run install requirements messages clean
@@ -16,15 +16,15 @@ help: ## list the commands
 demo: $(VENV)/.demo ## a building at work, until Ctrl-C
 	@$(BIN)/python manage.py demo
 
-test: $(VENV)/.dev ## all tests
-	$(TEST_ENV) $(BIN)/pytest
+test: $(VENV)/.dev ## all tests, a process per core
+	$(BIN)/pytest -n auto
 
 lint: $(VENV)/.dev ## formatting, style, types, import directions, migrations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(TEST_ENV) $(BIN)/mypy .
+	$(BIN)/mypy .
 	$(BIN)/lint-imports
-	$(TEST_ENV) $(BIN)/python manage.py makemigrations --check --dry-run
+	$(ON_CODE) $(BIN)/python manage.py makemigrations --check --dry-run
 
 bench: $(VENV)/.dev ## measure speed against floors taken in the same run (JSON=1 for machines)
 	$(BIN)/python manage.py bench $(if $(JSON),--json)
@@ -44,8 +44,8 @@ requirements: | $(filter var/%,$(UV)) ## compile the pinned requirements from py
 			--no-emit-index-url $$extras ../pyproject.toml -o $$name.txt; done
 
 messages: ## collect the words for translation, and compile those translated (needs gettext)
-	$(TEST_ENV) $(BIN)/python manage.py makemessages -l zh_Hant --no-location --ignore=.venv --ignore=var --ignore=tests
-	$(TEST_ENV) $(BIN)/python manage.py compilemessages -l zh_Hant --ignore=.venv --ignore=var
+	$(ON_CODE) $(BIN)/python manage.py makemessages -l zh_Hant --no-location --ignore=.venv --ignore=var --ignore=tests
+	$(ON_CODE) $(BIN)/python manage.py compilemessages -l zh_Hant --ignore=.venv --ignore=var
 
 clean: ## take away what the commands made: environment, databases, caches
 	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis

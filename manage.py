@@ -14,8 +14,10 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     command = sys.argv[1] if len(sys.argv) > 1 else "help"
     if command in SANDBOX_COMMANDS:
-        from portal.sandbox.surroundings import prepare
-
+        try:
+            from portal.sandbox.surroundings import prepare
+        except ModuleNotFoundError as error:
+            sys.exit(f"This installation has no {command}: {error.name} is missing. `make demo` installs what it needs.")
         prepare(os.environ)
 
     from django.core.exceptions import ImproperlyConfigured
