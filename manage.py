@@ -17,7 +17,7 @@ def main() -> None:
         try:
             from portal.sandbox.surroundings import prepare
         except ModuleNotFoundError as error:
-            sys.exit(f"This installation has no {command}: {error.name} is missing. `make demo` installs what it needs.")
+            sys.exit(f"This installation cannot run {command}: {error.name} is missing. `make demo` installs it.")
         prepare(os.environ)
 
     from django.core.exceptions import ImproperlyConfigured

@@ -148,4 +148,3 @@ def load() -> None:
         for name, statements in (("map", _MAP), ("sync", _SYNC), ("history", _HISTORY), ("audit log", _LOG)):
             log.info("loading", what=name)
             cursor.execute(statements.format(**sizes))
-        cursor.execute("VACUUM ANALYZE")
