@@ -1,4 +1,4 @@
-"""A big building after years at work, straight into the database: what the staff pages are measured against."""
+"""The rows of a big building after years of work, written with SQL, for the measurements of the staff pages."""
 
 import structlog
 from django.db import connection
@@ -11,8 +11,8 @@ DOORS = 300
 HISTORY = 200_000
 ENTRIES = 2_000_000
 
-# A hundred controllers with three doors each, a resource behind each door, a card for each cardholder, and so on:
-# 2,000 cards at 100 controllers are the 200,000 permissions.
+# A hundred controllers with three doors each, a resource behind each door, a card per cardholder. 2,000 cards at 100
+# controllers are the 200,000 permissions.
 _MAP = """
 INSERT INTO accessmap_site (id, name, time_zone)
     VALUES (1, 'Harbour', 'Asia/Hong_Kong'), (2, 'Hill', 'Asia/Hong_Kong');
@@ -39,7 +39,7 @@ INSERT INTO accessmap_resource (id, site_id, external_id, name, policy_id)
 INSERT INTO accessmap_resourcedoor (resource_id, door_id) SELECT n, n FROM generate_series(1, {DOORS}) n;
 """
 
-# Six bookings a room and day, yesterday to in two days, each with four people, of whom a few have no card.
+# Six bookings per room and day, from yesterday to two days ahead, each with four people, a few without a card.
 _SYNC = """
 INSERT INTO doorsync_schedulerstate (id, map_revision, ticked_at, full_resync_at, subscription_error, offision_error)
     VALUES (1, 0, now() + interval '1 day', now(), '', '')
