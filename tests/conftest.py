@@ -1,4 +1,4 @@
-"""What all tests share. PostgreSQL is real; the network ends at this machine."""
+"""Fixtures of all tests. PostgreSQL is real; the network ends at this machine."""
 
 import pytest
 from django.apps import apps
@@ -41,7 +41,7 @@ def _own_network_only():
 
 @pytest.fixture(autouse=True)
 def _no_client_of_another_test():
-    """The client and the contract are kept by the process; a test that changes settings must get its own."""
+    """The process caches the client and the contract; a test that changes settings needs its own."""
     from portal.offision.default import client_from_settings, contract_from_settings
 
     yield

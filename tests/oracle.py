@@ -1,4 +1,4 @@
-"""What must come out of a building file, worked out the long way: minute by minute, from the file's own words.
+"""The right result of a building file, computed the long way: minute by minute, from the file itself.
 
 It shares nothing with the portal: no planning, no merging, no models. A booking admits at a minute that lies within it.
 """
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 
 def moment(text, today, zone):
-    """ "+1d 09:30" in the site's words -> an aware moment."""
+    """A building file's time, such as "+1d 09:30", as an aware moment."""
     days, hours, minutes = re.fullmatch(r"([+-]\d+)d (\d\d):(\d\d)", text).groups()
     day = today + timedelta(days=int(days))
     return datetime.combine(day, time(int(hours), int(minutes)), zone).astimezone(UTC)
@@ -21,7 +21,7 @@ def same(email):
 
 
 def bookings_in_the_end(building):
-    """The bookings after every change, whether or not anybody was told of it."""
+    """The bookings after every change, including those without a callback."""
     present = {booking["id"]: copy.deepcopy(booking) for booking in building.get("bookings", [])}
     for change in building.get("changes", []):
         if "create" in change:

@@ -1,4 +1,4 @@
-"""The whole portal, run as a user runs it: processes, HTTP, PostgreSQL, Celery; once over files and once over Redis."""
+"""The whole portal as a user runs it: processes, HTTP, PostgreSQL and Celery, once over files and once over Redis."""
 
 import json
 import os
@@ -53,7 +53,7 @@ def demo(*arguments, **environment):
 
 @pytest.fixture(scope="session")
 def play():
-    """Plays a building file; once more where midnight came in between, since "today" was then two days."""
+    """Plays a building file, and again if midnight came in between: "today" had two dates."""
 
     def play(path: Path, **environment) -> Played:
         building = json.loads(path.read_text())

@@ -7,8 +7,8 @@ from portal.sandbox import bench_pages, bench_rows
 
 @pytest.fixture
 def small_building(db, monkeypatch):
-    """The benchmark's building with far fewer rows."""
-    for name, value in {"CARDHOLDERS": 60, "CONTROLLERS": 12, "DOORS": 36, "HISTORY": 240, "ENTRIES": 500}.items():
+    """The benchmark's building with fewer rows, and as many pages of them as the addresses name."""
+    for name, value in {"CARDHOLDERS": 60, "CONTROLLERS": 12, "DOORS": 36, "HISTORY": 9_200, "ENTRIES": 5_200}.items():
         monkeypatch.setattr(bench_rows, name, value)
     bench_rows.load()
 
