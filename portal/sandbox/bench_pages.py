@@ -112,8 +112,13 @@ def pages() -> Iterator[Page]:
     yield from _lists("accessmap.controller", ("",), change=7)
     yield from _lists("accessmap.accesspolicy", ("",), change=7)
     yield from _lists("accessmap.mapimport", ("",))
+    deep_page = min(90, bench_rows.HISTORY // 200)
     last_call = Callback.objects.latest("pk").pk
-    yield from _lists("doorsync.callback", ("", "outcome__exact=unreadable", "q=room-7", "p=90"), change=last_call)
+    yield from _lists(
+        "doorsync.callback",
+        ("", "outcome__exact=unreadable", "q=room-7", f"p={deep_page}"),
+        change=last_call,
+    )
     yield from _lists("doorsync.bookingfetch", ("", "outcome__exact=failed"))
     yield from _lists("doorsync.reconciliation", ("",))
     yield from _lists("doorsync.controllercard", ("", "state__exact=failed", "controller__id__exact=7", "q=C100900"))
@@ -130,7 +135,7 @@ def _log_pages() -> Iterator[Page]:
     in_month = f"at__year={year}&at__month={int(month)}"
     queries = (
         "",
-        "p=50",
+        f"p={min(50, bench_rows.ENTRIES // 200)}",
         "outcome__exact=done",
         "outcome__exact=held",
         "action=card.lost",

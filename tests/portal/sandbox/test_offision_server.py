@@ -164,8 +164,8 @@ def test_a_change_calls_the_subscribers_of_its_rooms(offision: Client, serve: Ca
     assert only_r2.next()["event"] == "appointment.updated"
     assert offision("POST", "/sandbox/change", {"delete": "new"}).json()["id"] == "new"
     assert everything.next()["event"] == only_r2.next()["event"] == "appointment.deleted"
-    assert everything.heard.empty()
-    assert only_r2.heard.empty()
+    assert everything.calls.empty()
+    assert only_r2.calls.empty()
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_the_play_sends_callbacks_once_never_twice_and_late(
     assert (status["played"], status["of"]) == (4, 4)
     assert (status["callbacks_sent"], status["callback_failures"]) == (4, 0)  # 1 late + 1 + 2 + 0 lost
     assert {listener.next()["event"] for _ in range(4)} == {"appointment.updated"}
-    assert listener.heard.empty()
+    assert listener.calls.empty()
     assert [b["id"] for b in offision("GET", "/sandbox/bookings").json()["bookings"]] == ["night", "back", "odd"]
 
 
