@@ -6,7 +6,7 @@ from django.views.generic import RedirectView
 from django.views.i18n import set_language
 from health_check.views import HealthCheckView
 
-from accessmap.api.problems import nothing_here
+from portal.core.api.errors import nothing_here
 from portal.core.metrics import metrics
 from visitors.pages.views import inside_somewhere, who_is_inside
 
@@ -28,7 +28,7 @@ people = [
 machines = [
     path("kiosk/<int:turnstile_id>/", include("visitors.pages.kiosk_urls")),
     path("api/visitors/", include("visitors.api.urls")),
-    path("api/offision/", include("doorsync.pages.callback_urls")),
+    path("api/offision/", include("doorsync.api.callback_urls")),
     path(
         "healthz",
         HealthCheckView.as_view(checks=["health_check.checks.Database", "doorsync.status.health.Worker"]),

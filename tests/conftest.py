@@ -28,6 +28,7 @@ class Scheduling(LoadScopeScheduling):
         return nodeid.partition("[")[2] if nodeid.startswith("tests/end_to_end/") else nodeid
 
 
+@pytest.hookimpl(optionalhook=True)  # without xdist it is unknown
 def pytest_xdist_make_scheduler(config, log):
     return Scheduling(config, log)
 

@@ -99,7 +99,7 @@ def pages() -> Iterator[Page]:
             f"{reverse('why')}?{urlencode({'who': 'person8@bench.example', 'door': door, 'at': at})}",
             roles.SECURITY,
         )
-    yield Page("unmapped", reverse("unmapped"), staff)
+    yield Page("unmapped", reverse("coverage"), staff)
     yield Page("setup", reverse("setup"))
     yield from _log_pages()
     holder, card = Cardholder.objects.latest("pk").pk, Card.objects.latest("pk").pk
@@ -137,7 +137,7 @@ def _log_pages() -> Iterator[Page]:
         "",
         f"p={min(50, bench_rows.ENTRIES // 200)}",
         "outcome__exact=done",
-        "outcome__exact=held",
+        "outcome__exact=pending",
         "action=card.lost",
         "action=door.opened",
         f"at__year={year}",

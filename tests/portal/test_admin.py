@@ -109,7 +109,7 @@ def test_what_is_wrong_stands_in_a_sentence(place, client, as_role):
     as_role(roles.SECURITY)
     page = client.get(reverse("admin:doorsync_resourcesync_changelist")).content.decode()
     assert "access was taken away" in page
-    assert ResourceSync.objects.exclude(last_error="").count() == 1
+    assert ResourceSync.objects.exclude(last_error=[]).count() == 1
 
 
 @pytest.mark.django_db(transaction=True)  # the checks look from connections of their own

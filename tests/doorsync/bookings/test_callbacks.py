@@ -30,7 +30,7 @@ def post(client, settings):
 
 
 def refused(why):
-    return REGISTRY.get_sample_value("portal_callbacks_refused_total", {"why": why}) or 0
+    return REGISTRY.get_sample_value("portal_callbacks_refused_total", {"reason": why}) or 0
 
 
 def settle(place):
@@ -47,15 +47,15 @@ def test_a_call_asks_for_its_resource_once_however_often_it_comes(place, post, d
         assert post({"resourceId": "room"}).status_code == 202
     assert place.room().generation == before + 1
     assert [name for name, _pk in doorbells] == ["fetch_bookings"]
-    assert Callback.objects.filter(outcome="asked", generation=before + 1).count() == 5
+    assert Callback.objects.filter(outcome="enqueued", generation=before + 1).count() == 5
 
 
 def test_a_call_during_a_fetch_gets_a_fetch_of_its_own(place, post):
     settle(place)
-    queue.enqueue_now(ResourceSync.objects.filter(resource__external_id="room"))
+    queue.enqueue(ResourceSync.objects.filter(resource__external_id="room"), at_once=True, wake=False)
     claimed = queue.lease(ResourceSync.objects.filter(resource__external_id="room"), NOW)
     post({"resourceId": "room"})
-    assert queue.release(claimed, answered=True)
+    assert queue.release(claimed, observed=True)
     assert place.room().generation > place.room().observed_generation
 
 
@@ -96,7 +96,7 @@ def test_a_call_that_cannot_be_read_is_kept_and_leads_to_a_look_everywhere(place
     kept = Callback.objects.get()
     assert bytes(kept.body) == body
     assert kept.outcome == Callback.Outcome.UNREADABLE
-    assert kept.note
+    assert kept.problems
     assert SchedulerState.objects.get().full_resync_wanted_at is not None
 
 

@@ -60,7 +60,7 @@ def test_each_once_also_after_an_outage(loaded):
     assert events.drain_events(box().pk) == 1
     assert events.drain_events(box().pk) == 0
     assert len(told()) == 2
-    assert EventCursor.objects.get().last_error == ""
+    assert EventCursor.objects.get().last_error == []
 
 
 def test_two_readers_at_once_write_each_event_once(loaded, monkeypatch):

@@ -57,7 +57,7 @@ def test_a_controller_that_is_left_alone_for_a_while_is_tried_at_once_all_the_sa
     assert place.sync().next_attempt_at is None
     [where] = lost_cards.places_of(card)
     assert where.holds
-    assert "does not answer" in where.words
+    assert "does not answer" in where.sentence
 
 
 def test_where_nobody_takes_it_out_that_is_said(place):

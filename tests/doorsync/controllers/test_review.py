@@ -52,24 +52,24 @@ def test_a_foreign_card_wanted_only_tomorrow_is_not_adopted(start_place):
 
 def test_a_fetch_whose_claim_has_lapsed_stores_nothing(place, monkeypatch):
     place.fetch()
-    real = refreshing._take_in
+    real = refreshing._save
 
     def overtaken(sync, found, now):
         ResourceSync.objects.filter(pk=sync.pk).update(lease_token=None)
         return real(sync, found, now)
 
     place.change(delete="b1")
-    monkeypatch.setattr(refreshing, "_take_in", overtaken)
+    monkeypatch.setattr(refreshing, "_save", overtaken)
     assert place.fetch() is None
     assert StoredBooking.objects.count() == 1
 
 
 def test_a_callback_after_a_claim_has_lapsed_still_gets_a_fetch(place):
     rows = ResourceSync.objects.filter(resource__external_id="room")
-    queue.enqueue_now(rows)
+    queue.enqueue(rows, at_once=True, wake=False)
     slow = queue.lease(rows, NOW - 2 * queue.LEASE)
     callbacks.receive(body=b'{"resourceId": "room"}', content_type="", remote_address=None)
-    assert queue.release(slow, answered=True)
+    assert queue.release(slow, observed=True)
     assert place.room().generation > place.room().observed_generation
 
 
@@ -82,9 +82,9 @@ def test_a_lost_card_waits_for_nobodys_approval(start_place):
     place.reconcile()
     place.change(update="big", set={"attendees": []})
     place.fetch()
-    assert len(place.reconcile().held) == 12
+    assert len(place.reconcile().pending) == 12
     Card.objects.filter(number="2003").update(status="lost")
-    assert len(place.reconcile().held) == 11
+    assert len(place.reconcile().pending) == 11
     assert "2003" not in place.cards()
     assert len(place.cards()) == 11
 
@@ -138,7 +138,7 @@ def test_what_is_held_is_not_held_beyond_its_own_end(start_place):
     place.reconcile("old")
     place.change(update="big", set={"status": "cancelled"})
     place.fetch("attic")
-    assert len(place.reconcile("old").held) == 12
+    assert len(place.reconcile("old").pending) == 12
     end = NOW + timedelta(minutes=70)
     assert place.sync("old").next_edge_at == end
     with clock.stopped_at(end):

@@ -209,7 +209,7 @@ def test_what_others_wrote_is_listed_left_alone_and_followed_once_it_is_adopted(
     house.peer.put_foreign(house.ann)
     house.book("b", TEN, ELEVEN)
     outcome = house.work()
-    assert set(outcome.unmanaged) == {house.ann}
+    assert set(outcome.plan.cards.unmanaged) == {house.ann}
     assert outcome.contested == {house.ann}
     with house.at(NOON):
         assert house.peer.opens(house.ann, house.door.number), "somebody else's affair"
@@ -264,7 +264,7 @@ def test_a_write_that_the_portal_did_not_see_end_is_not_taken_for_somebody_elses
         raise SystemError("the power went")
 
     with monkeypatch.context() as patch, pytest.raises(SystemError):
-        patch.setattr(store, "close_round", crash)
+        patch.setattr(store, "save", crash)
         house.work()
     house.cancel("b")
     settle(house)

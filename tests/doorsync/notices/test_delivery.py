@@ -14,8 +14,8 @@ from werkzeug.wrappers import Request, Response
 
 from accessmap.models import Controller
 from doorsync.bookings import callbacks
-from doorsync.bookings.callbacks import TEST_CALL
 from doorsync.models import BookingFetch, Callback, ControllerSync, ResourceSync, SchedulerState, UnmanagedCard
+from doorsync.models.callbacks import TEST_CALL
 from doorsync.models.notices import Delivery, Kind, Notice, Recipient
 from doorsync.notices import delivery
 from doorsync.notices.problems import seen
@@ -66,7 +66,7 @@ def dead(name: str = "box", *, silent: int = 3) -> None:
 
 def well(name: str = "box") -> None:
     ControllerSync.objects.filter(controller__name=name).update(
-        unreachable=0, failures=0, last_error="", observed_generation=99
+        unreachable=0, failures=0, last_error=[], observed_generation=99
     )
 
 
@@ -161,7 +161,7 @@ def changed(minutes: float, *, outcome: str = "changed", cause: str = "full_resy
 
 
 def test_silence_is_a_sign_only_where_a_full_resync_finds_what_no_call_told_of(place):
-    Callback.objects.create(body=b"{}", outcome="asked", received_at=NOW - timedelta(hours=25))
+    Callback.objects.create(body=b"{}", outcome="enqueued", received_at=NOW - timedelta(hours=25))
     changed(-40, outcome="unchanged")
     assert which() == set(), "nobody books, nobody calls"
     changed(-20, cause="callback")
@@ -328,7 +328,7 @@ def test_a_mail_server_that_is_down_is_said_and_asked_again(ann, settings):
     every_half_minute(0, 3)
     row = Delivery.objects.get()
     assert row.state == "waiting"
-    assert "ConnectionRefusedError" in row.last_error
+    assert "ConnectionRefusedError" in str(row.last_error)
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     every_half_minute(10, 10)
     assert len(mail.outbox) == 1

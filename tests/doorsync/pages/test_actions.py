@@ -101,7 +101,7 @@ def test_a_door_is_unlocked_for_a_reason_and_once(place, as_role):
 
 
 def test_a_callback_is_looked_at_again_and_its_words_are_for_administrators(place, as_role):
-    known = Callback.objects.create(body=b'{"secret": "words"}', outcome="asked", named_resource="room")
+    known = Callback.objects.create(body=b'{"secret": "words"}', outcome="enqueued", named_resource="room")
     lost = Callback.objects.create(body=b"?", outcome="unreadable")
     page = reverse("admin:doorsync_callback_change", args=[known.pk])
     assert "secret" not in as_role(roles.FACILITY_STAFF).get(page).content.decode()

@@ -27,5 +27,5 @@ def test_the_call_is_seen_to_arrive_without_a_hand_on_the_page(live_server, brow
     page.get_by_text("It worked").wait_for()
     assert waiting.inner_text() == "Nothing has come yet.", "that was the portal, not Offision"
 
-    Callback.objects.create(body=b"{}", outcome="asked")
+    Callback.objects.create(body=b"{}", outcome="enqueued")
     page.wait_for_function("document.getElementById('waiting').textContent.startsWith('Offision has called')")

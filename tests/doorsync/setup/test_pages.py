@@ -14,9 +14,9 @@ from django.urls import reverse
 from werkzeug.wrappers import Response
 
 from accessmap.models import AccessLevel, AccessPolicy, Card, Cardholder, Controller, Door, Resource, Site
-from doorsync.bookings.callbacks import TEST_CALL
 from doorsync.bookings.subscription import callback_url
 from doorsync.models import Callback, ControllerCard, SchedulerState, UnmappedResource
+from doorsync.models.callbacks import TEST_CALL
 from doorsync.setup import actions
 from doorsync.setup.steps import facts_at, steps, undone
 from doorsync.work import scheduler
@@ -179,7 +179,7 @@ def test_the_page_that_waits_hears_of_offisions_call_and_not_of_our_own(integrat
     look = reverse("setup-called")
     Callback.objects.create(body=b"{}", outcome="unreadable", content_type=TEST_CALL)
     assert integrator.get(look).json() == {"arrived": False, "said": "Nothing has come yet."}
-    Callback.objects.create(body=b"{}", outcome="asked")
+    Callback.objects.create(body=b"{}", outcome="enqueued")
     assert integrator.get(look).json()["arrived"] is True
     assert "data-url" not in shown(integrator, "callback")
 
@@ -311,7 +311,7 @@ def test_undone_counts_down_and_costs_few_queries(integrator, place):
     assert before == 5  # contract, subscription, call, controller, permission
     shown(integrator, "contract", resource="room")
     shown(integrator, "subscription", x="1")
-    Callback.objects.create(body=b"{}", outcome="asked")
+    Callback.objects.create(body=b"{}", outcome="enqueued")
     place.fetch()
     place.reconcile()
     scheduler.tick()

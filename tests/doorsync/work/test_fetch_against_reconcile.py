@@ -23,7 +23,7 @@ def test_a_fetch_that_falls_between_an_outcome_and_its_end_is_confirmed(start_pl
     SchedulerState.objects.get_or_create(pk=1)  # another test with real commits may have emptied the tables
     place = start_place(building())
     place.fetch()
-    real = store._confirm
+    real = store._confirm_fetches
     fetched: list[Future] = []
 
     def fetch():
@@ -39,7 +39,7 @@ def test_a_fetch_that_falls_between_an_outcome_and_its_end_is_confirmed(start_pl
             pass
 
     with ThreadPoolExecutor(1) as pool, monkeypatch.context() as patch:
-        patch.setattr(store, "_confirm", confirm_and_let_a_fetch_come)
+        patch.setattr(store, "_confirm_fetches", confirm_and_let_a_fetch_come)
         place.reconcile()
     answer = BookingFetch.objects.get(pk=fetched[0].result())
     assert answer.outcome == BookingFetch.Outcome.UNCHANGED

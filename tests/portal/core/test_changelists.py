@@ -115,7 +115,7 @@ def _callbacks(count):
             resource=room, generation=number, cause="callback", started_at=now, finished_at=now, outcome="changed"
         )
         FetchTarget.objects.create(fetch=fetch, controller=Controller.objects.get(name="box"), generation=1)
-        Callback.objects.create(body=b"{}", outcome="asked", resource=room, fetch=fetch)
+        Callback.objects.create(body=b"{}", outcome="enqueued", resource=room, fetch=fetch)
 
 
 def _building(count):
@@ -129,7 +129,7 @@ def _building(count):
             site=place_site(), external_id=f"d{number}", name=f"D{number}", policy=policy
         )
         ResourceDoor.objects.create(resource=room, door=door)
-        ResourceSync.objects.filter(resource=room).update(last_error="")
+        ResourceSync.objects.filter(resource=room).update(last_error=[])
         for where in (room, doorless):
             StoredBooking.objects.create(
                 resource=where,
