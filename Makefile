@@ -2,10 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# uv from the path, else one of our own, fetched with pip into a folder of its own.
+# uv from the path, else from a folder under var/, where pip installs it.
 UV := $(shell command -v uv 2>/dev/null || echo var/uv/bin/uv)
-# Tests and checks run with made-up secrets, on a database of their own under var/.
-TEST_ENV := PORTAL_DEMO=1 DATABASE_URL= REDIS_URL=
+# Commands that work on the code alone: made-up secrets, and a database under var/ whatever .env says.
+ON_CODE := PORTAL_DEMO=1 DATABASE_URL= REDIS_URL=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench run install requirements messages clean
@@ -16,15 +16,15 @@ help: ## list the commands
 demo: $(VENV)/.demo ## a building at work, until Ctrl-C
 	@$(BIN)/python manage.py demo
 
-test: $(VENV)/.dev ## all tests
-	$(TEST_ENV) $(BIN)/pytest
+test: $(VENV)/.dev ## all tests, a process per core
+	$(BIN)/pytest -n auto
 
 lint: $(VENV)/.dev ## formatting, style, types, import directions, migrations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(TEST_ENV) $(BIN)/mypy .
+	$(BIN)/mypy .
 	$(BIN)/lint-imports
-	$(TEST_ENV) $(BIN)/python manage.py makemigrations --check --dry-run
+	$(ON_CODE) $(BIN)/python manage.py makemigrations --check --dry-run
 
 bench: $(VENV)/.dev ## measure speed against floors taken in the same run (JSON=1 for machines)
 	$(BIN)/python manage.py bench $(if $(JSON),--json)
@@ -43,11 +43,11 @@ requirements: | $(filter var/%,$(UV)) ## compile the pinned requirements from py
 		$(if $(filter var/%,$(UV)),../)$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 			--no-emit-index-url $$extras ../pyproject.toml -o $$name.txt; done
 
-messages: ## collect the words for translation, and compile those translated (needs gettext)
-	$(TEST_ENV) $(BIN)/python manage.py makemessages -l zh_Hant --no-location --ignore=.venv --ignore=var --ignore=tests
-	$(TEST_ENV) $(BIN)/python manage.py compilemessages -l zh_Hant --ignore=.venv --ignore=var
+messages: ## collect the messages for translation, and compile the translated ones (needs gettext)
+	$(ON_CODE) $(BIN)/python manage.py makemessages -l zh_Hant --no-location --ignore=.venv --ignore=var --ignore=tests
+	$(ON_CODE) $(BIN)/python manage.py compilemessages -l zh_Hant --ignore=.venv --ignore=var
 
-clean: ## take away what the commands made: environment, databases, caches
+clean: ## delete what the commands made: environment, databases, caches
 	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 var/uv/bin/uv:
@@ -55,7 +55,7 @@ var/uv/bin/uv:
 	@$(PYTHON) -m venv var/uv
 	@var/uv/bin/pip install --quiet --disable-pip-version-check uv
 
-# The tests need the larger set; whoever has it need not install the smaller one.
+# The tests' set includes the demo's: after `make install` the demo has nothing to install.
 $(VENV)/.demo: requirements/sandbox.txt | $(filter var/%,$(UV))
 	@test -f $(VENV)/.dev -a ! $(VENV)/.dev -ot requirements/dev.txt || { \
 		echo "Installing what the demo needs into $(VENV) ..." && \

@@ -9,7 +9,7 @@ class PortalConfig(AppConfig):
 
     def ready(self) -> None:
         # Tasks find their application once Django is up; what never sets Django up need not load Celery.
-        from portal import celery, roles  # noqa: F401
+        from portal import celery, checks, roles  # noqa: F401
         from portal.core import problems
 
         problems.load()

@@ -1,68 +1,57 @@
-"""All settings, read from the environment (and from a `.env` file beside manage.py, if there is one).
+"""All settings, read from the environment (portal.environment). docs/settings.md lists every variable for installers.
 
-A missing or default secret stops the start with a sentence that says which, unless PORTAL_DEMO is on: the demo
-and the tests make secrets up. docs/settings.md lists every variable for installers.
+Importing this module starts nothing, writes nothing and refuses nothing. portal.checks says what is wrong with the
+values, and the portal does not start until it is put right. The demo and the tests make secrets up.
 """
 
+import math
 import sys
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from portal.embedded import broker
-
-BASE_DIR = Path(__file__).resolve().parent.parent
-
-env = environ.Env()
-environ.Env.read_env(BASE_DIR / ".env")
-
-# Where the portal keeps files: embedded PostgreSQL, the file broker, collected static files.
-VAR_DIR = Path(env.str("PORTAL_VAR", default=str(BASE_DIR / "var"))).resolve()
+from portal.environment import BASE_DIR, VAR_DIR, env
 
 # The demo and the tests: secrets are made up, and Offision and the controllers are pretend ones.
 DEMO = env.bool("PORTAL_DEMO", default=False)
 DEBUG = env.bool("PORTAL_DEBUG", default=False)
 
+# What is wrong with variables that could not be read, by name. Their settings have the default value meanwhile.
+UNREADABLE: dict[str, str] = {}
 MADE_UP = "made-up-for-the-demo-"
-MIN_SECRET_LENGTH = 20
-# Commands that need no secret, so that an image can be built and a first look taken before any is made.
-NEEDS_NO_SECRETS = {
-    "collectstatic",
-    "makemigrations",
-    "makemessages",
-    "compilemessages",
-    "help",
-    "demo",
-    "test",
-}
 
 
-def secret(name: str, *, purpose: str) -> str:
-    """Read a secret. Stops the start where it is missing, short, or one that stands in the documents."""
-    return checked_secret(name, str(env.str(name, default="")), purpose=purpose)
+def secret(name: str) -> str:
+    """A secret; empty where it is missing, which portal.checks refuses."""
+    return str(env.str(name, default="")) or (MADE_UP + name.lower() if DEMO else "")
 
 
-def checked_secret(name: str, value: str, *, purpose: str) -> str:
-    """The secret, if it can be used; else the start is stopped."""
-    if DEMO or (len(sys.argv) > 1 and sys.argv[1] in NEEDS_NO_SECRETS):
-        return value or MADE_UP + name.lower()
-    if not value:
-        raise ImproperlyConfigured(f"{name} is not set. It is {purpose}. Set it in the environment or in .env.")
-    if value.startswith(MADE_UP) or value.lower().startswith(("change-me", "changeme")):
-        raise ImproperlyConfigured(f"{name} still has an example value. It is {purpose}. Make one of your own.")
-    if len(value) < MIN_SECRET_LENGTH:
-        raise ImproperlyConfigured(
-            f"{name} has {len(value)} characters; it is {purpose} and needs at least {MIN_SECRET_LENGTH}. "
-            'One can be made with: python -c "import secrets; print(secrets.token_urlsafe(32))"'
-        )
-    return value
+def whole_number(name: str, default: int, *, at_least: int = 1) -> int:
+    text = env.str(name, default="") or str(default)
+    if text.strip().isdecimal() and int(text) >= at_least:
+        return int(text)
+    UNREADABLE[name] = f"{name} is {text!r}. It must be a whole number, at least {at_least}."
+    return default
 
 
-SECRET_KEY = secret("PORTAL_SECRET_KEY", purpose="the key that signs sessions and encrypts what is stored encrypted")
-SALT_KEY = "offision-access-portal"  # a salt need not be secret: what is encrypted is so by SECRET_KEY
+def seconds(name: str, default: float) -> float:
+    text = env.str(name, default="") or str(default)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if 0 < value < math.inf:
+        return value
+    UNREADABLE[name] = f"{name} is {text!r}. It must be a number of seconds above 0."
+    return default
+
+
+# Signs sessions and encrypts what is stored encrypted.
+SECRET_KEY = secret("PORTAL_SECRET_KEY")
+SALT_KEY = "offision-access-portal"  # a salt need not be secret: SECRET_KEY is
 ALLOWED_HOSTS = env.list("PORTAL_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 # Where Offision and browsers reach this portal, without a slash at the end.
 PORTAL_PUBLIC_URL = env.str("PORTAL_PUBLIC_URL", default="http://localhost:8000").rstrip("/")
@@ -74,20 +63,12 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 # --- Offision ---------------------------------------------------------------------------------------------------
 OFFISION_URL = env.str("OFFISION_URL", default="").rstrip("/")
 OFFISION_TOKEN = env.str("OFFISION_TOKEN", default="")
-if OFFISION_URL and not OFFISION_TOKEN and not DEMO:
-    raise ImproperlyConfigured(
-        "OFFISION_TOKEN is not set. It is the access token from Offision's Management console -> Settings -> API "
-        "authentication. Set it in the environment or in .env."
-    )
 OFFISION_CONTRACT = Path(env.str("OFFISION_CONTRACT", default=str(BASE_DIR / "portal/offision/contract.toml")))
-OFFISION_CONNECT_TIMEOUT = env.float("OFFISION_CONNECT_TIMEOUT", default=3.0)  # seconds
-OFFISION_READ_TIMEOUT = env.float("OFFISION_READ_TIMEOUT", default=10.0)  # seconds
-# The secrets that may stand in the callURL's path. The first is used for new subscriptions; the others still work,
-# so that a secret can be changed without missing a call.
-CALLBACK_SECRETS = [
-    checked_secret("OFFISION_CALLBACK_SECRET", part.strip(), purpose="the secret in the callURL's path")
-    for part in secret("OFFISION_CALLBACK_SECRET", purpose="the secret in the callURL's path").split(",")
-]
+OFFISION_CONNECT_TIMEOUT = seconds("OFFISION_CONNECT_TIMEOUT", 3.0)
+OFFISION_READ_TIMEOUT = seconds("OFFISION_READ_TIMEOUT", 10.0)
+# The secrets that the callURL's path may hold. New subscriptions use the first; the others are accepted, so that a
+# secret can be changed without missing a call.
+CALLBACK_SECRETS = [part.strip() for part in secret("OFFISION_CALLBACK_SECRET").split(",") if part.strip()]
 # The key of the callback's signature, where the contract says that callbacks are signed.
 CALLBACK_SIGNING_KEY = env.str("OFFISION_CALLBACK_SIGNING_KEY", default="")
 CALLBACK_MAX_BYTES = 64 * 1024
@@ -96,19 +77,18 @@ CALLBACK_MAX_BYTES = 64 * 1024
 SITE_TIME_ZONE = env.str("SITE_TIME_ZONE", default="Asia/Hong_Kong")
 try:
     ZoneInfo(SITE_TIME_ZONE)
-except (ZoneInfoNotFoundError, ValueError) as error:
-    raise ImproperlyConfigured(
-        f"SITE_TIME_ZONE is {SITE_TIME_ZONE!r}, which is no IANA time zone. An example is Asia/Hong_Kong."
-    ) from error
+    TIME_ZONE = SITE_TIME_ZONE  # what pages show; the database keeps UTC
+except (ZoneInfoNotFoundError, ValueError):
+    TIME_ZONE = "UTC"  # portal.checks refuses SITE_TIME_ZONE; Django could not even start with it
 
 # --- Doors ------------------------------------------------------------------------------------------------------
 # Every resource is fetched and every controller compared this often, whatever callbacks came or did not.
-FULL_RESYNC_SECONDS = env.int("FULL_RESYNC_SECONDS", default=900)
+FULL_RESYNC_SECONDS = whole_number("FULL_RESYNC_SECONDS", 900)
 # A fetch or a plan that would take away more than so many bookings or cards at once, and more than half of what
 # there was, waits for a person.
-HOLD_REVOCATIONS_OVER = env.int("HOLD_REVOCATIONS_OVER", default=10)
+HOLD_REVOCATIONS_OVER = whole_number("HOLD_REVOCATIONS_OVER", 10, at_least=0)
 # So many hours without a call of Offision's, while full passes find changes, and staff are told.
-NOTICE_NO_CALLBACK_HOURS = env.int("NOTICE_NO_CALLBACK_HOURS", default=24)
+NOTICE_NO_CALLBACK_HOURS = whole_number("NOTICE_NO_CALLBACK_HOURS", 24)
 # The driver of each family of controllers.
 DRIVERS = {
     "hikvision": "doorsync.drivers.hikvision.driver.HikvisionDriver",
@@ -127,7 +107,10 @@ OPEN_DOOR = "doorsync.controllers.unlock.open_for_a_moment"
 # smtp+tls://user:password@host:587; without it no email can be sent, and no recipient is told by email.
 EMAIL_URL = env.str("EMAIL_URL", default="consolemail://" if DEMO else "")
 if EMAIL_URL:
-    vars().update(env.email_url_config(EMAIL_URL))
+    try:
+        vars().update(env.email_url_config(EMAIL_URL))
+    except ImproperlyConfigured:
+        UNREADABLE["EMAIL_URL"] = "EMAIL_URL is no address of a mail server, such as smtp+tls://user:password@host:587."
 EMAIL_TIMEOUT = 10
 EMAIL_SUBJECT_PREFIX = ""
 DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="offision-access-portal@localhost")
@@ -157,6 +140,7 @@ INSTALLED_APPS = [
     "accessmap.api",
     "doorsync",
     "visitors",
+    *(["portal.sandbox"] if DEMO else []),
 ]
 
 MIDDLEWARE = [
@@ -192,13 +176,18 @@ TEMPLATES = [
     },
 ]
 
-if not env.str("DATABASE_URL", default=""):
-    from portal.embedded import postgres
-
-    env.ENVIRON["DATABASE_URL"] = postgres.database_url(VAR_DIR / "postgres")
-DATABASES = {"default": env.db("DATABASE_URL")}
-DATABASES["default"]["CONN_MAX_AGE"] = 60
-DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# Without DATABASE_URL there is no database until an entry point starts one: portal.embedded.start.
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": {
+        **(
+            env.db_url("DATABASE_URL")
+            if env.str("DATABASE_URL", default="")
+            else {"ENGINE": "django.db.backends.postgresql"}
+        ),
+        "CONN_MAX_AGE": 60,  # seconds
+        "CONN_HEALTH_CHECKS": True,
+    }
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
@@ -226,7 +215,6 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 FORMAT_MODULE_PATH = ["portal.formats"]
 USE_I18N = True
 USE_TZ = True
-TIME_ZONE = SITE_TIME_ZONE  # what pages show; the database keeps UTC
 
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
@@ -255,33 +243,29 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
-# --- Celery: the broker is only a doorbell; what is to be done stands in the database ------------------------------
+# --- Celery: the broker only wakes workers; the database says what is to be done -----------------------------------
 REDIS_URL = env.str("REDIS_URL", default="")
+if REDIS_URL:
+    CELERY_BROKER_URL = REDIS_URL
+    # A broker that is down must not make Offision wait for its answer: the tick wakes the worker again.
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {"socket_connect_timeout": 1, "socket_timeout": 5}
+else:
+    CELERY_BROKER_URL = "files://localhost"  # portal.embedded.broker
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(VAR_DIR / "broker" / "queue"),
+        "data_folder_out": str(VAR_DIR / "broker" / "queue"),
+        "control_folder": str(VAR_DIR / "broker" / "control"),
+        "polling_interval": 0.02,  # seconds; the default of a second would be most of a callback's way to the door
+    }
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object]
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
-CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_POOL = "threads"  # the work is waiting for controllers and Offision, not computing
-CELERY_WORKER_CONCURRENCY = env.int("WORKER_THREADS", default=16)
-if REDIS_URL:
-    CELERY_BROKER_URL = REDIS_URL
-    # A broker that is down must not make Offision wait for its answer: the tick rings again.
-    CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 5}
-else:
-    CELERY_BROKER_URL = f"{broker.SCHEME}://localhost"
-    BROKER_DIR = VAR_DIR / "broker"
-    CELERY_BROKER_TRANSPORT_OPTIONS = {
-        "data_folder_in": str(BROKER_DIR / "queue"),
-        "data_folder_out": str(BROKER_DIR / "queue"),
-        "control_folder": str(BROKER_DIR / "control"),
-        "polling_interval": 0.02,  # seconds; the default of a second would be most of a callback's way to the door
-    }
-    for folder in ("queue", "control"):
-        (BROKER_DIR / folder).mkdir(parents=True, exist_ok=True)
+CELERY_WORKER_CONCURRENCY = whole_number("WORKER_THREADS", 16)
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 # A tick that could not run in its own second is worth nothing: the next one does the same.
 CELERY_BEAT_SCHEDULE = {
@@ -295,7 +279,5 @@ CELERY_BEAT_SCHEDULE = {
     "check_seals": {"task": "portal.audit.tasks.check_seals", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 
-LOGGING_CONFIG = None
-from portal.core.logging import configure_logging  # noqa: E402 (it needs nothing of the above, and the above may log)
-
-configure_logging(json_lines=env.bool("PORTAL_LOG_JSON", default=not sys.stderr.isatty()))
+LOGGING_CONFIG = "portal.core.logging.configure_logging"
+LOGGING = {"json_lines": env.bool("PORTAL_LOG_JSON", default=not sys.stderr.isatty())}

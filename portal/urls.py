@@ -10,18 +10,23 @@ from portal.core.api.errors import nothing_here
 from portal.core.metrics import metrics
 from visitors.pages.views import inside_somewhere, who_is_inside
 
-urlpatterns = [
+# For people: the admin with the portal's own pages, the setup, the REST interface and its documentation.
+people = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/inside/", inside_somewhere, name="inside-somewhere"),
     path("admin/inside/<int:site_id>/", who_is_inside, name="inside"),
     path("admin/", include("doorsync.pages.urls")),
     path("admin/", admin.site.urls),
     path("setup/", include("doorsync.setup.urls")),
-    path("kiosk/<int:turnstile_id>/", include("visitors.pages.kiosk_urls")),
     path("language/", set_language, name="set_language"),
     path("api/v1/", include("accessmap.api.urls")),
     path("api/v1/", include("doorsync.api.urls")),
     re_path("^api/v1/", nothing_here),
+]
+
+# For machines: Offision, turnstiles, kiosks and monitors.
+machines = [
+    path("kiosk/<int:turnstile_id>/", include("visitors.pages.kiosk_urls")),
     path("api/visitors/", include("visitors.api.urls")),
     path("api/offision/", include("doorsync.api.callback_urls")),
     path(
@@ -31,3 +36,5 @@ urlpatterns = [
     ),
     path("metrics", metrics, name="metrics"),
 ]
+
+urlpatterns = people + machines

@@ -1,4 +1,4 @@
-"""A real browser: Debian's chromium, driven by Playwright. Tests that ask for it are skipped where there is none."""
+"""A real browser: Debian's chromium, driven by Playwright. Without it, the tests that use it are skipped."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 @pytest.fixture(scope="module")
 def chromium():
-    """Started once for a file of tests; not for longer, because Playwright keeps an event loop in this thread."""
+    """Started once per file of tests, not per session: Playwright keeps an event loop in this thread."""
     if CHROMIUM is None:
         pytest.skip("needs Debian's chromium")
     from playwright.sync_api import sync_playwright
@@ -21,7 +21,7 @@ def chromium():
     if os.geteuid() == 0:
         flags.append("--no-sandbox")
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # For as long as the loop is there: the tests' own queries are made between its calls.
+        # Django refuses queries beside an event loop; the tests make theirs between Playwright's calls.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield browser
@@ -30,8 +30,8 @@ def chromium():
 
 @pytest.fixture
 def browser_page(chromium, monkeypatch):
-    """A page with no memory of other tests."""
-    # The live server's threads end with their requests, and so should their connections.
+    """A page in a browser context of its own."""
+    # The live server's threads end with their requests; their connections must, too.
     monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
     yield context.new_page()

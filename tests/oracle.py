@@ -1,4 +1,4 @@
-"""What must come out of a building file, worked out the long way: minute by minute, from the file's own words.
+"""The right result of a building file, computed the long way: minute by minute, from the file itself.
 
 It shares nothing with the portal: no planning, no merging, no models. A booking admits at a minute that lies within it.
 """
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 
 def moment(text, today, zone):
-    """ "+1d 09:30" in the site's words -> an aware moment."""
+    """A building file's time, such as "+1d 09:30", as an aware moment."""
     days, hours, minutes = re.fullmatch(r"([+-]\d+)d (\d\d):(\d\d)", text).groups()
     day = today + timedelta(days=int(days))
     return datetime.combine(day, time(int(hours), int(minutes)), zone).astimezone(UTC)
@@ -21,7 +21,7 @@ def same(email):
 
 
 def bookings_in_the_end(building):
-    """The bookings after every change, whether or not anybody was told of it."""
+    """The bookings after every change, including those without a callback."""
     present = {booking["id"]: copy.deepcopy(booking) for booking in building.get("bookings", [])}
     for change in building.get("changes", []):
         if "create" in change:
@@ -46,7 +46,7 @@ class Oracle:
         self.people = building.get("cardholders", [])
         self.doors = [door["name"] for box in building.get("controllers", []) for door in box["doors"]]
         self.cards = [card["number"] for person in self.people for card in person["cards"]]
-        # Every minute from now on is asked for; so it is answered from sets, each filled in once.
+        # Sets of minutes since 1970: every minute of two days is compared.
         self._admitted = {(door, card): set() for door in self.doors for card in self.cards}
         self._always = dict.fromkeys(self._admitted, False)
         self._unlocked = {door: set() for door in self.doors}
@@ -54,11 +54,15 @@ class Oracle:
         self.unmapped_resources = {r["id"] for r in self.resources.values() if not r.get("doors")}
         self._work_out()
 
-    def admitted(self, door, card, when):
-        return self._always.get((door, card), False) or _minute(when) in self._admitted.get((door, card), ())
+    def admitted(self, door, card, minutes):
+        """Those of the minutes in which a card may pass a door."""
+        if self._always.get((door, card), False):
+            return minutes
+        return minutes & self._admitted.get((door, card), set())
 
-    def unlocked(self, door, when):
-        return _minute(when) in self._unlocked[door]
+    def unlocked(self, door, minutes):
+        """Those of the minutes in which a door is held unlocked."""
+        return minutes & self._unlocked[door]
 
     def _cards_of(self, person):
         return [card["number"] for card in person["cards"] if card.get("status", "active") == "active"]
@@ -92,15 +96,15 @@ class Oracle:
             emails += booking.get("attendees", [])
         cards = [card for level in policy.get("admit_access_levels", []) for card in self._cards_in(level)]
         for email in emails:
-            found = [
+            cards_of_email = [
                 card
                 for person in self.people
                 if same(email) and same(person.get("email", "")) == same(email)
                 for card in self._cards_of(person)
             ]
-            if not found:
+            if not cards_of_email:
                 self.unmapped_emails.add(same(email))
-            cards += found
+            cards += cards_of_email
         first = start - timedelta(minutes=policy.get("lead_minutes", 0))
         last = end + timedelta(minutes=policy.get("grace_minutes", 0))
         for door in resource["doors"]:
@@ -121,15 +125,21 @@ def _minutes(start, end):
 def minutes_to_check(finished_at, today, zone):
     """Each whole minute from the next one after `finished_at` until the end of tomorrow, site time."""
     end = datetime.combine(today + timedelta(days=2), time(), zone).astimezone(UTC)
-    when = finished_at.replace(second=0, microsecond=0) + timedelta(minutes=1)
-    while when < end:
-        yield when
-        when += timedelta(minutes=1)
+    return set(range(_minute(finished_at) + 1, _minute(end)))
 
 
-def held(windows, when):
-    """Whether any of the [from, until] pairs of ISO texts (None: without bound) holds at a moment."""
-    return any(
-        (a is None or datetime.fromisoformat(a) <= when) and (b is None or when < datetime.fromisoformat(b))
-        for a, b in windows
-    )
+def held(windows, minutes):
+    """Those of the minutes at whose beginning one of the [from, until] pairs of ISO texts (None: unbounded) holds."""
+    return {
+        minute
+        for start, end in windows
+        for minute in range(
+            min(minutes) if start is None else _first_minute(start),
+            max(minutes) + 1 if end is None else _first_minute(end),
+        )
+    } & minutes
+
+
+def _first_minute(text):
+    """The first whole minute that is not before a moment."""
+    return -int(-datetime.fromisoformat(text).timestamp() // 60)

@@ -39,7 +39,7 @@ def booking(name: str, start: str, end: str, **more: Any) -> dict[str, Any]:
 
 
 def building(**more: Any) -> Building:
-    """One room with one door, one without time windows, three people, one of whom may always pass."""
+    """One room with one door, one attic without time windows, three people, one of whom may always pass."""
     return Building.model_validate(
         {
             "site": {"name": "Pier", "timezone": "Asia/Hong_Kong"},
@@ -74,7 +74,7 @@ def building(**more: Any) -> Building:
 
 
 class Place:
-    """What a test does at Offision and at the doors, and the portal's work for it, in this process."""
+    """Controls of the pretend Offision and controllers, and the portal's work in this process."""
 
     def __init__(self, offision_url: str, controllers_url: str) -> None:
         self.offision_url = offision_url
@@ -96,12 +96,12 @@ class Place:
         return {card["number"]: card["doors"] for card in self.box("GET", "cards", name=name)["cards"]}
 
     def fetch(self, name: str = "room") -> Any:
-        """Ask for a room and fetch it."""
+        """Queue a resource and fetch it."""
         queue.enqueue(ResourceSync.objects.filter(resource__external_id=name), at_once=True, wake=False)
         return fetch.fetch_bookings(Resource.objects.get(external_id=name).pk)
 
     def reconcile(self, name: str = "box") -> Any:
-        """Ask for a controller and reconcile it."""
+        """Queue a controller and reconcile it."""
         queue.enqueue(ControllerSync.objects.filter(controller__name=name), at_once=True, wake=False)
         return reconcile.reconcile_controller(Controller.objects.get(name=name).pk)
 
@@ -117,7 +117,7 @@ class Place:
 
 @pytest.fixture
 def doorbells(monkeypatch):
-    """Celery's messages, at once and listed instead of sent: these tests do the work themselves."""
+    """Celery's messages, listed at once instead of sent: these tests do the work themselves."""
     sent: list[tuple[Any, ...]] = []
     at_once = SimpleNamespace(on_commit=lambda send, robust: send())
     monkeypatch.setattr(core_tasks, "transaction", at_once)
@@ -129,7 +129,7 @@ def doorbells(monkeypatch):
 
 @pytest.fixture
 def start_place(db, settings, doorbells):
-    """Start a Place for a building; its map is loaded, and every row of sync is there."""
+    """Start a Place for a building, with its map and its work rows."""
     servers: list[LocalServer] = []
 
     def serve(app: Any) -> str:

@@ -2,6 +2,7 @@
 
 import logging.config
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -39,8 +40,11 @@ class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
         return redact(super().format(record))
 
 
-def configure_logging(*, json_lines: bool) -> None:
-    """Send every log line, ours and the libraries', to standard error; JSON for machines, colours for a person."""
+def configure_logging(options: Mapping[str, bool]) -> None:
+    """Send every log line, ours and the libraries', to standard error: JSON if `options["json_lines"]`, else colours.
+
+    settings.LOGGING_CONFIG names this function, and settings.LOGGING are the options.
+    """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -51,7 +55,7 @@ def configure_logging(*, json_lines: bool) -> None:
     ]
     renderers: list[Any] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-        if json_lines
+        if options["json_lines"]
         # Plain tracebacks: the pretty ones print local variables, and some of those are secrets.
         else [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     )
@@ -69,6 +73,8 @@ def configure_logging(*, json_lines: bool) -> None:
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
             "root": {"handlers": ["stderr"], "level": "INFO"},
             "loggers": {
+                # Django's own configuration, which ran before, gave it a handler beside the root's.
+                "django": {"handlers": []},
                 # A line a task from Celery, a line a request from django-structlog: more than anybody reads.
                 "celery.app.trace": {"level": "WARNING"},
                 "celery.worker.strategy": {"level": "WARNING"},

@@ -1,11 +1,11 @@
-"""PostgreSQL from a Python wheel, for a machine that has none: the demo, the tests, a first look.
+"""PostgreSQL from a Python wheel, for machines without a server: the demo, the tests, `manage.py run`.
 
 A *keeper* process holds the server: `python -m portal.embedded.postgres DIRECTORY`. It starts PostgreSQL (or joins
 the one already running on that directory), prints its address as one JSON line, and stops it when its standard input
-closes. The process that wants a database holds the other end of that pipe, so the server goes with its
-parent, however the parent ends. Several keepers may share one directory; the last one to go stops the server.
+closes. The process that needs a database holds the other end of that pipe, so the server ends with its
+parent, however the parent ends. Several keepers may share one directory; the last one stops the server.
 
-A real installation sets DATABASE_URL and never comes here.
+A real installation sets DATABASE_URL and never runs this.
 """
 
 import json
@@ -20,15 +20,15 @@ from django.core.exceptions import ImproperlyConfigured
 
 
 class EmbeddedServerError(ImproperlyConfigured):
-    """PostgreSQL could not be started; the text says why and what to do."""
+    """PostgreSQL did not start; the text says why and what to do."""
 
 
-# The keepers that this process started, kept so that their pipes stay open as long as it lives.
+# The keepers that this process started: their pipes stay open as long as it lives.
 _keepers: dict[Path, tuple["subprocess.Popen[str]", str]] = {}
 
 
 def database_url(directory: Path) -> str:
-    """The address of a PostgreSQL server whose data is in `directory`, started if it is not running.
+    """Start a PostgreSQL server on the data in `directory`, or join the running one; its address.
 
     The server stays up at least until this process ends. Raises EmbeddedServerError.
     """
@@ -39,7 +39,7 @@ def database_url(directory: Path) -> str:
 
 
 def stop_all() -> None:
-    """Let go of the servers that this process holds; each stops if nobody else holds it. Waits until that is done."""
+    """Release the servers that this process holds, and wait: each stops unless another process holds it."""
     while _keepers:
         _directory, (keeper, _url) = _keepers.popitem()
         assert keeper.stdin is not None
@@ -52,7 +52,7 @@ def _start_keeper(directory: Path) -> tuple["subprocess.Popen[str]", str]:
         directory.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise EmbeddedServerError(
-            f"No place for PostgreSQL's data at {directory}: {error}. Set PORTAL_VAR to a folder that can be "
+            f"PostgreSQL's data folder {directory} can't be made: {error}. Set PORTAL_VAR to a folder that can be "
             "written to, or DATABASE_URL to a server of your own."
         ) from error
     keeper = subprocess.Popen(  # noqa: S603 (our own module, with our own interpreter)
@@ -63,35 +63,35 @@ def _start_keeper(directory: Path) -> tuple["subprocess.Popen[str]", str]:
         text=True,
         cwd=Path(__file__).resolve().parents[2],
         env={**os.environ, "TMPDIR": str(_own_temporary_folder())},
-        # Ctrl-C in a terminal reaches the whole process group; the database must outlive those who use it.
+        # Ctrl-C in a terminal reaches the whole process group; the database must outlive its users.
         start_new_session=True,
     )
     assert keeper.stdout is not None
     assert keeper.stderr is not None
     line = keeper.stdout.readline()
     if not line:
-        complaint = keeper.stderr.read().strip().splitlines()
+        errors = keeper.stderr.read().strip().splitlines()
         raise EmbeddedServerError(
-            f"PostgreSQL did not start on {directory}: {complaint[-1] if complaint else 'it said nothing'}. "
+            f"PostgreSQL did not start on {directory}: {errors[-1] if errors else 'it printed no error'}. "
             f"Its own log is {directory / 'log'}. Set DATABASE_URL to use a server of your own."
         )
     return keeper, str(json.loads(line)["url"])
 
 
 def _own_temporary_folder() -> Path:
-    """Where the wheel keeps its lock, and its socket if the data's path is too long for one.
+    """The folder of the wheel's lock, and of its socket if the data's path is too long for one.
 
-    Its own choice is one lock in /tmp for all users of a machine, which the second one may not open.
+    By default all users of a machine share one lock in /tmp, which the second user may not open.
     """
     folder = Path(tempfile.gettempdir()) / f"offision-access-portal-{os.geteuid()}"
     folder.mkdir(mode=0o755, exist_ok=True)
     if folder.stat().st_uid != os.geteuid():
-        raise EmbeddedServerError(f"{folder} belongs to somebody else. Set TMPDIR to a folder of your own.")
+        raise EmbeddedServerError(f"{folder} belongs to another user. Set TMPDIR to a folder of your own.")
     return folder
 
 
 def _forget_dead_holders(directory: Path) -> None:
-    """Drop from the wheel's list of holders those processes that were killed before they could sign off."""
+    """Remove killed processes from the wheel's list of holders: they could not do it themselves."""
     import psutil
 
     holders = directory / ".handle_pids.json"
@@ -106,7 +106,6 @@ def _keep(directory: Path) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     _forget_dead_holders(directory)
     server = get_server(directory, cleanup_mode="stop")
-    # The database is as durable as the disk: a callback is answered only once it is on it.
     print(json.dumps({"url": server.get_uri()}), flush=True)  # noqa: T201 (this line is the interface)
     os.read(sys.stdin.fileno(), 1)
 

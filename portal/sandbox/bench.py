@@ -1,4 +1,4 @@
-"""What the portal promises of speed, measured: each figure with its floor, taken in the same run."""
+"""The portal's promises of speed, each measured with its floor in the same run."""
 
 import functools
 import json
@@ -38,7 +38,7 @@ LONE_CHANGES = 40
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the table. `goal` says what it must reach; None where it only informs."""
+    """One line of the table. `reached`: whether it reaches its goal; None if it only informs."""
 
     name: str
     value: float
@@ -88,7 +88,7 @@ def one_at_a_time(place: Playground) -> Iterator[Figure]:
 
 
 def make_floor_table() -> None:
-    """The table into which the floors' views put their one row."""
+    """Create the table of the floors' views."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE bench_note (id bigserial PRIMARY KEY, body jsonb NOT NULL)")
 
@@ -98,7 +98,7 @@ def _received(count: int) -> bool:
 
 
 def _floor_of_one_change(place: Playground, room: str) -> float:
-    """The calls to Offision and to a controller that one change costs at least, one after the other."""
+    """The seconds of the HTTP calls that one change needs at least, one after the other."""
     box = place.building.controllers[0]
     base = f"{place.controllers_url}/controllers/{quote(box.name, safe='')}"
     took = []
@@ -122,7 +122,7 @@ def _floor_of_one_change(place: Playground, room: str) -> float:
 
 
 def endpoint(place: Playground) -> Iterator[Figure]:
-    """Callbacks taken a second, durable before the 202, against a bare INSERT on the same server, turn about."""
+    """Callbacks per second, each stored before its 202, in turn with a bare INSERT on the same server."""
     log.info("the callback endpoint against a bare INSERT", rounds=ROUNDS)
     make_floor_table()
     secret = settings.CALLBACK_SECRETS[0]
@@ -147,9 +147,12 @@ def endpoint(place: Playground) -> Iterator[Figure]:
             place.wait_until(_("The fetches"), quiet)
         ratio = statistics.median(mine / floor for mine, floor in pairs)
         how = f"median of {ROUNDS} pairs of {REQUESTS_A_ROUND} requests on {CONNECTIONS} connections"
-        # With many rooms the worker has twenty to fetch again and again on the same two cores, and the floor has not.
-        told = informs(f"{name}, of a bare INSERT", ratio, "x", how)
-        yield told if at_work and len(ids) > 1 else at_least(f"{name}, of a bare INSERT", ratio, "x", 0.7, how)
+        # With many rooms the worker fetches twenty resources again and again on the same two cores; the floor does not.
+        name_of_ratio = f"{name}, of a bare INSERT"
+        if at_work and len(ids) > 1:
+            yield informs(name_of_ratio, ratio, "x", how)
+        else:
+            yield at_least(name_of_ratio, ratio, "x", 0.7, how)
         yield informs(f"{name}", statistics.median(mine for mine, _ in pairs), "/s", how)
         yield informs("  its floor, bare DRF view with one INSERT", statistics.median(f for _, f in pairs), "/s", how)
 
@@ -177,7 +180,7 @@ def many_for_one(place: Playground) -> Iterator[Figure]:
     yield informs(
         "  HTTP requests that they made", place.offision("status")["booking_requests"] - served, "", "4 days a fetch"
     )
-    yield informs("reports filed in all", Reconciliation.objects.count(), "", "")
+    yield informs("reconciliations in all", Reconciliation.objects.count(), "", "")
 
 
 def _room_with_a_door(place: Playground) -> str:
@@ -199,7 +202,7 @@ def _booking(name: str, room: str, number: int, attendees: list[str]) -> dict[st
 
 
 def once(building: Path) -> Iterator[Figure]:
-    """A whole building file, played once by a process of its own."""
+    """Play a whole building file once, in a process of its own."""
     log.info("playing a building once", building=building.name)
     begun = time.perf_counter()
     done = subprocess.run(  # noqa: S603 (our own command, with our own interpreter)
@@ -216,13 +219,13 @@ def once(building: Path) -> Iterator[Figure]:
     name = building.stem
     yield at_most(f"demo --once on {name}", took, "s", 25, "wall time, everything included")
     yield informs("  callbacks received", result["callbacks"]["received"], "", "")
-    yield informs("  fetches that they caused", result["callbacks"]["fetches"], "", "")
+    yield informs("  fetches for them", result["callbacks"]["fetches"], "", "")
     yield informs("  callback to door, p50, all changes together", result["sync_seconds"]["p50"], "s", "")
     yield informs("  callback to door, p95, all changes together", result["sync_seconds"]["p95"], "s", "")
 
 
 def fresh_clone() -> Iterator[Figure]:
-    """`git clone`, `make demo`, until the first permissions are at the doors. Packages come from the cache if warm."""
+    """`git clone` and `make demo` until the first permissions are at the doors, with packages from uv's cache."""
     log.info("a fresh clone, and make demo in it")
     with tempfile.TemporaryDirectory(prefix="portal-clone-") as folder:
         Path(folder).chmod(0o755)

@@ -1,4 +1,4 @@
-"""A big building after years at work, straight into the database: what the staff pages are measured against."""
+"""The rows of a big building after years of work, written with SQL, for the measurements of the staff pages."""
 
 import structlog
 from django.db import connection
@@ -11,8 +11,8 @@ DOORS = 300
 HISTORY = 200_000
 ENTRIES = 2_000_000
 
-# A hundred controllers with three doors each, a resource behind each door, a card for each cardholder, and so on:
-# 2,000 cards at 100 controllers are the 200,000 permissions.
+# A hundred controllers with three doors each, a resource behind each door, a card per cardholder. 2,000 cards at 100
+# controllers are the 200,000 permissions.
 _MAP = """
 INSERT INTO accessmap_site (id, name, time_zone)
     VALUES (1, 'Harbour', 'Asia/Hong_Kong'), (2, 'Hill', 'Asia/Hong_Kong');
@@ -39,21 +39,24 @@ INSERT INTO accessmap_resource (id, site_id, external_id, name, policy_id)
 INSERT INTO accessmap_resourcedoor (resource_id, door_id) SELECT n, n FROM generate_series(1, {DOORS}) n;
 """
 
-# Six bookings a room and day, yesterday to in two days, each with four people, of whom a few have no card.
+# Six bookings per room and day, from yesterday to two days ahead, each with four people, a few without a card.
 _SYNC = """
 INSERT INTO doorsync_schedulerstate (id, ticked_at, full_resync_at, subscription_error, offision_error)
-    VALUES (1, now() + interval '1 day', now(), '', '')
+    VALUES (1, now() + interval '1 day', now(), '[]', '[]')
     ON CONFLICT (id) DO UPDATE SET ticked_at = EXCLUDED.ticked_at;
 INSERT INTO doorsync_resourcesync
     (generation, observed_generation, leased_generation, failures, last_error, created_at, succeeded_at,
      resource_id, cause, pending_reason, pending_ids, accepted_ids, fetched_as)
-    SELECT 1, 1, 0, 0, '', now(), now(), id, '',
-        CASE WHEN id % 100 = 0 THEN 'Many vanished.' ELSE '' END, '[]', '[]', ''
+    SELECT 1, 1, 0, 0, '[]', now(), now(), id, '',
+        CASE WHEN id % 100 = 0 THEN '[{{"code": "quoted", "params": {{"text": "Vanished."}}}}]'::jsonb ELSE '[]' END,
+        '[]', '[]', ''
     FROM accessmap_resource;
 INSERT INTO doorsync_controllersync
     (generation, observed_generation, leased_generation, failures, last_error, created_at, succeeded_at,
      controller_id, unreachable, approved, dropped, serial, firmware)
-    SELECT 1, 1, 0, 0, CASE WHEN id % 50 = 0 THEN 'No answer.' ELSE '' END, now(), now(), id,
+    SELECT 1, 1, 0, 0,
+        CASE WHEN id % 50 = 0 THEN '[{{"code": "quoted", "params": {{"text": "No answer."}}}}]'::jsonb ELSE '[]' END,
+        now(), now(), id,
         CASE WHEN id % 50 = 0 THEN 20 ELSE 0 END, '[]', '[]', '', ''
     FROM accessmap_controller;
 INSERT INTO doorsync_storedbooking
@@ -75,30 +78,31 @@ INSERT INTO doorsync_controllercard
     (controller_id, number, desired, written, state, reason, changed_at, confirmed_at)
     SELECT box, 'C' || 100000 + holder,
         jsonb_build_object('1', jsonb_build_array(jsonb_build_array(now(), now() + interval '1 hour', '["b"]'::jsonb))),
-        '{{}}', CASE WHEN holder % 500 = 0 THEN 'failed' WHEN holder % 3 = 0 THEN 'gone' ELSE 'in_step' END, '',
-        now() - interval '1 day', now()
+        '{{}}', CASE WHEN holder % 500 = 0 THEN 'failed' WHEN holder % 3 = 0 THEN 'gone' ELSE 'in_step' END,
+        '[]', now() - interval '1 day', now()
     FROM generate_series(1, {CARDHOLDERS}) holder, generate_series(1, {CONTROLLERS}) box;
 INSERT INTO doorsync_controllerhold (controller_id, door_number, desired, state, reason, changed_at)
-    SELECT controller_id, number, '[]', 'in_step', '', now() FROM accessmap_door;
+    SELECT controller_id, number, '[]', 'in_step', '[]', now() FROM accessmap_door;
 INSERT INTO doorsync_unmanagedcard (controller_id, number, held, wanted, first_seen_at)
     SELECT n % {CONTROLLERS} + 1, 'S' || n, '{{}}', n % 10 = 0, now() FROM generate_series(1, 500) n;
 """
 
 _HISTORY = """
 INSERT INTO doorsync_bookingfetch
-    (resource_id, generation, cause, started_at, finished_at, outcome, requests, vanished, message, confirmed_at)
-    SELECT n % {DOORS} + 1, n, 'callback', at, at, CASE WHEN n % 1000 = 0 THEN 'failed' ELSE 'changed' END, 4, 0, '', at
+    (resource_id, generation, cause, started_at, finished_at, outcome, requests, vanished, problems, confirmed_at)
+    SELECT n % {DOORS} + 1, n, 'callback', at, at, CASE WHEN n % 1000 = 0 THEN 'failed' ELSE 'changed' END, 4, 0,
+        '[]', at
     FROM (SELECT n, now() - (({HISTORY} - n) * interval '1 minute') AS at FROM generate_series(1, {HISTORY}) n) AS rows;
 INSERT INTO doorsync_fetchtarget (fetch_id, controller_id, generation, confirmed_at)
     SELECT id, id % {CONTROLLERS} + 1, generation, confirmed_at FROM doorsync_bookingfetch;
 INSERT INTO doorsync_callback
-    (received_at, content_type, body, outcome, note, named_resource, resource_id, generation, fetch_id)
-    SELECT started_at, 'application/json', '{{}}', 'asked', '', 'room-' || resource_id, resource_id, generation, id
+    (received_at, content_type, body, outcome, problems, named_resource, resource_id, generation, fetch_id)
+    SELECT started_at, 'application/json', '{{}}', 'enqueued', '[]', 'room-' || resource_id, resource_id, generation, id
     FROM doorsync_bookingfetch;
 INSERT INTO doorsync_reconciliation
     (controller_id, generation, started_at, finished_at, unchanged, added, updated, removed, failed, unconfirmed,
-     unmanaged, held, last_error)
-    SELECT n % {CONTROLLERS} + 1, n, at, at, 100, 1, 0, 1, 0, 0, 0, 0, ''
+     unmanaged, pending, last_error)
+    SELECT n % {CONTROLLERS} + 1, n, at, at, 100, 1, 0, 1, 0, 0, 0, 0, '[]'
     FROM (SELECT n, now() - (({HISTORY} - n) * interval '1 minute') AS at FROM generate_series(1, {HISTORY}) n) AS rows;
 INSERT INTO accessmap_cardevent (pgh_created_at, pgh_label, pgh_obj_id, id, cardholder_id, number, status)
     SELECT now() - n * interval '1 hour', 'update', id, id, cardholder_id, number,
@@ -130,7 +134,7 @@ INSERT INTO audit_entry
         CASE WHEN n % 10 < 3 THEN 'accessmap.Controller' ELSE 'accessmap.Door' END,
         CASE WHEN n % 10 < 3 THEN n % {CONTROLLERS} + 1 ELSE n % {DOORS} + 1 END,
         CASE WHEN n % 10 < 3 THEN 'box ' || n % {CONTROLLERS} + 1 ELSE 'Door ' || n % {DOORS} + 1 END,
-        CASE WHEN n % 20 = 5 THEN 'refused' WHEN n % 100000 = 0 THEN 'held' ELSE 'done' END, '[]', '{{}}'
+        CASE WHEN n % 20 = 5 THEN 'refused' WHEN n % 100000 = 0 THEN 'pending' ELSE 'done' END, '[]', '{{}}'
     FROM generate_series(1, {ENTRIES}) n;
 """
 
@@ -148,4 +152,3 @@ def load() -> None:
         for name, statements in (("map", _MAP), ("sync", _SYNC), ("history", _HISTORY), ("audit log", _LOG)):
             log.info("loading", what=name)
             cursor.execute(statements.format(**sizes))
-        cursor.execute("VACUUM ANALYZE")

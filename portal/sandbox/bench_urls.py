@@ -1,4 +1,4 @@
-"""The portal's addresses and, for comparison on the same server, the barest view that stores something."""
+"""The portal's addresses and, on the same server, the bare views that are its floors."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from visitors.devices.authentication import TurnstileKeyAuthentication
 
 
 class Note(models.Model):
-    """A row of the floor's own table, which the benchmark makes."""
+    """A row of the floors' table, which the benchmark creates."""
 
     body = models.JSONField()
 

@@ -1,4 +1,4 @@
-"""What the portal promises of turnstiles' waiting time, measured against floors taken in the same run."""
+"""The promises of the time that turnstiles wait, each measured with its floor in the same run."""
 
 import json
 import statistics
@@ -26,7 +26,7 @@ CODES = 500
 
 
 class Scene:
-    """Turnstiles with keys, and visits that may pass."""
+    """Turnstiles with keys, and visits that are admitted."""
 
     def __init__(self, place: Playground) -> None:
         self.place = place
@@ -62,7 +62,7 @@ def measure(place: Playground) -> Iterator[Figure]:
 
 
 def overhead(scene: Scene) -> Iterator[Figure]:
-    """One scan after the other: verify against the barest view that asks Offision and stores something."""
+    """One scan after the other, in turn with a bare view that calls Offision and stores a row."""
     log.info("verify against its floor, one scan at a time")
     scene.faults(latency_ms=LOOK_UP_MS)
     floor_url = f"{scene.place.portal_url}/bench/verify/"
@@ -82,9 +82,9 @@ def overhead(scene: Scene) -> Iterator[Figure]:
 
 
 def _one_at_a_time(scene: Scene, url: str, count: int) -> list[float]:
-    """How long each took, in seconds."""
+    """The seconds of each scan."""
     took = _good(post_paced(url, scene.scans(count), headers=scene.header(0), per_second=1e6, connections=1))
-    # All were due at once: each took from the answer before to its own.
+    # All were due at once: each one's time starts with the answer to the one before.
     return [later - earlier for earlier, later in pairwise([0.0, *took])][1:]
 
 
@@ -116,11 +116,11 @@ def throughput(scene: Scene) -> Iterator[Figure]:
             yield informs(f"{name}: p95", load.percentile(0.95) * 1000, "ms", how)
         yield informs("  p50", load.percentile(0.5) * 1000, "ms", "")
     allowed = Verification.objects.filter(allowed=True).count() - before
-    yield at_least("  scans that were let pass, of all", allowed / 5000, "x", 1, "nobody is turned away for speed")
+    yield at_least("  scans admitted, of all", allowed / 5000, "x", 1, "no visitor is denied for speed")
 
 
 def guessing(scene: Scene) -> Iterator[Figure]:
-    """Unknown codes from one device, as fast as they are taken, while visitors come to another."""
+    """Unknown codes from one device, as fast as it can, while visitors come to another."""
     log.info("codes are guessed at one device", n=GUESSES)
     bodies = [json.dumps({"code": f"GUESS{number}"}).encode() for number in range(GUESSES)]
     guesses: list[float] = []
@@ -139,13 +139,13 @@ def guessing(scene: Scene) -> Iterator[Figure]:
     how = f"{GUESSES:,} unknown codes from one device on 8 connections; {len(took)} visitors at another, 20/s"
     yield at_most("visitors while codes are guessed: p99", Paced(took, {}).percentile(0.99) * 1000, "ms", 300, how)
     yield informs("  p50", statistics.median(took) * 1000, "ms", "")
-    yield informs("  guesses turned away", guesses[0], "/s", "")
-    told = sum(ThrottledScans.objects.values_list("count", flat=True))
-    yield informs("  of them counted in the database", told, "", "the last second may be missing")
+    yield informs("  guesses denied", guesses[0], "/s", "")
+    counted = sum(ThrottledScans.objects.values_list("count", flat=True))
+    yield informs("  of them counted in the database", counted, "", "the last second may be missing")
 
 
 def stalled(scene: Scene) -> Iterator[Figure]:
-    """Offision answers after 30 s: scans end by their deadline, the breaker makes them fast, others don't notice."""
+    """Offision answers after 30 s: scans keep their deadline, the breaker makes them fast, other requests go on."""
     log.info("Offision stalls")
     scene.faults(mode="stall", seconds=30)
     others: list[Paced] = []

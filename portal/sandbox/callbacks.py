@@ -1,4 +1,4 @@
-"""The calls that the pretend Offision makes to subscribers, from a few threads of their own."""
+"""The pretend Offision's calls to subscribers, from threads of their own."""
 
 import queue
 import threading
@@ -13,7 +13,7 @@ _TIMEOUT_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Callback:
-    """One call: where to, and what it says (JSON)."""
+    """One call: its address and its JSON."""
 
     url: str
     payload: dict[str, str]
@@ -22,8 +22,8 @@ class Callback:
 class CallbackSender:
     """Sends callbacks once each, in any order, and counts them. Its threads end with the process.
 
-    A call that fails, or is answered with 400 or more, is counted and not tried again: nobody knows
-    whether the real Offision would, so the portal must not lean on it.
+    A call that fails, or is answered with 400 or more, is counted and not repeated: nobody knows whether the real
+    Offision repeats calls, so the portal must not rely on it.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class CallbackSender:
             threading.Thread(target=self._send_all, name=f"callbacks-{number}", daemon=True).start()
 
     def send(self, callback: Callback, *, after_seconds: float = 0.0) -> None:
-        """Send from another thread, now or after so many seconds; it counts as pending until then."""
+        """Send from another thread, now or after so many seconds. The call is pending until then."""
         with self._lock:
             self._pending += 1
         if after_seconds > 0:
@@ -47,13 +47,13 @@ class CallbackSender:
             self._queue.put(callback)
 
     def counts(self) -> tuple[int, int, int]:
-        """How many are pending, how many were sent (failures too), and how many of those failed."""
+        """The number of calls pending, sent (including failures) and failed."""
         with self._lock:
             return self._pending, self._sent, self._failures
 
     def _send_all(self) -> None:
         take: Callable[[], Callback] = self._queue.get
-        with requests.Session() as session:  # one a thread: requests does not promise sharing
+        with requests.Session() as session:  # one per thread: sessions are not thread-safe
             session.trust_env = False  # a proxy meant for the internet must not see calls to this machine
             while True:
                 failed = not _sent(session, take())

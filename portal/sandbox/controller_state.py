@@ -1,4 +1,4 @@
-"""A pretend door controller: the cards it admits, the doors it holds, its clock, and who came."""
+"""A pretend door controller: the cards it admits, the doors it holds unlocked, its clock and its events."""
 
 import itertools
 import threading
@@ -23,7 +23,7 @@ _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 
 class InvalidError(Exception):
-    """The controller refuses what it is sent; the text is a sentence that says why."""
+    """The controller refuses a request; the text is a sentence that says why."""
 
 
 class FullError(Exception):
@@ -32,7 +32,7 @@ class FullError(Exception):
 
 @dataclass(frozen=True)
 class Record:
-    """One card and, by door, when it passes. UTC, ends exclusive, sorted."""
+    """One card and its windows by door. UTC, ends exclusive, sorted."""
 
     number: str
     doors: Windows
@@ -40,7 +40,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Event:
-    """Somebody came to a door. `card` is empty for a pulse."""
+    """A card at a door, or a pulse, whose `card` is empty."""
 
     index: int
     at: datetime
@@ -60,7 +60,7 @@ def admits(record: Record | None, door: int, moment: datetime) -> bool:
 
 
 class PretendController:
-    """One controller's memory behind one lock. A controller without time windows holds plain yes or no."""
+    """One controller's memory behind one lock. A controller without time windows holds true for a door, or nothing."""
 
     def __init__(self, controller: Controller) -> None:
         options = SimulatedOptions.model_validate(controller.options)
@@ -79,15 +79,15 @@ class PretendController:
         self._pulse_keys: OrderedDict[str, None] = OrderedDict()
 
     def now(self) -> datetime:
-        """What the controller's own clock says; aware, UTC."""
+        """The time of the controller's own clock; aware, UTC."""
         return clock.now() + self._clock_offset
 
     def set_clock(self, moment: datetime) -> None:
-        """Make its clock say this aware moment."""
+        """Set its clock to an aware moment."""
         self._clock_offset = moment - clock.now()
 
     def info(self) -> dict[str, Any]:
-        """What it is and how full."""
+        """Model, serial number, doors, capacity and number of cards."""
         return {
             "model": f"Pretend {len(self.doors)}-door",
             "firmware": "1.0",
@@ -109,15 +109,15 @@ class PretendController:
         return [self._card_on_wire(record) for record in records]
 
     def card(self, number: str) -> dict[str, Any] | None:
-        """One card; None when it is not held."""
+        """One card; None if the controller does not hold it."""
         with self._lock:
             record = self._records.get(number)
         return None if record is None else self._card_on_wire(record)
 
     def put_card(self, number: str, doors: object, capacity: int | None = None) -> dict[str, Any]:
-        """Hold this record of a card in place of any before. `capacity`: pretend to have only so much.
+        """Store a card's record, replacing any earlier one. `capacity` replaces the controller's own.
 
-        Raises InvalidError for doors or windows that it cannot hold, FullError when a new card finds no room.
+        Raises InvalidError for doors or windows that it cannot hold, FullError for a new card without room.
         """
         record = Record(number, self._windows_by_door(doors))
         room = self.capacity if capacity is None else capacity
@@ -128,7 +128,7 @@ class PretendController:
         return self._card_on_wire(record)
 
     def delete_card(self, number: str) -> bool:
-        """Forget a card; False when it was not held."""
+        """Remove a card; False if the controller did not hold it."""
         with self._lock:
             return self._records.pop(number, None) is not None
 
@@ -138,21 +138,21 @@ class PretendController:
     # Doors -------------------------------------------------------------------------------------------
 
     def holds(self) -> dict[str, Any]:
-        """Which doors stand unlocked for anyone, and when."""
+        """The doors held unlocked for everybody, and when."""
         with self._lock:
             return self._on_wire(self._holds)
 
     def put_holds(self, holds: object) -> dict[str, Any]:
-        """Hold these doors unlocked in place of any before. Raises InvalidError as `put_card` does."""
+        """Store the doors to hold unlocked, replacing all earlier ones. Raises InvalidError as `put_card` does."""
         windows = self._windows_by_door(holds)
         with self._lock:
             self._holds = windows
         return self._on_wire(windows)
 
     def pulse(self, door: int, seconds: int, key: str) -> bool:
-        """Unlock a door for so many seconds; False when this key was used before, and nothing happens.
+        """Unlock a door for so many seconds; False, and nothing happens, if the key was used before.
 
-        Raises InvalidError for a door that it does not have.
+        Raises InvalidError for an unknown door.
         """
         self._check_door(door)
         with self._lock:
@@ -166,7 +166,7 @@ class PretendController:
         return True
 
     def swipe(self, door: int, card: str) -> bool:
-        """Somebody presents a card at a door now; whether it opens. Raises InvalidError for no such door."""
+        """Present a card at a door now; whether it opens. Raises InvalidError for an unknown door."""
         self._check_door(door)
         with self._lock:
             moment = self.now()
@@ -183,15 +183,15 @@ class PretendController:
         self._events.append(Event(next(self._indexes), self.now(), door, card, kind))
 
     def events(self, after: int) -> list[dict[str, Any]]:
-        """The events with a higher index, oldest first; no more than the last MAX_EVENTS are kept."""
+        """The events with a higher index, oldest first, out of the last MAX_EVENTS."""
         with self._lock:
-            found = [event for event in self._events if event.index > after]
+            newer = [event for event in self._events if event.index > after]
         return [
-            {"index": e.index, "at": e.at.isoformat(), "door": e.door, "card": e.card, "kind": e.kind} for e in found
+            {"index": e.index, "at": e.at.isoformat(), "door": e.door, "card": e.card, "kind": e.kind} for e in newer
         ]
 
     def forget(self) -> None:
-        """Lose cards, holds, pulses and the set clock, as after a flat battery. The event log survives."""
+        """Lose cards, holds, pulses and the clock, as after a flat battery. The event log survives."""
         with self._lock:
             self._records.clear()
             self._holds.clear()
@@ -210,7 +210,7 @@ class PretendController:
 
     def _windows_by_door(self, doors: object) -> Windows:
         if not isinstance(doors, Mapping):
-            raise InvalidError("What is to be held must be an object with a key a door.")
+            raise InvalidError("The body must hold an object with a key per door.")
         made: Windows = {}
         for key, value in doors.items():
             if not (isinstance(key, str) and key.isascii() and key.isdigit() and len(key) <= 5):
@@ -226,7 +226,7 @@ class PretendController:
                 raise InvalidError(f"Door {door}: this controller has no time windows and takes only true.")
             return [_ALWAYS]
         if not isinstance(value, list) or len(value) > MAX_WINDOWS:
-            raise InvalidError(f"Door {door}: there must be a list of at most {MAX_WINDOWS} windows.")
+            raise InvalidError(f"Door {door}: its value must be a list of at most {MAX_WINDOWS} windows.")
         # Unbounded starts sort first; two of them overlap and are refused below.
         windows = sorted((self._window(door, pair) for pair in value), key=lambda pair: pair[0] or _BEFORE_ALL)
         for (_start, end), (start, _end) in pairwise(windows):

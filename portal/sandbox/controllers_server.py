@@ -1,4 +1,4 @@
-"""The building's pretend controllers over HTTP, each under /controllers/<name>/, with faults to order."""
+"""The building's pretend controllers over HTTP, each under /controllers/<name>/. A test can order faults."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -33,11 +33,10 @@ _MAX_CARD_NUMBER = 200
 
 
 class Faults(WireModel):
-    """How one controller misbehaves on the network; what is not named is well.
+    """How one controller misbehaves on the network. The default is not at all.
 
-    slow_ms: every answer takes so long. refuse: writes get 422. timeout_after_apply: writes are done, and
-    their answer held for 30 s or until the faults are set anew. down: no answer at all. capacity: room for
-    only so many cards.
+    slow_ms: the delay of every answer. refuse: writes get 422. timeout_after_apply: writes are done, but the answer
+    waits 30 s or until the faults change. down: no answer at all. capacity: the number of cards it has room for.
     """
 
     slow_ms: Annotated[int, Field(ge=0, le=60_000)] = 0
@@ -48,38 +47,38 @@ class Faults(WireModel):
 
 
 class Holds(WireModel):
-    """Doors to hold unlocked: windows by door, or true where there are no windows."""
+    """Doors to hold unlocked: windows by door, or true if the controller has no windows."""
 
     holds: dict[str, Any]
 
 
 class CardBody(WireModel):
-    """A card's record: windows by door, or true where there are no windows."""
+    """A card's record: windows by door, or true if the controller has no windows."""
 
     doors: dict[str, Any]
 
 
 class Pulse(WireModel):
-    """Unlock a door for a moment, once for each key."""
+    """Unlock a door for a moment, once per key."""
 
     seconds: Annotated[int, Field(ge=1, le=60)]
     key: Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class Swipe(WireModel):
-    """A card held before a door's reader."""
+    """A card at a door's reader."""
 
     door: int
     card: Annotated[str, Field(max_length=_MAX_CARD_NUMBER)]
 
 
 class Clock(WireModel):
-    """What the controller's clock is to say: ISO 8601 with an offset."""
+    """The new time of the controller's clock: ISO 8601 with an offset."""
 
     time: Annotated[str, Field(max_length=40)]
 
 
-class _OnNetwork:
+class _NetworkedController:
     """A controller with its faults."""
 
     def __init__(self, controller: PretendController) -> None:
@@ -93,7 +92,7 @@ class ControllersServer(JsonService):
 
     def __init__(self, building: Building) -> None:
         self._controllers = {
-            each.name: _OnNetwork(PretendController(each))
+            each.name: _NetworkedController(PretendController(each))
             for each in building.controllers
             if each.driver == "simulated"
         }
@@ -111,14 +110,14 @@ class ControllersServer(JsonService):
                 Rule(f"{at}/doors/<int:door>/pulse", endpoint=write(self._pulse), methods=["POST"]),
                 Rule(f"{at}/clock", endpoint=write(self._set_clock), methods=["PUT"]),
                 Rule(f"{at}/events", endpoint=read(self._events), methods=["GET"]),
-                # What happens to the box itself, not over its network, so no fault touches it.
+                # These act on the controller itself, not over its network: no fault applies.
                 Rule(f"{at}/swipe", endpoint=self.swipe, methods=["POST"]),
                 Rule(f"{at}/forget", endpoint=self.forget, methods=["POST"]),
                 Rule(f"{at}/faults", endpoint=self.set_faults, methods=["PUT"]),
             ]
         )
 
-    def _at(self, name: str) -> _OnNetwork:
+    def _at(self, name: str) -> _NetworkedController:
         try:
             return self._controllers[name]
         except KeyError:
@@ -128,91 +127,91 @@ class ControllersServer(JsonService):
 
     def _read(self, method: Callable[..., Response]) -> Callable[..., Response]:
         def served(request: Request, name: str, **values: Any) -> Response:
-            there = self._at(name)
-            there.hold.wait(there.faults.slow_ms / 1000)
-            if there.faults.down:
+            networked = self._at(name)
+            networked.hold.wait(networked.faults.slow_ms / 1000)
+            if networked.faults.down:
                 raise HangUpError
             try:
-                return method(request, there, **values)
+                return method(request, networked, **values)
             except InvalidError as error:
                 raise RefusalError(422, str(error)) from None
 
         return served
 
     def _write(self, method: Callable[..., Response]) -> Callable[..., Response]:
-        def written(request: Request, there: _OnNetwork, **values: Any) -> Response:
-            if there.faults.refuse:
+        def written(request: Request, networked: _NetworkedController, **values: Any) -> Response:
+            if networked.faults.refuse:
                 raise RefusalError(422, "The controller refuses.")
-            response = method(request, there, **values)
-            if there.faults.timeout_after_apply:
-                there.hold.wait(_TIMEOUT_SECONDS)
+            response = method(request, networked, **values)
+            if networked.faults.timeout_after_apply:
+                networked.hold.wait(_TIMEOUT_SECONDS)
             return response
 
         return self._read(written)
 
     def set_faults(self, request: Request, name: str) -> Response:
-        """Misbehave so from now on; whoever is held under the faults of before is let go."""
-        there = self._at(name)
-        there.faults = read_body(request, Faults)
-        there.hold.release()
-        return json_response(there.faults.model_dump())
+        """Replace the faults, and release the requests that wait because of the earlier ones."""
+        networked = self._at(name)
+        networked.faults = read_body(request, Faults)
+        networked.hold.release()
+        return json_response(networked.faults.model_dump())
 
     # Over the network ----------------------------------------------------------------------------------
 
-    def _info(self, _request: Request, there: _OnNetwork) -> Response:
-        info = there.controller.info()
-        if there.faults.capacity is not None:
-            info["capacity"] = there.faults.capacity
+    def _info(self, _request: Request, networked: _NetworkedController) -> Response:
+        info = networked.controller.info()
+        if networked.faults.capacity is not None:
+            info["capacity"] = networked.faults.capacity
         return json_response(info)
 
-    def _cards(self, _request: Request, there: _OnNetwork) -> Response:
-        return json_response({"cards": there.controller.cards()})
+    def _cards(self, _request: Request, networked: _NetworkedController) -> Response:
+        return json_response({"cards": networked.controller.cards()})
 
-    def _card(self, _request: Request, there: _OnNetwork, number: str) -> Response:
-        card = there.controller.card(number)
+    def _card(self, _request: Request, networked: _NetworkedController, number: str) -> Response:
+        card = networked.controller.card(number)
         if card is None:
-            raise RefusalError(404, "This card is not held.")
+            raise RefusalError(404, "The controller does not hold this card.")
         return json_response(card)
 
-    def _put_card(self, request: Request, there: _OnNetwork, number: str) -> Response:
+    def _put_card(self, request: Request, networked: _NetworkedController, number: str) -> Response:
         if len(number) > _MAX_CARD_NUMBER:
             raise InvalidError(f"A card's number has at most {_MAX_CARD_NUMBER} characters.")
         doors = read_body(request, CardBody).doors
         try:
-            return json_response(there.controller.put_card(number, doors, there.faults.capacity))
+            return json_response(networked.controller.put_card(number, doors, networked.faults.capacity))
         except FullError:
             raise RefusalError(507, "full") from None
 
-    def _delete_card(self, _request: Request, there: _OnNetwork, number: str) -> Response:
-        if not there.controller.delete_card(number):
-            raise RefusalError(404, "This card is not held.")
+    def _delete_card(self, _request: Request, networked: _NetworkedController, number: str) -> Response:
+        if not networked.controller.delete_card(number):
+            raise RefusalError(404, "The controller does not hold this card.")
         return Response(status=204)
 
-    def _holds(self, _request: Request, there: _OnNetwork) -> Response:
-        return json_response({"holds": there.controller.holds()})
+    def _holds(self, _request: Request, networked: _NetworkedController) -> Response:
+        return json_response({"holds": networked.controller.holds()})
 
-    def _put_holds(self, request: Request, there: _OnNetwork) -> Response:
-        return json_response({"holds": there.controller.put_holds(read_body(request, Holds).holds)})
+    def _put_holds(self, request: Request, networked: _NetworkedController) -> Response:
+        return json_response({"holds": networked.controller.put_holds(read_body(request, Holds).holds)})
 
-    def _pulse(self, request: Request, there: _OnNetwork, door: int) -> Response:
+    def _pulse(self, request: Request, networked: _NetworkedController, door: int) -> Response:
         pulse = read_body(request, Pulse)
-        return json_response({"pulsed": there.controller.pulse(door, pulse.seconds, pulse.key)})
+        return json_response({"pulsed": networked.controller.pulse(door, pulse.seconds, pulse.key)})
 
-    def _set_clock(self, request: Request, there: _OnNetwork) -> Response:
+    def _set_clock(self, request: Request, networked: _NetworkedController) -> Response:
         moment = parse_moment(read_body(request, Clock).time)
-        # A controller's calendar is short; and beyond a few thousand years the arithmetic ends.
+        # Controllers have short calendars, and Python's arithmetic ends with year 9999.
         if moment is None or abs(moment.year - clock.now().year) > 100:
             raise InvalidError("The time must be ISO 8601 with an offset, within a hundred years of now.")
-        there.controller.set_clock(moment)
-        return json_response({"time": there.controller.now().isoformat()})
+        networked.controller.set_clock(moment)
+        return json_response({"time": networked.controller.now().isoformat()})
 
-    def _events(self, request: Request, there: _OnNetwork) -> Response:
+    def _events(self, request: Request, networked: _NetworkedController) -> Response:
         after = request.args.get("after", "0")
         if not (after.isascii() and after.isdigit() and len(after) <= 18):
             raise InvalidError("after must be a whole number from 0.")
-        return json_response({"events": there.controller.events(int(after))})
+        return json_response({"events": networked.controller.events(int(after))})
 
-    # At the box itself ---------------------------------------------------------------------------------
+    # At the controller itself ---------------------------------------------------------------------------------
 
     def swipe(self, request: Request, name: str) -> Response:
         """Somebody presents a card now."""
@@ -223,6 +222,6 @@ class ControllersServer(JsonService):
             raise RefusalError(422, str(error)) from None
 
     def forget(self, _request: Request, name: str) -> Response:
-        """The memory is lost."""
+        """The controller loses its memory."""
         self._at(name).controller.forget()
         return Response(status=204)

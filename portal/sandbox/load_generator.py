@@ -1,4 +1,4 @@
-"""Many small HTTP requests on kept-open connections, with as little work on this side as can be."""
+"""Many small HTTP requests on open connections, with as little work on this side as possible."""
 
 import socket
 import threading
@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What came of it: answers a second, and how often each status came."""
+    """Answers per second, and the count of each status."""
 
     per_second: float
     statuses: dict[int, int]
 
 
 def post_many(url: str, bodies: Sequence[bytes], *, connections: int, headers: str = "") -> Load:
-    """POST each body once, spread over so many connections at once."""
+    """POST each body once, over several connections at once."""
     parts = urlsplit(url)
     shares = [bodies[n::connections] for n in range(connections)]
     statuses: list[dict[int, int]] = [{} for _ in shares]
@@ -48,19 +48,19 @@ def post_many(url: str, bodies: Sequence[bytes], *, connections: int, headers: s
 
 @dataclass(frozen=True, slots=True)
 class Paced:
-    """What came of a load at a set pace: how long each answer took (seconds, from when it was due), and its status."""
+    """A load at a set pace: the seconds of each answer from when it was due, and the count of each status."""
 
     took: list[float]
     statuses: dict[int, int]
 
     def percentile(self, share: float) -> float:
-        """Of the answers, this share (0 to 1) took no longer."""
+        """The seconds that this share (0 to 1) of the answers needed at most."""
         ordered = sorted(self.took)
         return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
 
 
 def post_paced(url: str, bodies: Sequence[bytes], *, headers: str, per_second: float, connections: int) -> Paced:
-    """POST each body when it is due, whether or not those before were answered; waiting for a connection counts."""
+    """POST each body when it is due, whether or not earlier ones were answered. Waiting for a connection counts."""
     parts = urlsplit(url)
     due = iter(enumerate(bodies))
     lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""The pretend Offision over HTTP: its API under /API/, with the token, and the sandbox's strings to pull."""
+"""The pretend Offision over HTTP: its API under /API/ with the token, and the sandbox's controls under /sandbox/."""
 
 import base64
 import hmac
@@ -37,14 +37,14 @@ _OPENAPI = Path(__file__).with_name("openapi.json")
 
 
 class SubscriptionRequest(WireModel):
-    """What a subscriber sends."""
+    """The body of a subscription."""
 
     callURL: Annotated[str, Field(min_length=1, max_length=2048)]  # noqa: N815 (Offision's spelling)
     resourceId: Annotated[str, Field(max_length=200)] | None = None  # noqa: N815
 
 
 class VisitBody(WireModel):
-    """A visit as the API shows it, whatever its status word."""
+    """A visit as the API shows it, with any status word."""
 
     code: Annotated[str, Field(min_length=1, max_length=200)]
     visitorName: str = ""  # noqa: N815 (Offision's spelling)
@@ -57,7 +57,7 @@ class VisitBody(WireModel):
 
 
 class Faults(WireModel):
-    """How the API misbehaves. `seconds` is how long "stall" holds each request."""
+    """How the API misbehaves. `seconds`: the delay of each answer with "stall"."""
 
     mode: Literal["unauthorized", "error", "html", "empty", "huge", "stall", "nonsense", "refuse"] | None = None
     seconds: Annotated[float, Field(ge=0, le=600)] = 30
@@ -65,7 +65,7 @@ class Faults(WireModel):
 
 
 class OffisionServer(JsonService):
-    """A WSGI app that plays a building's Offision. `today` is the site's date that "+0d" means."""
+    """A WSGI app that plays a building's Offision. `today` is the site's date for "+0d"."""
 
     def __init__(self, building: Building, today: date, token: str) -> None:
         super().__init__(
@@ -102,7 +102,7 @@ class OffisionServer(JsonService):
         self._booking_requests = self._visit_requests = 0
 
     def respond(self, request: Request) -> Response:
-        """Answer one request, the API's after its faults and its token check."""
+        """Answer one request; the API's pass the faults and the token check first."""
         if not request.path.startswith("/API/"):
             return super().respond(request)
         faults = self._faults
@@ -132,7 +132,7 @@ class OffisionServer(JsonService):
         return Response(_OPENAPI.read_bytes(), content_type="application/json")
 
     def information(self, _request: Request) -> Response:
-        """What this server is."""
+        """The product and its version."""
         return json_response({"product": "Offision", "version": "1.0 (pretend)", "timezone": self._timezone})
 
     def resources(self, request: Request) -> Response:
@@ -140,30 +140,30 @@ class OffisionServer(JsonService):
         return _page(request, self.state.resources())
 
     def daily_bookings(self, request: Request, resource_id: str) -> Response:
-        """A resource's bookings that overlap one date of the site's."""
+        """A resource's bookings that overlap a date in the site's zone."""
         with self._count:
             self._booking_requests += 1
-        found = self.state.daily_bookings(resource_id, _date(request))
-        if found is None:
+        bookings = self.state.daily_bookings(resource_id, _date(request))
+        if bookings is None:
             raise RefusalError(404, "There is no such resource.")
-        return _page(request, [] if self._faults.mode == "empty" else found)
+        return _page(request, [] if self._faults.mode == "empty" else bookings)
 
     def subscribe(self, request: Request) -> Response:
-        """Call the subscriber's URL on every change from now on."""
+        """Start calling the subscriber's URL on every change."""
         body = read_body(request, SubscriptionRequest)
         if not _is_http(body.callURL):
             raise RefusalError(422, "callURL must be an http or https address.")
-        made = self.state.subscribe(body.callURL, body.resourceId)
-        if made is None:
+        subscription = self.state.subscribe(body.callURL, body.resourceId)
+        if subscription is None:
             raise RefusalError(404, "There is no such resource.")
-        return _data(_subscription(made), 201)
+        return _data(_subscription(subscription), 201)
 
     def subscriptions(self, request: Request) -> Response:
         """Every subscription."""
         return _page(request, [_subscription(each) for each in self.state.subscriptions()])
 
     def unsubscribe(self, _request: Request, subscription_id: str) -> Response:
-        """Stop calling."""
+        """End a subscription."""
         if not self.state.unsubscribe(subscription_id):
             raise RefusalError(404, "There is no such subscription.")
         return Response(status=204)
@@ -175,15 +175,15 @@ class OffisionServer(JsonService):
         return _visit(self.state.visit(code))
 
     def visits(self, request: Request) -> Response:
-        """The visits of one date of the site's."""
+        """The visits of a date in the site's zone."""
         return _page(request, self.state.visits(_date(request)))
 
     def check_in(self, _request: Request, code: str) -> Response:
-        """The visitor has come."""
+        """Check a visitor in."""
         return self._move_visit(code, "check-in")
 
     def check_out(self, _request: Request, code: str) -> Response:
-        """The visitor has gone."""
+        """Check a visitor out."""
         return self._move_visit(code, "check-out")
 
     def _move_visit(self, code: str, move: str) -> Response:
@@ -192,16 +192,16 @@ class OffisionServer(JsonService):
         except StateError as error:
             raise RefusalError(409, str(error)) from None
 
-    # The sandbox's strings ---------------------------------------------------------------------------
+    # The sandbox's controls ---------------------------------------------------------------------------
 
     def play(self, _request: Request) -> Response:
-        """Start playing the file's changes; 409 when that was done before."""
+        """Start playing the file's changes; 409 the second time."""
         if not self.state.play():
-            raise RefusalError(409, "The changes are played once, and have been started.")
+            raise RefusalError(409, "The changes were played already.")
         return json_response(self._status(), 202)
 
     def status(self, _request: Request) -> Response:
-        """How far the play has come."""
+        """The number of changes played, of callbacks and of requests."""
         return json_response(self._status())
 
     def _status(self) -> dict[str, int | bool]:
@@ -221,17 +221,17 @@ class OffisionServer(JsonService):
             raise RefusalError(422, "; ".join(f"set.{e['loc'][0]}: {e['msg']}" for e in error.errors())) from None
 
     def put_visit(self, request: Request) -> Response:
-        """Have this visit, in place of any with its code."""
+        """Store a visit, replacing any with the same code."""
         visit = read_body(request, VisitBody).model_dump()
         self.state.put_visit(visit)
         return json_response(visit)
 
     def present_bookings(self, _request: Request) -> Response:
-        """Every booking present."""
+        """Every booking."""
         return json_response({"bookings": self.state.bookings()})
 
     def set_faults(self, request: Request) -> Response:
-        """Misbehave so from now on; whoever is held under the faults of before is let go."""
+        """Replace the faults, and release the requests that wait because of the earlier ones."""
         self._faults = read_body(request, Faults)
         self._hold.release()
         return json_response(self._faults.model_dump())

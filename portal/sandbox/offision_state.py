@@ -1,4 +1,4 @@
-"""What the pretend Offision knows: bookings, visits, subscriptions; and the playing of a file's changes."""
+"""The pretend Offision's bookings, visits and subscriptions, and the play of a file's changes."""
 
 import itertools
 import sys
@@ -27,12 +27,12 @@ _VISIT_MOVES = {"check-in": ("expected", "checked_in"), "check-out": ("checked_i
 
 
 class StateError(Exception):
-    """What is asked does not fit what is there; the text is a sentence that says why."""
+    """A request does not fit the state; the text is a sentence that says why."""
 
 
 @dataclass(frozen=True)
 class Subscription:
-    """Whom to call about which resource (None: about all)."""
+    """The address to call about a resource (None: about all)."""
 
     id: str
     call_url: str
@@ -40,7 +40,7 @@ class Subscription:
 
 
 class OffisionState:
-    """Bookings, visits and subscriptions behind one lock. `today` is the site's date that "+0d" means."""
+    """Bookings, visits and subscriptions behind one lock. `today` is the site's date for "+0d"."""
 
     def __init__(self, building: Building, today: date) -> None:
         self._lock = threading.Lock()
@@ -61,51 +61,51 @@ class OffisionState:
             self._learn_resource(booking)
 
     def _learn_resource(self, booking: Booking) -> None:
-        # What only a booking names is a resource of Offision's all the same: one that nobody mapped.
+        # A resource that only a booking names exists in Offision all the same: nobody mapped it.
         self._resources.setdefault(booking.resource, booking.resource)
 
     # Reading -----------------------------------------------------------------------------------------
 
     def resources(self) -> list[dict[str, str]]:
-        """Every bookable resource, also those that only a booking names."""
+        """Every bookable resource, including those that only a booking names."""
         with self._lock:
             return [{"id": key, "name": name} for key, name in self._resources.items()]
 
     def bookings(self) -> list[dict[str, Any]]:
-        """Every booking present: as on the wire, with the file's own "start" and "end" beside it."""
+        """Every booking, as the API shows it, with the file's own "start" and "end"."""
         with self._lock:
             present = list(self._bookings.values())
         return [{**self._on_wire(b), "start": b.start, "end": b.end} for b in present]
 
     def daily_bookings(self, resource_id: str, day: date) -> list[dict[str, Any]] | None:
-        """A resource's bookings that overlap a date of the site's, by start; None for no such resource."""
+        """A resource's bookings that overlap a date in the site's zone, by start; None for an unknown resource."""
         with self._lock:
             if resource_id not in self._resources:
                 return None
             present = [b for b in self._bookings.values() if b.resource == resource_id]
         midnight = datetime.combine(day, time(), tzinfo=self._tz).astimezone(UTC)
         next_midnight = datetime.combine(day + timedelta(days=1), time(), tzinfo=self._tz).astimezone(UTC)
-        found = []
+        overlapping = []
         for booking in present:
             start, end = self._moment(booking.start), self._moment(booking.end)
-            # One that ends before it starts is still listed, on the day of its start: Offision has it.
+            # Offision lists a booking that ends before it starts, too, on the day of its start.
             if start < next_midnight and (end > midnight or start >= midnight):
-                found.append((start, booking.id, booking))
-        return [self._on_wire(booking) for _start, _id, booking in sorted(found, key=lambda f: f[:2])]
+                overlapping.append((start, booking.id, booking))
+        return [self._on_wire(booking) for _start, _id, booking in sorted(overlapping, key=lambda row: row[:2])]
 
     def visit(self, code: str) -> dict[str, Any] | None:
-        """A visit by its registration code, whatever its case; None for no such visit."""
+        """A visit by its registration code; None for an unknown code."""
         with self._lock:
             return self._visits.get(code)
 
     def visits(self, day: date) -> list[dict[str, Any]]:
-        """The visits that overlap a date of the site's, and those without bounds."""
+        """The visits that overlap a date in the site's zone, and those without bounds."""
         with self._lock:
             visits = list(self._visits.values())
         return [v for v in visits if (v["validFrom"] or "")[:10] <= day.isoformat() <= (v["validUntil"] or "9999")[:10]]
 
     def put_visit(self, visit: dict[str, Any]) -> None:
-        """Have this visit, as on the wire, in place of any with its code."""
+        """Store a visit, as the API shows it, replacing any with the same code."""
         with self._lock:
             self._visits[visit["code"]] = visit
 
@@ -145,9 +145,9 @@ class OffisionState:
     # Visits ------------------------------------------------------------------------------------------
 
     def move_visit(self, code: str, move: str) -> dict[str, Any] | None:
-        """Check a visit in or out (`move` is "check-in" or "check-out"); None for no such visit.
+        """Check a visit in or out (`move` is "check-in" or "check-out"); None for an unknown code.
 
-        Raises StateError when the visit's status does not allow it.
+        Raises StateError if the visit's status does not allow it.
         """
         needed, becomes = _VISIT_MOVES[move]
         with self._lock:
@@ -162,16 +162,16 @@ class OffisionState:
     # Subscriptions -----------------------------------------------------------------------------------
 
     def subscribe(self, call_url: str, resource_id: str | None) -> Subscription | None:
-        """Call this URL about a resource (None: all) from now on; None for no such resource."""
+        """Start calling a URL about a resource (None: all); None for an unknown resource."""
         with self._lock:
             if resource_id is not None and resource_id not in self._resources:
                 return None
-            made = Subscription(f"sub-{next(self._numbers)}", call_url, resource_id)
-            self._subscriptions[made.id] = made
-            return made
+            subscription = Subscription(f"sub-{next(self._numbers)}", call_url, resource_id)
+            self._subscriptions[subscription.id] = subscription
+            return subscription
 
     def unsubscribe(self, subscription_id: str) -> bool:
-        """Stop calling; False for no such subscription."""
+        """End a subscription; False for an unknown one."""
         with self._lock:
             return self._subscriptions.pop(subscription_id, None) is not None
 
@@ -183,17 +183,17 @@ class OffisionState:
     # Changes -----------------------------------------------------------------------------------------
 
     def change(self, change: Change) -> dict[str, Any]:
-        """Make a change now, call the subscribers as it says, and give the booking (as it was, if deleted).
+        """Make a change now, call the subscribers as it says, and return the booking (as it was, if deleted).
 
-        Raises ChangeError when it creates what is there or touches what is not, pydantic.ValidationError
-        when what it sets makes no valid booking.
+        Raises ChangeError if it creates an existing booking or changes an unknown one, pydantic.ValidationError
+        if the changed booking is not valid.
         """
         with self._lock:
             before, after = apply_change(self._bookings, change)
             booking = after or before
             assert booking is not None
             self._learn_resource(booking)
-            # A booking that moved is news to the room it left, too.
+            # The room that a moved booking left is called about, too.
             touched = {b.resource: None for b in (before, after) if b is not None}
             to_call = [
                 (subscription.call_url, resource_id)
@@ -216,7 +216,7 @@ class OffisionState:
     def play(self) -> bool:
         """Start playing the file's changes in a thread of its own, in order, each at its `after_seconds`.
 
-        False when they are being played, or were, already.
+        False if the play was started before.
         """
         with self._lock:
             if self._playing:
@@ -232,13 +232,13 @@ class OffisionState:
             try:
                 self.change(change)
             except (ChangeError, ValidationError) as error:
-                # Only after a change by hand, which the file could not know of: the play goes on.
+                # This follows a change by hand, which the file does not know of: the play continues.
                 print(f"A change of the file could not be made: {error}", file=sys.stderr)  # noqa: T201
             with self._lock:
                 self._played += 1
 
     def status(self) -> dict[str, int | bool]:
-        """How far the play has come, and the callbacks' counts."""
+        """The number of changes played, and the callbacks' counts."""
         with self._lock:
             played, playing = self._played, self._playing
         pending, sent, failures = self._sender.counts()

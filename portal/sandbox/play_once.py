@@ -1,4 +1,4 @@
-"""Play a building file once, and tell what the controllers hold in the end."""
+"""Play a building file once, and report what the controllers hold in the end."""
 
 import statistics
 from http import HTTPStatus
@@ -8,7 +8,7 @@ import requests
 import structlog
 from django.utils.translation import gettext as _
 
-from doorsync.models import BookingFetch, Callback, ControllerSync, ResourceSync
+from doorsync.models import BookingFetch, Callback, ResourceSync
 from doorsync.status.coverage import emails_without_card, resources_without_door
 from portal.core import clock
 from portal.sandbox.playground import NotConverged, Playground, problem, quiet
@@ -19,9 +19,9 @@ log = structlog.get_logger(__name__)
 
 
 def play(place: Playground) -> dict[str, Any]:
-    """Play every change of the file, wait until the doors have it, and return the result that the format asks for.
+    """Play every change of the file, wait until it has reached the doors, and return the result (docs/buildings.md).
 
-    Raises NotConverged where a change did not reach the controllers.
+    Raises NotConverged if a change did not reach the controllers.
     """
     changes = len(place.building.changes)
     log.info("playing the changes", changes=changes)
@@ -33,16 +33,16 @@ def play(place: Playground) -> dict[str, Any]:
     )
     status = place.offision("status")
     if status["callback_failures"]:
-        raise NotConverged(_("%(n)d callbacks were not taken by the portal.") % {"n": status["callback_failures"]})
+        raise NotConverged(_("The portal did not accept %(n)d callbacks.") % {"n": status["callback_failures"]})
     log.info("every change is played; waiting for the doors", callbacks=status["callbacks_sent"])
     place.wait_until(_("The callbacks' changes"), quiet)
     fetches = BookingFetch.objects.filter(cause="callback").count()
-    log.info("what callbacks told has reached the doors; a full pass finds what was lost")
+    log.info("the callbacks' changes are at the doors; a full resync finds those of lost callbacks")
     place.full_resync()
-    if ControllerSync.objects.exclude(last_error="").exists() or ResourceSync.objects.exclude(last_error="").exists():
-        raise NotConverged(problem())
-    if held := [row.pending_reason for row in ResourceSync.objects.exclude(pending_reason="")]:
-        raise NotConverged(" ".join(held))
+    if errors := problem():
+        raise NotConverged(errors)
+    if pending := [str(row.pending_reason) for row in ResourceSync.objects.all() if row.pending_reason]:
+        raise NotConverged(" ".join(pending))
     now = clock.now()
     return {
         "site": place.building.site.name,
@@ -56,63 +56,63 @@ def play(place: Playground) -> dict[str, Any]:
 
 
 def scan(place: Playground) -> list[dict[str, Any]]:
-    """Ask the portal about each of the file's scans in order, as its turnstiles would."""
-    prefetch_visits()  # as a worker does every five minutes: a file may hold more wrong codes than guessing allows
+    """Send the portal each of the file's scans in order, as its turnstiles would."""
+    prefetch_visits()  # as a worker does every five minutes: a file may hold more wrong codes than a guesser may try
     keys = {
         gate.name: TurnstileKey.objects.create_key(name="demo", turnstile=gate)[1] for gate in Turnstile.objects.all()
     }
     answers = []
-    for asked in place.building.scans:
+    for scanned in place.building.scans:
         answer = requests.post(
             f"{place.portal_url}/api/visitors/verify",
-            json={"code": asked.code, "direction": asked.direction},
-            headers={"Authorization": f"Api-Key {keys[asked.turnstile]}"},
+            json={"code": scanned.code, "direction": scanned.direction},
+            headers={"Authorization": f"Api-Key {keys[scanned.turnstile]}"},
             timeout=10,
         )
-        if answer.status_code != HTTPStatus.TOO_MANY_REQUESTS:  # that is an answer, too
+        if answer.status_code != HTTPStatus.TOO_MANY_REQUESTS:  # a throttled scan has a decision, too
             answer.raise_for_status()
-        said = answer.json()
+        result = answer.json()
         answers.append(
             {
-                "turnstile": asked.turnstile,
-                "code": asked.code,
-                "direction": asked.direction,
-                "decision": said["decision"],
-                "reasons": said["reasons"],
+                "turnstile": scanned.turnstile,
+                "code": scanned.code,
+                "direction": scanned.direction,
+                "decision": result["decision"],
+                "reasons": result["reasons"],
             }
         )
     return answers
 
 
 def read_back(place: Playground) -> dict[str, list[dict[str, Any]]]:
-    """What the pretend controllers themselves say that they hold."""
+    """What the pretend controllers hold, as they report it."""
     permissions, unlocked = [], []
     for box in place.building.controllers:
         names = {str(door.number): door.name for door in box.doors}
         for card in place.controller(box.name, "cards")["cards"]:
-            for door, held in card["doors"].items():
+            for door, windows in card["doors"].items():
                 permissions += [
                     {"controller": box.name, "door": names[door], "card": card["number"], "from": a, "until": b}
-                    for a, b in _windows(held)
+                    for a, b in _windows(windows)
                 ]
-        for door, held in place.controller(box.name, "holds")["holds"].items():
+        for door, windows in place.controller(box.name, "holds")["holds"].items():
             unlocked += [
-                {"controller": box.name, "door": names[door], "from": a, "until": b} for a, b in _windows(held)
+                {"controller": box.name, "door": names[door], "from": a, "until": b} for a, b in _windows(windows)
             ]
     return {"permissions": permissions, "unlocked": unlocked}
 
 
 def _windows(held: Any) -> list[list[str | None]]:
-    """A controller without time windows says only that a card may pass now."""
+    """The windows of one door. A controller without windows reports true, or nothing."""
     return list(held) if isinstance(held, list) else [[None, None]] if held else []
 
 
 def sync_seconds(*, since: int = 0) -> dict[str, float | None]:
-    """Callback received -> its resource's controllers confirmed, over confirmed callbacks from a primary key on."""
-    answered = Callback.objects.filter(pk__gte=since, fetch__confirmed_at__isnull=False).select_related("fetch")
+    """From a callback to the confirmation by its resource's controllers. `since`: the first callback's primary key."""
+    confirmed = Callback.objects.filter(pk__gte=since, fetch__confirmed_at__isnull=False).select_related("fetch")
     took = sorted(
         max((c.fetch.confirmed_at - c.received_at).total_seconds(), 0.0)
-        for c in answered
+        for c in confirmed
         if c.fetch is not None and c.fetch.confirmed_at is not None
     )
     if not took:

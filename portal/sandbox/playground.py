@@ -1,4 +1,4 @@
-"""A building at work: the pretend Offision and controllers, and the portal between them, in processes of their own."""
+"""A building at work: the pretend Offision, the pretend controllers and the portal, each in a process of its own."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ from doorsync.work import scheduler
 from portal.buildings.loading import load_map
 from portal.buildings.model import Building
 from portal.core import clock
-from portal.sandbox.processes import Processes, StartError, free_port, start_web, start_worker
+from portal.embedded.processes import Processes, StartError, free_port, start_web, start_worker
 
 log = structlog.get_logger(__name__)
 
@@ -31,12 +31,12 @@ CONVERGE_SECONDS = 120
 
 
 class NotConverged(RuntimeError):
-    """Something did not reach the doors in time; the text says what."""
+    """A change did not reach the doors in time; the text says which."""
 
 
 @dataclass(frozen=True, slots=True)
 class Playground:
-    """A running building. Addresses are without a slash at the end."""
+    """A running building. Addresses have no slash at the end."""
 
     building: Building
     today: date
@@ -46,20 +46,20 @@ class Playground:
     processes: Processes
 
     def offision(self, path: str, body: Any = None) -> Any:
-        """Ask or tell the pretend Offision's own controls (not its API)."""
-        return self._ask(f"{self.offision_url}/sandbox/{path}", body)
+        """Call the pretend Offision's controls (not its API)."""
+        return self._call(f"{self.offision_url}/sandbox/{path}", body)
 
     def controller(self, name: str, path: str, body: Any = None) -> Any:
-        """Ask or tell a pretend controller."""
-        return self._ask(f"{self.controllers_url}/controllers/{quote(name, safe='')}/{path}", body)
+        """Call a pretend controller."""
+        return self._call(f"{self.controllers_url}/controllers/{quote(name, safe='')}/{path}", body)
 
-    def _ask(self, url: str, body: Any) -> Any:
+    def _call(self, url: str, body: Any) -> Any:
         answer = requests.get(url, timeout=10) if body is None else requests.post(url, json=body, timeout=10)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
     def wait_until(self, what: str, reached: Callable[[], bool], seconds: float = CONVERGE_SECONDS) -> None:
-        """Wait for something to become true. Raises NotConverged, or StartError where a process has died."""
+        """Wait for a condition. Raises NotConverged, or StartError if a process has ended."""
         deadline = time.monotonic() + seconds
         while not reached():
             if dead := self.processes.dead():
@@ -71,16 +71,16 @@ class Playground:
             time.sleep(0.05)
 
     def full_resync(self) -> None:
-        """Have the scheduled full pass now, and wait for it to end: what makes up for callbacks that were lost."""
+        """Run the scheduled full resync now, which repairs what lost callbacks missed, and wait for its end."""
         with transaction.atomic():
             state = SchedulerState.objects.select_for_update().get(pk=1)
             scheduler.full_resync(state, clock.now())
             state.save()
-        self.wait_until(_("The full pass"), quiet)
+        self.wait_until(_("The full resync"), quiet)
 
 
 def quiet() -> bool:
-    """Whether nothing is asked for and every callback for a known resource is confirmed at the doors."""
+    """Whether no work is queued and every callback for a known resource is confirmed at the doors."""
     return not (
         ResourceSync.objects.filter(generation__gt=F("observed_generation")).exists()
         or ControllerSync.objects.filter(generation__gt=F("observed_generation")).exists()
@@ -94,21 +94,21 @@ def quiet() -> bool:
 
 
 def problem() -> str:
-    """What the portal says is wrong, in a sentence or several."""
+    """The last errors of resources and controllers; empty if there are none."""
     rows = [*ResourceSync.objects.all(), *ControllerSync.objects.all()]
-    return " ".join(dict.fromkeys(row.last_error for row in rows if row.last_error))
+    return " ".join(dict.fromkeys(str(row.last_error) for row in rows if row.last_error))
 
 
 @contextmanager
 def running(
     building: Building, path: Path, *, port: int = 0, static: bool = False, web_workers: int = 1
 ) -> Iterator[Playground]:
-    """Start everything around this process's own, fresh database, with the building's map in it; stop it all after.
+    """Start every process on this process's own new database, load the building's map, and stop them all afterwards.
 
     Raises StartError.
     """
     today = clock.now().astimezone(building.tz).date()
-    # The worker's work goes with its database: there is nothing that it should be given time to finish.
+    # The database is deleted afterwards, so the worker need not finish anything.
     with Processes(settings.VAR_DIR / "logs", grace=0.5) as processes:
         serve = ["-m", "portal.sandbox.serve"]
         file = ["--building", str(path)]
@@ -126,12 +126,11 @@ def running(
             "PORTAL_LOG_JSON": "0",
         }
         log.info("preparing the database")
-        start_web(
-            processes, web_port, environment, workers=web_workers
-        )  # it needs its time, too, and no database before it is asked
+        # It starts while the tables are made: before its first request it needs no database.
+        start_web(processes, web_port, environment, workers=web_workers)
         call_command("migrate", verbosity=0)
         start_worker(processes, environment)
-        if static:  # only a person with a browser needs the style sheets
+        if static:  # only a browser needs the style sheets
             call_command("collectstatic", interactive=False, verbosity=0)
         load_map(
             building,
@@ -141,7 +140,7 @@ def running(
                 if box.driver == "simulated"
             },
         )
-        tasks.tick.delay()  # so that the worker need not wait for beat's first
+        tasks.tick.delay()  # the worker need not wait for beat
         place = Playground(building, today, portal_url, offision_url, controllers_url, processes)
         processes.wait_for("web", f"{portal_url}/admin/login/")
         log.info("web server, worker, pretend Offision and pretend controllers are up", portal=portal_url)

@@ -1,4 +1,4 @@
-"""Pictures of the demo building's best pages, for the documentation."""
+"""Pictures of the demo building's pages, for the documentation."""
 
 import os
 import shutil
@@ -38,12 +38,12 @@ SHEET = (
 
 
 class CannotPhotographError(RuntimeError):
-    """There is no browser to be had; the text says what is missing."""
+    """The pictures cannot be taken; the text says what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """A page, and how it is to be seen."""
+    """A page, with the window's size, colours and language."""
 
     name: str
     address: str
@@ -74,7 +74,7 @@ def browser() -> Iterator["Browser"]:
 
 
 def furnish(place: Playground) -> User:
-    """Let there be something to see: visitors inside, and a sheet to be looked through. The one who looks."""
+    """Bring visitors inside and upload a sheet, so that the pages have content; the administrator who opens them."""
     admin = User.objects.create_user("admin", is_staff=True)
     admin.groups.add(Group.objects.get(name=roles.ADMINISTRATOR))
     gate = Turnstile.objects.filter(direction="in").order_by("pk")[0]
@@ -93,7 +93,7 @@ def furnish(place: Playground) -> User:
 
 
 def shots() -> list[Shot]:
-    """The pages worth a look. Reads the map, to ask about people and doors that there are."""
+    """The pages to photograph. Reads the map for people and doors that exist."""
     site, sheet = Site.objects.get(), MapImport.objects.get()
     booking, holder, door = _meeting()
     moment = booking.starts_at.astimezone(ZoneInfo(site.time_zone))
@@ -118,7 +118,7 @@ def shots() -> list[Shot]:
 
 
 def _meeting() -> tuple[StoredBooking, Cardholder, Door]:
-    """A booking still to come, somebody whom it admits, and the door there."""
+    """A future booking, its organizer and its door."""
     coming = StoredBooking.objects.filter(
         starts_at__gt=clock.now(),
         status="confirmed",
@@ -130,19 +130,19 @@ def _meeting() -> tuple[StoredBooking, Cardholder, Door]:
         door = booking.resource.doors.first()
         if holder is not None and door is not None:
             return booking, holder, door
-    raise CannotPhotographError(_("No meeting is to come in this building: nothing would be seen."))
+    raise CannotPhotographError(_("This building has no future meeting, so the pages would be empty."))
 
 
 def photograph(place: Playground, folder: Path) -> list[Path]:
-    """Take every picture into a folder. What was written. Raises CannotPhotographError."""
+    """Write every picture into a folder; the files. Raises CannotPhotographError."""
     client = Client()
     client.force_login(furnish(place))
     session = client.cookies[settings.SESSION_COOKIE_NAME]
-    wanted = shots()
+    pages = shots()
     folder.mkdir(parents=True, exist_ok=True)
-    # Last, since Playwright keeps an event loop in this thread, in which Django asks no database.
+    # Last: Playwright keeps an event loop in this thread, and Django refuses database queries beside one.
     with browser() as chromium:
-        return [_take(chromium, place.portal_url, session.value, shot, folder) for shot in wanted]
+        return [_take(chromium, place.portal_url, session.value, shot, folder) for shot in pages]
 
 
 def _take(chromium: "Browser", url: str, session: str, shot: Shot, folder: Path) -> Path:

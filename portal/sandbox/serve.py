@@ -3,17 +3,15 @@
     python -m portal.sandbox.serve offision --building FILE --today YYYY-MM-DD --token-env VAR --port 0
     python -m portal.sandbox.serve controllers --building FILE --port 0
 
-It prints one JSON line {"port": n} once it listens on 127.0.0.1, and ends on SIGTERM, on SIGINT, or when its
-standard input ends: so it never outlives the process that started it, however that one died.
+It prints one JSON line {"port": n} as soon as it listens on 127.0.0.1. It ends on SIGTERM, on SIGINT and when its
+standard input closes, so it never outlives the process that started it.
 """
 
 import argparse
-import contextlib
 import json
 import os
 import signal
 import sys
-import threading
 from datetime import date
 from pathlib import Path
 from typing import NoReturn
@@ -22,6 +20,7 @@ from django.conf import settings
 
 from portal.buildings.model import Building
 from portal.buildings.reading import BuildingError, load_building
+from portal.embedded.leashed import end_with_parent
 from portal.sandbox.controllers_server import ControllersServer
 from portal.sandbox.offision_server import OffisionServer
 from portal.sandbox.webserver import LocalServer
@@ -29,9 +28,8 @@ from portal.sandbox.wire import JsonService
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Serve until told to stop. Exits with 2 and a sentence for arguments that cannot be used."""
-    # The sentences about building files go through gettext, which asks Django's settings whether to
-    # translate. These processes have no settings, no database and no reader but a developer.
+    """Serve until a signal. Exits with 2 and a sentence for arguments that cannot be used."""
+    # The sentences about building files go through gettext, which needs Django settings. These processes have none.
     settings.configure(USE_I18N=False)
     parser = _parser()
     options = parser.parse_args(arguments)
@@ -39,10 +37,10 @@ def main(arguments: list[str] | None = None) -> None:
         server = LocalServer(_service(parser, options, load_building(options.building)), options.port)
     except (BuildingError, OSError, OverflowError) as error:
         parser.exit(2, f"{error}\n")
-    # Before the port is told, or a signal that comes at once would find nobody.
+    # Before the port is printed: a signal may follow at once.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
-    threading.Thread(target=_stop_at_end_of_input, name="stdin", daemon=True).start()
+    end_with_parent()
     print(json.dumps({"port": server.server_port}), flush=True)  # noqa: T201 (the parent reads it)
     with server:
         server.serve_forever()
@@ -72,14 +70,6 @@ def _service(parser: argparse.ArgumentParser, options: argparse.Namespace, build
 
 def _stop(_number: int, _frame: object) -> NoReturn:
     sys.exit(0)
-
-
-def _stop_at_end_of_input() -> None:
-    # Straight from the descriptor: a thread inside sys.stdin's own lock would abort the interpreter's exit.
-    with contextlib.suppress(OSError):  # closed from the beginning is an end, too
-        while os.read(0, 65_536):
-            pass
-    os.kill(os.getpid(), signal.SIGTERM)  # wakes the main thread at once, where shutdown() would wait
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The demo's life: bookings come, move and are cancelled, people arrive, and somebody tells what happens."""
+"""The demo's story: people book, move and cancel, people arrive, and each event is a line of text."""
 
 import random
 import secrets
@@ -45,7 +45,7 @@ TITLES = (
 
 
 def tell(place: Playground) -> None:
-    """Greet, then keep life going until somebody presses Ctrl-C (KeyboardInterrupt)."""
+    """Print the logins, then one event after another until Ctrl-C (KeyboardInterrupt)."""
     console = Console(file=sys.stdout, highlight=False)
     _greet(console, place)
     story = Story(place)
@@ -76,20 +76,19 @@ def _greet(console: Console, place: Playground) -> None:
 
 
 class Story:
-    """Makes one thing happen at a time, sees it arrive at the doors, and puts it into a sentence."""
+    """Makes one event at a time, waits until it has reached the doors, and describes it in a sentence."""
 
     def __init__(self, place: Playground) -> None:
         self._place = place
         self._zone = place.building.tz
-        # Nothing here needs chance that cannot be guessed.
-        self._chance = random.Random()  # noqa: S311
+        self._chance = random.Random()  # noqa: S311 (nothing secret depends on it)
         self._made = 0
         self._people = list(
             Cardholder.objects.filter(cards__status="active").exclude(email="").distinct().order_by("pk")
         )
         rooms = Resource.objects.filter(doors__isnull=False).select_related("policy")
         self._rooms = list(rooms.distinct().order_by("pk"))
-        # Offision is told who came and went, so that who shows a code again is known for inside, or gone.
+        # Offision learns who came and went, so that the next scan of a code has the right status.
         Turnstile.objects.update(updates_visit_status=True)
         self._gates = [
             (gate, TurnstileKey.objects.create_key(name="demo", turnstile=gate)[1])
@@ -97,7 +96,7 @@ class Story:
         ]
 
     def next(self) -> str:
-        """Make something happen; what there is to say about it, or "" where nothing came of it."""
+        """Make one event; its sentence, or "" if nothing could be done."""
         acts: list[Callable[[], str]] = [self._book, self._move, self._cancel, self._arrive, self._arrive]
         acts += [self._visitor, self._visitor] if self._gates and self._place.building.visits else []
         return self._chance.choice(acts)()
@@ -169,13 +168,13 @@ class Story:
         return sentence % words
 
     def _arrive(self) -> str:
-        """Somebody holds a card to a reader: mostly one who may pass, now and then one who may not."""
+        """A card at a reader: mostly one that may pass, now and then one that may not."""
         row = ControllerCard.objects.order_by("?").select_related("controller").first()
         if row is None:
             return ""
         numbers = dict(row.controller.doors.values_list("number", "name"))
         now = clock.now()
-        open_to = [int(door) for door, held in row.desired.items() if any(_covers(w, now) for w in held)]
+        open_to = [int(door) for door, windows in row.desired.items() if any(_covers(w, now) for w in windows)]
         number = self._chance.choice(open_to or list(numbers))
         answer = self._place.controller(row.controller.name, "swipe", {"door": number, "card": row.number})
         holder = Cardholder.objects.filter(cards__number=row.number).first()
@@ -199,7 +198,7 @@ class Story:
         )
         words = {"gate": gate.name, "who": f"{visit.name} ({visit.company})" if visit.company else visit.name}
         if response.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            # Somebody who looks about in the demo's admin has made a new key, or entered a source address.
+            # Somebody has made a new key, or entered a source address, in the demo's admin.
             return _("%(gate)s: stays shut for %(who)s; the portal does not know its scanner any more") % words
         answer = response.json()
         words["why"] = answer["reason"]
@@ -208,10 +207,10 @@ class Story:
         return _("%(gate)s: %(who)s shows a QR code and is turned away (%(why)s)") % words
 
     def _change(self, change: dict[str, Any]) -> float:
-        """Make the change at Offision; seconds until the doors had it."""
+        """Make the change at Offision; the seconds until it had reached the doors."""
         begun = time.monotonic()
         self._place.offision("change", change)
-        # The call back comes after the change itself: first somebody must ask, then all must be quiet.
+        # The callback follows the change: first work must be queued, then all of it done.
         self._place.wait_until(_("The change"), lambda: not quiet() or time.monotonic() - begun > 1)
         self._place.wait_until(_("The change"), quiet)
         return time.monotonic() - begun
@@ -236,13 +235,13 @@ class Story:
         return None
 
     def _cards(self, booking_id: str) -> int:
-        """How many cards a booking lets in at the doors."""
+        """The number of cards that a booking admits."""
         cause = f"booking:{booking_id}"
         return len(
             {
                 number
                 for number, desired in ControllerCard.objects.values_list("number", "desired")
-                if any(cause in causes for held in desired.values() for _start, _end, causes in held)
+                if any(cause in causes for windows in desired.values() for _start, _end, causes in windows)
             }
         )
 
@@ -273,13 +272,13 @@ class Story:
         return _("%(time)s tomorrow") % {"time": f"{local:%H:%M}"} if tomorrow else f"{local:%H:%M}"
 
     def _local(self, moment: datetime) -> str:
-        """A moment in the building file's words."""
+        """A moment as a building file writes it."""
         local = moment.astimezone(self._zone)
         return f"{(local.date() - self._place.today).days:+d}d {local:%H:%M}"
 
 
-def _covers(held: list[Any], now: datetime) -> bool:
-    start, end, _causes = held
+def _covers(window: list[Any], now: datetime) -> bool:
+    start, end, _causes = window
     return (start is None or datetime.fromisoformat(start) <= now) and (
         end is None or now < datetime.fromisoformat(end)
     )

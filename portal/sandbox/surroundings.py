@@ -1,7 +1,7 @@
-"""A place of its own for each run of the demo: a fresh folder, a fresh database, made-up secrets.
+"""The environment of one run of the demo: a new folder, a new database, made-up secrets.
 
-Called before Django's settings are read, so that nothing of a real installation on the same machine is touched: neither
-its database nor its broker, whatever the environment or a `.env` file says.
+manage.py calls `prepare` before Django reads its settings. A real installation on the same machine stays untouched, its
+database and its broker, whatever the environment or a `.env` file says.
 """
 
 import atexit
@@ -19,18 +19,18 @@ _VAR = Path(__file__).resolve().parents[2] / "var"
 
 
 def prepare(environment: MutableMapping[str, str]) -> None:
-    """Set the environment up for a demo of its own, in a new folder under var/ that goes when the process does."""
+    """Set the environment for a demo in a new folder under var/. The folder is deleted when this process ends."""
     _sweep(_VAR)
     _VAR.mkdir(exist_ok=True)
     place = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=_VAR))
-    place.chmod(0o755)  # PostgreSQL runs as a user of its own where the demo is run by root
+    place.chmod(0o755)  # if root runs the demo, PostgreSQL runs as another user
     environment.update(
         PORTAL_DEMO="1",
         PORTAL_DEBUG="0",
         PORTAL_VAR=str(place),
-        # Empty, not absent: a .env file fills in what is absent.
+        # Empty, not absent: a .env file sets absent variables.
         DATABASE_URL="",
-        # An installation's own broker would have an installation's own workers.
+        # Workers of an installation would read from its own broker.
         REDIS_URL=environment.get("DEMO_REDIS_URL", ""),
         OFFISION_CONTRACT=str(Path(__file__).resolve().parents[1] / "offision" / "contract.toml"),
         OFFISION_CALLBACK_SIGNING_KEY="",
@@ -38,12 +38,12 @@ def prepare(environment: MutableMapping[str, str]) -> None:
         OFFISION_TOKEN=secrets.token_urlsafe(24),
         OFFISION_CALLBACK_SECRET=secrets.token_urlsafe(24),
     )
-    atexit.register(_leave, place, os.getpid())
+    atexit.register(_clean_up, place, os.getpid())
 
 
-def _leave(place: Path, owner: int) -> None:
+def _clean_up(place: Path, owner: int) -> None:
     if os.getpid() != owner:
-        return  # a forked child is not the one who made it
+        return  # this is a forked child
     from portal.embedded import postgres
 
     postgres.stop_all()
@@ -51,7 +51,7 @@ def _leave(place: Path, owner: int) -> None:
 
 
 def _sweep(var: Path) -> None:
-    """Take away what demos left behind that were killed before they could."""
+    """Delete the folders of demos that were killed before they could."""
     for place in var.glob(f"{PREFIX}*-*"):
         owner = place.name.split("-")[1]
         if owner.isdigit() and not psutil.pid_exists(int(owner)):

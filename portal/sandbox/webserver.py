@@ -1,7 +1,7 @@
 """A small HTTP server for the pretend services, on 127.0.0.1 only.
 
-Why not werkzeug's: it closes the connection after every answer, and the portal's pooled sessions, which
-the sandbox is there to exercise, would never reuse one. This stands on the standard library's wsgiref.
+Why not werkzeug's: it closes the connection after every answer, so the portal's pooled sessions would never reuse one.
+This one uses the standard library's wsgiref.
 """
 
 import io
@@ -19,7 +19,7 @@ MAX_REQUEST_BYTES = 1024 * 1024
 
 
 class _Answer(SimpleHandler):
-    """One answer of the app. `finished` stays False when the app hung up (raised ConnectionAbortedError)."""
+    """One answer of the app. `finished` stays False if the app raised ConnectionAbortedError to hang up."""
 
     http_version = "1.1"
     os_environ: dict[str, str] = {}  # not the process's own, which holds the token
@@ -40,12 +40,12 @@ class _RequestHandler(WSGIRequestHandler):
     server: "LocalServer"
 
     def handle(self) -> None:
-        """Serve requests on this connection until either side has had enough."""
+        """Serve requests on this connection until either side closes it."""
         # wsgiref's own handle() serves one request; the class above it knows keep-alive.
         try:
             BaseHTTPRequestHandler.handle(self)
         except ConnectionError:
-            self.close_connection = True  # the client went away; nobody is left to tell
+            self.close_connection = True  # the client closed it
 
     def _serve(self) -> None:
         length = self.headers.get("Content-Length", "0")
@@ -54,7 +54,7 @@ class _RequestHandler(WSGIRequestHandler):
         elif int(length) > MAX_REQUEST_BYTES:
             self.send_error(413)
         else:
-            # Read whole before answering, or what the app left unread would be taken for the next request.
+            # Read whole before answering: bytes that the app left unread would be parsed as the next request.
             body = io.BytesIO(self.rfile.read(int(length)))
             answer = _Answer(body, cast("IO[bytes]", self.wfile), sys.stderr, self.get_environ(), multiprocess=False)
             answer.run(self.server.application_of_all)
@@ -64,7 +64,7 @@ class _RequestHandler(WSGIRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815 (http.server's names)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Refuse a request that cannot be read, and close: where the next one begins is unknown."""
+        """Refuse a request that cannot be read, and close: the start of the next one is unknown."""
         super().send_error(code, message, explain)
         self.close_connection = True
 
@@ -72,18 +72,18 @@ class _RequestHandler(WSGIRequestHandler):
         return str(self.client_address[0])
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (http.server's name)
-        """Say nothing: the portal's own log tells what was asked."""
+        """Log nothing: the portal's own log has the requests."""
 
 
 class LocalServer(socketserver.ThreadingMixIn, WSGIServer):
-    """One thread a connection, keep-alive, bound to 127.0.0.1.
+    """One thread per connection, keep-alive, bound to 127.0.0.1.
 
-    `port` 0 lets the system choose; `server_port` then says which. Raises OSError when the port is taken.
+    `port` 0 lets the system choose; `server_port` is the port. Raises OSError if the port is taken.
     """
 
     daemon_threads = True
     request_queue_size = 1024
-    # Left to itself, close waits for every connection; those that a client keeps open would hold it for ever.
+    # Otherwise close() waits for every connection, including those that a client keeps open.
     block_on_close = False
 
     def __init__(self, application: "WSGIApplication", port: int = 0) -> None:

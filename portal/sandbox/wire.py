@@ -1,4 +1,4 @@
-"""What the pretend services share: routing to methods, JSON in and out, errors as JSON."""
+"""JSON over HTTP for the pretend services: routes to methods, bodies, errors as JSON."""
 
 import json
 import threading
@@ -17,13 +17,13 @@ Body = TypeVar("Body", bound=BaseModel)
 
 
 class WireModel(BaseModel):
-    """A request body: unknown keys and wrong types are refused."""
+    """A request body that refuses unknown keys and wrong types."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class RefusalError(HTTPException):
-    """The request is answered with this status code and sentence."""
+    """Answers the request with a status code and a sentence."""
 
     def __init__(self, code: int, sentence: str) -> None:
         super().__init__(description=sentence)
@@ -31,24 +31,24 @@ class RefusalError(HTTPException):
 
 
 class HangUpError(ConnectionAbortedError):
-    """Close the connection without an answer (the web server knows the base class)."""
+    """Closes the connection without an answer. The web server handles the base class."""
 
 
 class Hold:
-    """Lets requests be held, and lets go of all of them at once when told to."""
+    """Makes requests wait, and releases all of them at once."""
 
     def __init__(self) -> None:
         self._released = threading.Event()
 
     def wait(self, seconds: float) -> None:
-        """Wait so long, or until released."""
+        """Wait for a time, or until released."""
         if seconds > 0:
             self._released.wait(seconds)
 
     def release(self) -> None:
-        """Let go of everyone who waits now; those who come later are held anew."""
-        held, self._released = self._released, threading.Event()
-        held.set()
+        """Release the requests that wait now; later ones wait again."""
+        waiting, self._released = self._released, threading.Event()
+        waiting.set()
 
 
 def json_response(value: object, status: int = 200) -> Response:
@@ -66,7 +66,7 @@ def read_json(request: Request) -> object:
 
 
 def read_body(request: Request, model: type[Body]) -> Body:
-    """The request's body as `model`. Raises RefusalError: 400 for no JSON, 422 with what is wrong with it."""
+    """The request's body as `model`. Raises RefusalError: 400 for no JSON, 422 with the faults."""
     try:
         return model.model_validate(read_json(request))
     except ValidationError as error:
@@ -78,7 +78,7 @@ class JsonService:
     """A WSGI app whose rules' endpoints are its own methods: `(request, **path values) -> Response`."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        # Names in paths are the building file's own and may hold slashes, also double ones.
+        # Names in paths come from the building file and may hold slashes, even double ones.
         self.url_map = Map(rules, strict_slashes=False, merge_slashes=False)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -94,5 +94,5 @@ class JsonService:
         return response
 
     def error_body(self, error: HTTPException) -> object:
-        """What an error's answer says."""
+        """The JSON of an error's answer."""
         return {"error": error.description}

@@ -1,4 +1,4 @@
-"""Somebody at the browser, logged in with a role."""
+"""A person at the browser, logged in with a role."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,13 +8,12 @@ from django.conf import settings as django_settings
 from django.contrib.auth.models import Group, User
 from django.urls import reverse
 
-from doorsync.models import SchedulerState
 from tests.visitors.conftest import turnstiles  # noqa: F401 (a fixture)
 
 
 @dataclass
 class Desk:
-    """A browser's page, and what a person does with it."""
+    """A browser's page and a person's actions on it."""
 
     page: Any
     url: str
@@ -37,19 +36,13 @@ class Desk:
         return int(answer.status)
 
     def press(self, name: str) -> None:
-        """Press a button, and be where it leads."""
+        """Press a button and wait for the next page."""
         with self.page.expect_navigation():
             self.page.get_by_role("button", name=name, exact=True).click()
 
     def reads(self) -> str:
-        """What stands on the page."""
+        """The text of the page."""
         return " ".join(self.page.locator("body").inner_text().split())
-
-
-@pytest.fixture(autouse=True)
-def _pass_state(transactional_db):
-    """A migration makes it, and a test with real commits before this one took it away."""
-    SchedulerState.objects.get_or_create(pk=1)
 
 
 @pytest.fixture

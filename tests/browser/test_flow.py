@@ -1,4 +1,4 @@
-"""From a person and a room to the door and back: the work of a day in a real browser, as each role."""
+"""A day's work in a real browser, as each role: from a person and a room to the door and back."""
 
 import pytest
 from django.urls import reverse
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def unmapped_place(start_place):
-    """Offision books a room that nobody has mapped for somebody whom nobody has entered."""
+    """Offision has a booking of an unmapped room by an unknown person."""
     booked = booking("b9", "+0d 10:00", "+0d 11:00", resource="desk", organizer="ana@pier.example", attendees=[])
     place = start_place(building(bookings=[booked]))
     place.reconcile()
@@ -32,7 +32,7 @@ def ask_why(desk, who):
     return desk.reads()
 
 
-def test_a_person_and_a_room_are_mapped_seen_at_the_door_and_a_lost_card_is_out(desk, unmapped_place):
+def test_a_mapped_person_can_open_the_door_until_the_card_is_lost(desk, unmapped_place):
     place, page = unmapped_place, desk.page
     desk.log_in_as(roles.FACILITY_STAFF)
 
@@ -71,10 +71,10 @@ def test_a_person_and_a_room_are_mapped_seen_at_the_door_and_a_lost_card_is_out(
     place.reconcile()
     assert "7007" not in place.cards()
     page.get_by_text("No controller holds it").wait_for()  # the page follows by itself
-    said = ask_why(desk, "ana@pier.example")
-    assert "Ana can't open Side door" in said
-    assert "is lost" in said
-    assert "Give Ana a card" in said
+    answer = ask_why(desk, "ana@pier.example")
+    assert "Ana can't open Side door" in answer
+    assert "is lost" in answer
+    assert "Give Ana a card" in answer
     assert Entry.objects.get(action="card.lost").actor == roles.FACILITY_STAFF
 
 
@@ -90,7 +90,7 @@ POST = """
     }).then((answer) => answer.status)
 """
 
-# What each may open and press: the buttons' names on a controller's, a door's and a card's page, and who sees the log.
+# What each role may open and press: buttons on the pages of a controller, a door and a card, and the audit log.
 MAY = {
     roles.FACILITY_STAFF: {
         "sync": True, "unlock": True, "lost": True, "person": True, "controller": False, "log": False,
@@ -108,7 +108,7 @@ MAY = {
 
 
 @pytest.mark.parametrize("role", roles.ROLES)
-def test_each_role_is_shown_what_it_may_use_and_refused_the_rest(desk, place, role):
+def test_each_role_sees_the_buttons_it_may_press_and_is_refused_the_rest(desk, place, role):
     place.fetch()
     place.reconcile()
     page, may = desk.page, MAY[role]
@@ -123,19 +123,19 @@ def test_each_role_is_shown_what_it_may_use_and_refused_the_rest(desk, place, ro
     for name in ("boards", "explain", "coverage"):
         assert desk.open(name) == 200
     desk.open("admin:accessmap_controller_change", box.pk)
-    shown = {
+    visible = {
         "sync": page.get_by_role("button", name="Reconcile now").count() == 1,
         "controller": page.get_by_role("button", name="Save", exact=True).count() == 1,
     }
     desk.open("admin:accessmap_door_change", door.pk)
-    shown["unlock"] = page.get_by_role("link", name="Unlock for a moment").count() == 1
+    visible["unlock"] = page.get_by_role("link", name="Unlock for a moment").count() == 1
     desk.open("admin:accessmap_card_lost", card.pk)
-    shown["lost"] = page.get_by_role("button", name="Report this card lost").count() == 1
+    visible["lost"] = page.get_by_role("button", name="Report this card lost").count() == 1
     desk.open("admin:accessmap_cardholder_changelist")
-    shown["person"] = page.get_by_role("link", name="Add cardholder").count() == 1
+    visible["person"] = page.get_by_role("link", name="Add cardholder").count() == 1
     desk.open("admin:index")
-    shown["log"] = page.get_by_role("link", name="Audit entries").count() == 1
-    assert shown == may
+    visible["log"] = page.get_by_role("link", name="Audit entries").count() == 1
+    assert visible == may
 
     refused = {
         "sync": post("sync-controller", box.pk) == 403,

@@ -1,4 +1,4 @@
-"""The whole portal, run as a user runs it: processes, HTTP, PostgreSQL, Celery; once over files and once over Redis."""
+"""The whole portal as a user runs it: processes, HTTP, PostgreSQL and Celery, once over files and once over Redis."""
 
 import json
 import os
@@ -16,14 +16,21 @@ ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
-class Played:
+class Ended:
+    """A process that has ended."""
+
+    stdout: str
+    stderr: str
+    returncode: int
+    pid: int
+
+
+@dataclass(frozen=True)
+class Played(Ended):
     """A building file that was played once."""
 
     building: dict[str, Any]
     today: date
-    stdout: str
-    stderr: str
-    returncode: int
 
     @property
     def result(self):
@@ -31,28 +38,30 @@ class Played:
 
 
 def demo(*arguments, **environment):
-    return subprocess.run(
+    """Run `manage.py demo --once`; the ended process, with its output."""
+    process = subprocess.Popen(
         [sys.executable, "manage.py", "demo", "--once", "--json", *arguments],
         cwd=ROOT,
         env={**os.environ, **environment},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=300,
-        check=False,
     )
+    stdout, stderr = process.communicate(timeout=300)
+    return Ended(stdout, stderr, process.returncode, process.pid)
 
 
 @pytest.fixture(scope="session")
 def play():
-    """Plays a building file; once more where midnight came in between, since "today" was then two days."""
+    """Plays a building file, and again if midnight came in between: "today" had two dates."""
 
     def play(path: Path, **environment) -> Played:
         building = json.loads(path.read_text())
         zone = ZoneInfo(building["site"]["timezone"])
         while True:
             before = datetime.now(zone).date()
-            done = demo("--building", str(path), **environment)
+            ended = demo("--building", str(path), **environment)
             if datetime.now(zone).date() == before:
-                return Played(building, before, done.stdout, done.stderr, done.returncode)
+                return Played(**vars(ended), building=building, today=before)
 
     return play

@@ -1,4 +1,4 @@
-"""`manage.py run`: the portal in one terminal, web server and worker, with the settings of the environment."""
+"""`manage.py run`: web server and worker in one terminal, with the settings of the environment."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -7,11 +7,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
-from portal.sandbox.processes import Processes, StartError, free_port, start_web, start_worker
+from portal.embedded.processes import Processes, StartError, free_port, start_web, start_worker
 
 
 class Command(BaseCommand):
-    help = _("Runs the web server and a worker until Ctrl-C. For trying it out; docker/ has the real thing.")
+    help = _("Runs the web server and a worker until Ctrl-C, to try the portal; docker/ is for real sites.")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=8000)
@@ -28,7 +28,7 @@ class Command(BaseCommand):
                 self.stdout.write(_("The portal is at http://127.0.0.1:%(port)d/ – Ctrl-C ends it.") % {"port": port})
                 ended = processes.wait_for_the_first()
                 raise CommandError(
-                    _("%(name)s ended by itself: see its log in %(folder)s.")
+                    _("The process %(name)s ended by itself: see its log in %(folder)s.")
                     % {"name": ended, "folder": settings.VAR_DIR / "logs"}
                 )
         except StartError as error:

@@ -1,4 +1,4 @@
-"""Pretend services on real sockets, one a test."""
+"""Pretend services on real sockets, one per test."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ class Client:
 
 @pytest.fixture
 def serve() -> Iterator[Callable[[Any], int]]:
-    """Serves WSGI apps, each on a port of its own, until the test ends."""
+    """Serves WSGI apps, each on its own port, until the test ends."""
     with ExitStack() as stack:
 
         def start(app: Any) -> int:

@@ -1,4 +1,4 @@
-"""The pretend controllers, asked over real sockets."""
+"""The pretend controllers over real sockets."""
 
 import threading
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ OLD = "/controllers/Old"
 NINE, TEN, ELEVEN = (f"2026-03-10T{hour:02}:00:00+00:00" for hour in (9, 10, 11))
 
 
-def test_info(controllers: Client):
+def test_info_describes_the_controller(controllers: Client):
     info = controllers("GET", f"{EAST}/info").json()
     assert (info["doors"], info["windows"], info["capacity"], info["cards"]) == ([1, 2], True, 2000, 0)
     assert datetime.fromisoformat(info["time"]).tzinfo is not None
@@ -27,7 +27,7 @@ def test_info(controllers: Client):
     assert controllers("GET", "/controllers/None/info").status_code == 404
 
 
-def test_a_record_is_read_back_as_it_was_written_and_replaced_whole(controllers: Client):
+def test_a_card_is_read_back_as_written_and_replaced_whole(controllers: Client):
     first = {"2": [[TEN, ELEVEN], ["2026-03-10T17:00:00+08:00", TEN]], "1": [[None, None]]}
     held = {"1": [[None, None]], "2": [[NINE, TEN], [TEN, ELEVEN]]}
     put = controllers("PUT", f"{EAST}/cards/12%2F3", {"doors": first})
@@ -68,7 +68,7 @@ def test_a_record_is_read_back_as_it_was_written_and_replaced_whole(controllers:
         None,
     ],
 )
-def test_what_cannot_be_held_is_refused_and_nothing_changes(controllers: Client, doors: Any):
+def test_invalid_windows_are_refused_and_change_nothing(controllers: Client, doors: Any):
     controllers("PUT", f"{EAST}/cards/7", {"doors": {"1": [[NINE, TEN]]}})
     answer = controllers("PUT", f"{EAST}/cards/7", {"doors": doors})
     assert answer.status_code == 422
@@ -76,13 +76,13 @@ def test_what_cannot_be_held_is_refused_and_nothing_changes(controllers: Client,
     assert controllers("GET", f"{EAST}/cards/7").json()["doors"] == {"1": [[NINE, TEN]]}
 
 
-def test_minutes_only(small: Building):
+def test_a_resolution_of_minutes_refuses_seconds(small: Building):
     old = small.controllers[0].model_copy(update={"options": {"resolution_seconds": 60}})
     with pytest.raises(Exception, match="steps of 60 s"):
         PretendController(old).put_card("1", {"1": [["2026-03-10T09:00:30+00:00", None]]})
 
 
-def test_without_windows_a_door_is_yes_or_no(controllers: Client):
+def test_without_windows_a_door_holds_true_or_nothing(controllers: Client):
     assert controllers("PUT", f"{OLD}/cards/7", {"doors": {"1": True}}).json()["doors"] == {"1": True}
     assert controllers("PUT", f"{OLD}/cards/7", {"doors": {"1": [[None, None]]}}).status_code == 422
     assert controllers("PUT", f"{OLD}/holds", {"holds": {"1": True}}).json() == {"holds": {"1": True}}
@@ -92,7 +92,7 @@ def test_without_windows_a_door_is_yes_or_no(controllers: Client):
     assert controllers("POST", f"{OLD}/swipe", {"door": 1, "card": "7"}).json() == {"opened": True}
 
 
-def test_a_full_controller_takes_no_new_card_but_changes_those_it_has(controllers: Client):
+def test_a_full_controller_refuses_new_cards_and_changes_known_ones(controllers: Client):
     codes = [controllers("PUT", f"{OLD}/cards/{n}", {"doors": {"1": True}}).status_code for n in (1, 2, 3)]
     assert codes == [200, 200, 507]
     assert controllers("PUT", f"{OLD}/cards/1", {"doors": {}}).status_code == 200
@@ -104,7 +104,7 @@ def at(controllers: Client, moment: str) -> None:
     assert controllers("PUT", f"{EAST}/clock", {"time": moment}).status_code == 200
 
 
-def test_swipes_go_by_the_controllers_own_clock_and_leave_events(controllers: Client):
+def test_swipes_use_the_controllers_clock_and_leave_events(controllers: Client):
     controllers("PUT", f"{EAST}/cards/7", {"doors": {"1": [[NINE, TEN]]}})
     opened = []
     for moment in ("2026-03-10T08:59:58Z", NINE, "2026-03-10T09:59:50Z", TEN):
@@ -123,7 +123,7 @@ def test_swipes_go_by_the_controllers_own_clock_and_leave_events(controllers: Cl
     assert events[0]["at"].startswith("2026-03-10T09:00:0")
 
 
-def test_a_held_door_opens_for_anyone_while_it_is_held(controllers: Client):
+def test_a_door_held_unlocked_opens_for_any_card(controllers: Client):
     assert controllers("PUT", f"{EAST}/holds", {"holds": {"2": [[NINE, TEN]]}}).status_code == 200
     assert controllers("GET", f"{EAST}/holds").json() == {"holds": {"2": [[NINE, TEN]]}}
     at(controllers, NINE)
@@ -132,7 +132,7 @@ def test_a_held_door_opens_for_anyone_while_it_is_held(controllers: Client):
     assert controllers("POST", f"{EAST}/swipe", {"door": 2, "card": "stranger"}).json()["opened"] is False
 
 
-def test_a_pulse_with_a_key_that_was_used_does_nothing(controllers: Client):
+def test_a_pulse_with_a_used_key_does_nothing(controllers: Client):
     pulse = {"seconds": 5, "key": "k1"}
     answers = [controllers("POST", f"{EAST}/doors/1/pulse", pulse).json() for _ in range(2)]
     assert answers == [{"pulsed": True}, {"pulsed": False}]
@@ -144,7 +144,7 @@ def test_a_pulse_with_a_key_that_was_used_does_nothing(controllers: Client):
 
 
 @pytest.mark.parametrize("time", ["", "noon", "2026-03-10T09:00:00", "9999-12-31T23:59:59Z"])
-def test_a_clock_takes_no_nonsense(controllers: Client, time: str):
+def test_a_clock_refuses_invalid_times(controllers: Client, time: str):
     assert controllers("PUT", f"{EAST}/clock", {"time": time}).status_code == 422
     assert controllers("GET", f"{EAST}/info").status_code == 200
 
@@ -156,7 +156,7 @@ def fault(controllers: Client, **faults: Any) -> None:
 CARD = {"doors": {"1": [[None, None]]}}
 
 
-def test_refusing_and_being_down(controllers: Client):
+def test_the_faults_refuse_and_down(controllers: Client):
     fault(controllers, refuse=True)
     assert controllers("PUT", f"{EAST}/cards/7", CARD).status_code == 422
     assert controllers("GET", f"{EAST}/cards").json() == {"cards": []}
@@ -170,14 +170,14 @@ def test_refusing_and_being_down(controllers: Client):
     assert controllers("GET", f"{EAST}/cards").json() == {"cards": []}
 
 
-def test_a_time_out_after_the_write_was_done(controllers: Client):
+def test_a_time_out_after_the_write(controllers: Client):
     fault(controllers, timeout_after_apply=True)
     with pytest.raises(requests.ReadTimeout):
         controllers.session.put(controllers.base + f"{EAST}/cards/7", json=CARD, timeout=0.2)
     assert controllers("GET", f"{EAST}/cards/7").json()["doors"] == CARD["doors"]
 
 
-def test_who_is_held_is_let_go_when_the_fault_is_lifted(controllers: Client):
+def test_a_waiting_request_ends_with_the_fault(controllers: Client):
     fault(controllers, timeout_after_apply=True)
     answers: list[requests.Response] = []
 
@@ -196,7 +196,7 @@ def test_who_is_held_is_let_go_when_the_fault_is_lifted(controllers: Client):
     assert answers[0].status_code == 200
 
 
-def test_a_lost_memory(controllers: Client):
+def test_a_controller_that_lost_its_memory_keeps_its_events(controllers: Client):
     controllers("PUT", f"{EAST}/cards/7", CARD)
     controllers("PUT", f"{EAST}/holds", {"holds": {"1": [[None, None]]}})
     controllers("POST", f"{EAST}/swipe", {"door": 1, "card": "7"})

@@ -1,4 +1,4 @@
-"""The pretend Offision, asked over real sockets."""
+"""The pretend Offision over real sockets."""
 
 import base64
 import json
@@ -25,26 +25,26 @@ VISITS = "/API/external/receptionist/v1/visits"
 
 
 class Listener:
-    """A subscriber that keeps what it is told."""
+    """A subscriber that keeps the calls."""
 
     def __init__(self, serve: Callable[[Any], int], status: int = 202) -> None:
-        self.heard: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self.calls: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
 
         @Request.application
         def app(request: Request) -> Response:
-            self.heard.put(json.loads(request.get_data()))
+            self.calls.put(json.loads(request.get_data()))
             return Response(status=status)
 
         self.url = f"http://127.0.0.1:{serve(app)}/callback"
 
     def next(self) -> dict[str, Any]:
-        return self.heard.get(timeout=10)
+        return self.calls.get(timeout=10)
 
 
 def items(response: requests.Response) -> list[dict[str, Any]]:
     assert response.status_code == 200, response.text
-    found: list[dict[str, Any]] = response.json()["data"]["items"]
-    return found
+    listed: list[dict[str, Any]] = response.json()["data"]["items"]
+    return listed
 
 
 def finished(offision: Client) -> dict[str, Any]:
@@ -68,15 +68,15 @@ def finished(offision: Client) -> dict[str, Any]:
         (None, 401),
     ],
 )
-def test_the_token(offision: Client, authorization: str | None, status: int):
+def test_the_api_needs_the_token_bare_or_as_basic_user(offision: Client, authorization: str | None, status: int):
     answer = offision("GET", INFORMATION, headers={"Authorization": authorization})
     assert answer.status_code == status
     assert TOKEN not in answer.text
-    # Without the token not even what is there and what is not is told.
+    # Without the token an unknown path looks like any other.
     assert offision("GET", "/API/none", headers={"Authorization": authorization}).status_code in (404, 401)
 
 
-def test_the_sandbox_asks_for_no_token(offision: Client):
+def test_the_sandbox_controls_need_no_token(offision: Client):
     assert offision("GET", "/sandbox/status", headers={"Authorization": None}).status_code == 200
 
 
@@ -110,11 +110,11 @@ def test_a_resource_that_only_a_booking_names_is_a_resource(offision: Client):
     "query",
     ["", "?date=today", "?date=9999-12-31", "?date=0001-01-01", "?date=2026-03-10&page=0", "?date=2026-03-10&page=x"],
 )
-def test_bad_questions(offision: Client, query: str):
+def test_bad_queries_are_refused(offision: Client, query: str):
     assert offision("GET", ROOM_1 + query).status_code == 400
 
 
-def test_pages(offision: Client):
+def test_lists_come_in_pages(offision: Client):
     for number in range(98):
         booking = {"id": f"n{number}", "resource": "r2", "start": "+0d 09:00", "end": "+0d 10:00"}
         assert offision("POST", "/sandbox/change", {"create": booking}).status_code == 200
@@ -125,7 +125,7 @@ def test_pages(offision: Client):
     assert offision("GET", f"{where}1").json()["data"]["pageCount"] == 2
 
 
-def test_subscriptions_come_and_go(offision: Client):
+def test_subscriptions_are_listed_until_they_end(offision: Client):
     made = offision("POST", SUBSCRIPTIONS, {"callURL": "http://127.0.0.1:9/x", "resourceId": "r2"})
     assert made.status_code == 201
     assert items(offision("GET", SUBSCRIPTIONS)) == [made.json()["data"]]
@@ -145,27 +145,27 @@ def test_subscriptions_come_and_go(offision: Client):
         ({"callURL": "http://127.0.0.1/", "resourceId": "r0"}, 404),
     ],
 )
-def test_bad_subscriptions(offision: Client, body: Any, status: int):
+def test_bad_subscriptions_are_refused(offision: Client, body: Any, status: int):
     assert offision("POST", SUBSCRIPTIONS, body).status_code == status
 
 
-def test_a_change_calls_back_those_who_asked_for_its_rooms(offision: Client, serve: Callable[[Any], int]):
+def test_a_change_calls_the_subscribers_of_its_rooms(offision: Client, serve: Callable[[Any], int]):
     everything, only_r2 = Listener(serve), Listener(serve)
     offision("POST", SUBSCRIPTIONS, {"callURL": everything.url})
     offision("POST", SUBSCRIPTIONS, {"callURL": only_r2.url, "resourceId": "r2"})
     new = {"id": "new", "resource": "r/1", "start": "+0d 09:00", "end": "+0d 10:00"}
     offision("POST", "/sandbox/change", {"create": new})
-    told = everything.next()
-    assert (told["event"], told["resourceId"], told["appointmentId"]) == ("appointment.created", "r/1", "new")
-    # The one that moves is news for the room that it leaves, too.
+    call = everything.next()
+    assert (call["event"], call["resourceId"], call["appointmentId"]) == ("appointment.created", "r/1", "new")
+    # The room that a moved booking leaves is called about, too.
     moved = offision("POST", "/sandbox/change", {"update": "new", "set": {"resource": "r2"}})
     assert moved.json()["resourceId"] == "r2"
     assert {everything.next()["resourceId"] for _ in range(2)} == {"r/1", "r2"}
     assert only_r2.next()["event"] == "appointment.updated"
     assert offision("POST", "/sandbox/change", {"delete": "new"}).json()["id"] == "new"
     assert everything.next()["event"] == only_r2.next()["event"] == "appointment.deleted"
-    assert everything.heard.empty()
-    assert only_r2.heard.empty()
+    assert everything.calls.empty()
+    assert only_r2.calls.empty()
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_changes_that_cannot_be_made_change_nothing(offision: Client, change: An
     assert offision("GET", "/sandbox/bookings").json() == before
 
 
-def test_the_play_with_callbacks_once_lost_twice_and_late(
+def test_the_play_sends_callbacks_once_never_twice_and_late(
     offision: Client, serve: Callable[[Any], int], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(offision_state, "LATE_SECONDS", 0.1)
@@ -198,11 +198,11 @@ def test_the_play_with_callbacks_once_lost_twice_and_late(
     assert (status["played"], status["of"]) == (4, 4)
     assert (status["callbacks_sent"], status["callback_failures"]) == (4, 0)  # 1 late + 1 + 2 + 0 lost
     assert {listener.next()["event"] for _ in range(4)} == {"appointment.updated"}
-    assert listener.heard.empty()
+    assert listener.calls.empty()
     assert [b["id"] for b in offision("GET", "/sandbox/bookings").json()["bookings"]] == ["night", "back", "odd"]
 
 
-def test_finished_waits_for_the_late_ones(
+def test_the_play_ends_after_its_late_callbacks(
     offision: Client, serve: Callable[[Any], int], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(offision_state, "LATE_SECONDS", 600)
@@ -216,7 +216,7 @@ def test_finished_waits_for_the_late_ones(
     assert status["finished"] is False
 
 
-def test_calls_that_fail_are_counted_and_stop_nothing(offision: Client, serve: Callable[[Any], int]):
+def test_failed_callbacks_are_counted_and_the_play_continues(offision: Client, serve: Callable[[Any], int]):
     angry = Listener(serve, status=500)
     offision("POST", SUBSCRIPTIONS, {"callURL": "http://127.0.0.1:1/nobody"})
     offision("POST", SUBSCRIPTIONS, {"callURL": angry.url})
@@ -231,7 +231,7 @@ def test_booking_requests_are_counted(offision: Client):
     assert offision("GET", "/sandbox/status").json()["booking_requests"] == 2
 
 
-def test_visits(offision: Client):
+def test_visits_are_found_listed_and_moved(offision: Client):
     assert offision("GET", f"{VISITS}/phx1").status_code == 404, "case counts"
     visit = offision("GET", f"{VISITS}/PHX1").json()["data"]
     assert (visit["code"], visit["status"], visit["site"]) == ("PHX1", "expected", None)
@@ -249,7 +249,7 @@ def fault(offision: Client, **faults: Any) -> None:
     assert offision("PUT", "/sandbox/faults", faults).status_code == 200
 
 
-def test_faults(offision: Client):
+def test_each_fault_applies_to_the_api_only(offision: Client):
     where = f"{ROOM_1}?date=2026-03-10"
     for mode, status in {"unauthorized": 401, "error": 500}.items():
         fault(offision, mode=mode)
@@ -272,7 +272,7 @@ def test_faults(offision: Client):
     assert offision("PUT", "/sandbox/faults", {"mode": "tired"}).status_code == 422
 
 
-def test_a_stall_holds_until_the_fault_is_lifted(offision: Client):
+def test_a_stalled_request_ends_with_the_fault(offision: Client):
     fault(offision, mode="stall", seconds=600)
     with pytest.raises(requests.ReadTimeout):
         offision.session.get(offision.base + INFORMATION, timeout=0.05)
@@ -293,14 +293,14 @@ def test_one_connection_serves_many_requests(offision: Client):
     connection.close()
 
 
-def test_bodies_are_bounded(offision: Client):
+def test_large_bodies_are_refused(offision: Client):
     too_much = offision.session.post(offision.base + SUBSCRIPTIONS, data=b"x" * (1024 * 1024 + 1), timeout=10)
     assert too_much.status_code == 413
     chunked = offision.session.post(offision.base + SUBSCRIPTIONS, data=iter([b"{}"]), timeout=10)
     assert chunked.status_code == 411
 
 
-def test_the_openapi_document_describes_what_is_served(offision: Client, small: Building):
+def test_the_openapi_document_describes_the_api(offision: Client, small: Building):
     document = offision("GET", "/API/external/openapi.json").json()
     described = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
     rules = OffisionServer(small, TODAY, TOKEN).url_map.iter_rules()
@@ -319,7 +319,7 @@ def test_the_openapi_document_describes_what_is_served(offision: Client, small: 
         assert set(record) == set(schemas[name]["properties"]), name
 
 
-def test_callbacks_ask_no_proxy(serve: Callable[[Any], int], monkeypatch: pytest.MonkeyPatch):
+def test_callbacks_use_no_proxy(serve: Callable[[Any], int], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)

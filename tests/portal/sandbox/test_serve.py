@@ -54,7 +54,7 @@ def port(process: "subprocess.Popen[str]") -> int:
     return int(json.loads(process.stdout.readline())["port"])
 
 
-def test_both_serve_and_end_with_their_standard_input(start: Start):
+def test_both_services_end_with_their_standard_input(start: Start):
     offision, controllers = start(OFFISION), start(CONTROLLERS)
     where = f"http://127.0.0.1:{port(offision)}/API/external/system/v1/information"
     assert requests.get(where, headers={"Authorization": "sesame"}, timeout=10).json()["product"] == "Offision"
@@ -68,7 +68,7 @@ def test_both_serve_and_end_with_their_standard_input(start: Start):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_quietly_on_a_signal(start: Start, number: signal.Signals):
+def test_a_signal_ends_it_without_an_error(start: Start, number: signal.Signals):
     process = start(CONTROLLERS)
     port(process)
     process.send_signal(number)
@@ -78,17 +78,17 @@ def test_it_ends_quietly_on_a_signal(start: Start, number: signal.Signals):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "sentence"),
     [
         (["controllers", "--building", "/none.json"], "cannot be read"),
         ([*OFFISION[:-1], "SANDBOX_NO_SUCH_TOKEN"], "SANDBOX_NO_SUCH_TOKEN holds no token"),
         ([*CONTROLLERS[:-1], "99999999"], "port"),
     ],
 )
-def test_what_cannot_be_served_is_told_in_a_sentence(start: Start, arguments: list[str], said: str):
+def test_arguments_that_cannot_be_used_are_refused_in_a_sentence(start: Start, arguments: list[str], sentence: str):
     process = start(arguments)
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (2, "")
-    assert said in err
+    assert sentence in err
     assert "Traceback" not in err
     assert "sesame" not in err

@@ -10,9 +10,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
 from portal.buildings.reading import load_building
-from portal.management.commands.demo import BUILDINGS
+from portal.embedded.processes import StartError
 from portal.sandbox import playground
-from portal.sandbox.processes import StartError
+from portal.sandbox.management.commands.demo import BUILDINGS
 from portal.sandbox.screenshots import CannotPhotographError, photograph
 
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--to", type=Path, default=settings.BASE_DIR / "docs" / "screenshots", help=_("a folder"))
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):  # what was started ends first, as in the demo
+        for number in (signal.SIGINT, signal.SIGTERM):  # it first ends every process that it started
             signal.signal(number, signal.default_int_handler)
         path = BUILDINGS / "pier-house.json"
         try:

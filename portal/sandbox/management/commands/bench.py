@@ -1,4 +1,4 @@
-"""`manage.py bench`: the figures that the portal promises, with their floors."""
+"""`manage.py bench`: the portal's promised figures, with their floors."""
 
 import json
 import os
@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from portal.buildings.reading import load_building
-from portal.management.commands.demo import BUILDINGS
 from portal.sandbox import bench, bench_pages, bench_visitors, playground
+from portal.sandbox.management.commands.demo import BUILDINGS
 
 PARTS = ("once", "doors", "visitors", "pages")
 
@@ -39,11 +39,11 @@ def _measured(part: str) -> Iterator[bench.Figure]:
 
 
 def _in_its_own_process(part: str) -> Iterator[bench.Figure]:
-    """Each part has a fresh database of its own, which a process has one of."""
+    """Each part runs in a process of its own, which has a new database."""
     command = [sys.executable, "manage.py", "bench", "--part", part, "--json"]
     done = subprocess.run(command, cwd=settings.BASE_DIR, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
     if done.returncode:
-        raise CommandError(_("The part %(part)s could not be measured; its messages stand above.") % {"part": part})
+        raise CommandError(_("The part %(part)s could not be measured; its messages are above.") % {"part": part})
     yield from (bench.Figure(**figure) for figure in json.loads(done.stdout))
 
 

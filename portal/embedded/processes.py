@@ -1,4 +1,4 @@
-"""The demo's processes: pretend Offision, pretend controllers, web server, worker. Each ends with the demo."""
+"""Child processes that end with this one: web server and worker, and the sandbox's pretend services."""
 
 import json
 import os
@@ -21,13 +21,13 @@ START_SECONDS = 60
 
 
 class StartError(RuntimeError):
-    """A process did not come up; the text says which and where its log is."""
+    """A process did not start; the text says which, with the end of its log."""
 
 
 class Processes:
-    """Starts programs, and stops every one of them when the block is left. Their words go to files in `logs`.
+    """Starts programs, and stops all of them at the end of the block. They log to files in `logs`.
 
-    They are asked to finish, and after `grace` seconds they and their children are ended.
+    Each gets SIGTERM, and after `grace` seconds SIGKILL, with its children.
     """
 
     def __init__(self, logs: Path, *, grace: float) -> None:
@@ -55,7 +55,7 @@ class Processes:
                 process.wait()
 
     def start(self, name: str, arguments: list[str], environment: Mapping[str, str]) -> "subprocess.Popen[str]":
-        """Start `python ARGUMENTS` under a name. Its standard output is the caller's to read."""
+        """Start `python ARGUMENTS` under a name. `port_of` reads the standard output of the pretend services."""
         with (self._logs / f"{name}.log").open("w") as log:
             process = subprocess.Popen(  # noqa: S603 (our own modules, with our own interpreter)
                 [sys.executable, *arguments],
@@ -65,14 +65,14 @@ class Processes:
                 text=True,
                 env={**os.environ, **environment},
                 cwd=Path(__file__).resolve().parents[2],
-                # Ctrl-C is the demo's to hear; it then asks each process in turn.
+                # Ctrl-C reaches this process only, which then ends the others.
                 start_new_session=True,
             )
         self._running[name] = process
         return process
 
     def port_of(self, name: str) -> int:
-        """The port that a pretend service told on its first line. Raises StartError."""
+        """The port that a pretend service printed on its first line. Raises StartError."""
         process = self._running[name]
         assert process.stdout is not None
         line = process.stdout.readline()
@@ -81,7 +81,7 @@ class Processes:
         return int(json.loads(line)["port"])
 
     def wait_for(self, name: str, url: str) -> None:
-        """Wait until a process answers at an address, whatever it answers. Raises StartError."""
+        """Wait until a process answers at an address, with any status. Raises StartError."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self._running[name].poll() is None:
             with suppress(requests.RequestException):
@@ -91,14 +91,14 @@ class Processes:
         raise StartError(_("%(name)s did not start: see %(log)s") % self._where(name))
 
     def pause(self, name: str) -> None:
-        """Let a process and its children stand still until `resume`."""
+        """Stop a process and its children until `resume`."""
         os.killpg(self._running[name].pid, signal.SIGSTOP)
 
     def resume(self, name: str) -> None:
         os.killpg(self._running[name].pid, signal.SIGCONT)
 
     def dead(self) -> list[str]:
-        """The names of the processes that have ended by themselves."""
+        """The names of the processes that have ended."""
         return [name for name, process in self._running.items() if process.poll() is not None]
 
     def wait_for_the_first(self) -> str:
@@ -112,7 +112,7 @@ class Processes:
         return {"name": name, "log": "\n".join(["", *path.read_text().splitlines()[-15:]])}
 
 
-LEASHED = ("-m", "portal.sandbox.leashed")
+LEASHED = ("-m", "portal.embedded.leashed")
 
 
 def start_web(processes: Processes, port: int, environment: Mapping[str, str], *, workers: int) -> None:
@@ -131,7 +131,7 @@ def start_web(processes: Processes, port: int, environment: Mapping[str, str], *
 
 
 def start_worker(processes: Processes, environment: Mapping[str, str]) -> None:
-    """Start a worker of the portal's, with beat."""
+    """Start a worker with beat."""
     arguments = ["celery", "-A", "portal", "worker", "--beat", "--loglevel", "INFO"]
     processes.start("worker", [*LEASHED, *arguments], environment)
 

@@ -11,11 +11,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
 from portal.buildings.reading import BuildingError, load_building
+from portal.embedded.processes import StartError
 from portal.sandbox import play_once, playground
-from portal.sandbox.processes import StartError
 from portal.sandbox.story import tell
 
-BUILDINGS = Path(__file__).resolve().parents[2] / "sandbox" / "buildings"
+BUILDINGS = Path(__file__).resolve().parents[2] / "buildings"
 
 
 class Command(BaseCommand):
@@ -33,14 +33,14 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         if options["json"] and not options["once"]:
             raise CommandError(_("--json goes with --once."))
-        # However it is asked to end, everything that it started ends first.
+        # Whichever signal ends it, it first ends every process that it started.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.default_int_handler)
         try:
             building = load_building(options["building"])
             if foreign := sorted({box.driver for box in building.controllers} - {"simulated"}):
                 raise CommandError(
-                    _("The demo has only pretend controllers; it cannot play the drivers: %(names)s.")
+                    _("The demo has only pretend controllers and can't play these drivers: %(names)s.")
                     % {"names": ", ".join(foreign)}
                 )
             if options["once"]:
@@ -59,14 +59,14 @@ class Command(BaseCommand):
 
 
 def print_result(result: dict[str, Any], *, as_json: bool) -> None:
-    """The result on standard output: JSON for machines, a few lines for people."""
+    """Print the result: JSON for machines, or a few lines."""
     if as_json:
         sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
         return
     cards = {(row["controller"], row["card"]) for row in result["permissions"]}
     lines = [
         _("%(site)s: every change has reached the doors.") % result,
-        _("%(windows)d windows for %(cards)d cards, %(unlocked)d of doors held unlocked.")
+        _("%(windows)d windows for %(cards)d cards, %(unlocked)d windows of doors held unlocked.")
         % {"windows": len(result["permissions"]), "cards": len(cards), "unlocked": len(result["unlocked"])},
         _("%(received)d callbacks, %(fetches)d fetches.") % result["callbacks"],
         _("Callback to door: half within %(p50)s s, 95%% within %(p95)s s.") % result["sync_seconds"],
