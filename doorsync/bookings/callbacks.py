@@ -14,13 +14,12 @@ from django.utils.translation import gettext as _
 
 from doorsync import tasks
 from doorsync.models import Callback, SchedulerState, UnmappedResource
+from doorsync.models.callbacks import TEST_CALL as TEST_CALL
 from doorsync.work import queue
 from portal.core import clock
 from portal.offision.default import contract_from_settings
 
 MAX_NAME = 200
-# The content type of a call that the portal makes to itself, to see whether it is there. No sign of Offision's.
-TEST_CALL = "application/x-portal-test"
 
 
 def secret_is_right(candidate: str) -> bool:

@@ -4,6 +4,7 @@ import django.db.models.deletion
 import doorsync.models.notices
 import encrypted_fields.fields
 import portal.core.clock
+import portal.core.problems
 import uuid
 from django.db import migrations, models
 
@@ -78,15 +79,15 @@ class Migration(migrations.Migration):
             name='Notice',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('drift', 'drift that lasts'), ('controller', 'controllers that do not answer'), ('callbacks', 'callbacks that stop'), ('offision', 'Offision failing'), ('seals', 'broken seals of the audit log')], max_length=20, verbose_name='kind')),
+                ('kind', models.CharField(choices=[('drift', 'lasting drift'), ('controller', 'unreachable controller'), ('callbacks', 'callback failure'), ('offision', 'Offision failure'), ('seals', 'broken seals of the audit log')], max_length=20, verbose_name='kind')),
                 ('key', models.CharField(editable=False, help_text='Which object of its kind.', max_length=100)),
-                ('label', models.CharField(blank=True, max_length=300, verbose_name='object')),
-                ('why', models.TextField(blank=True, verbose_name='why')),
+                ('label', models.CharField(blank=True, help_text="The name of the object's row.", max_length=300, verbose_name='object')),
+                ('problems', portal.core.problems.ProblemsField(verbose_name='problem')),
                 ('since', models.DateTimeField(verbose_name='since')),
-                ('told_at', models.DateTimeField(null=True, verbose_name='told')),
-                ('clear_since', models.DateTimeField(editable=False, help_text='It seems to be over since then.', null=True)),
-                ('ended_at', models.DateTimeField(null=True, verbose_name='over since')),
-                ('end_told_at', models.DateTimeField(null=True, verbose_name='told that it is over')),
+                ('notified_at', models.DateTimeField(null=True, verbose_name='notified')),
+                ('clear_since', models.DateTimeField(editable=False, help_text='No issue has been seen since then.', null=True)),
+                ('ended_at', models.DateTimeField(null=True, verbose_name='ended')),
+                ('end_notified_at', models.DateTimeField(null=True, verbose_name='notified of the end')),
             ],
             options={
                 'verbose_name': 'notice',
@@ -101,15 +102,15 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=200, unique=True, verbose_name='name')),
-                ('channel', models.CharField(choices=[('email', 'email'), ('webhook', 'webhook')], default='email', max_length=10, verbose_name='by')),
+                ('channel', models.CharField(choices=[('email', 'email'), ('webhook', 'webhook')], default='email', max_length=10, verbose_name='channel')),
                 ('email', models.EmailField(blank=True, max_length=320, verbose_name='email')),
                 ('url', models.CharField(blank=True, help_text='Where the receiver listens. Use https:// unless it is on this machine.', max_length=500, validators=[django.core.validators.RegexValidator('^https?://[^\\s/]+\\S*\\Z', 'An address that starts with https:// or http://.')], verbose_name='webhook address')),
                 ('secret', encrypted_fields.fields.EncryptedTextField(editable=False, null=True)),
-                ('kinds', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('drift', 'drift that lasts'), ('controller', 'controllers that do not answer'), ('callbacks', 'callbacks that stop'), ('offision', 'Offision failing'), ('seals', 'broken seals of the audit log')], max_length=20), default=doorsync.models.notices.every_kind, size=None, verbose_name='is told of')),
+                ('kinds', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('drift', 'lasting drift'), ('controller', 'unreachable controller'), ('callbacks', 'callback failure'), ('offision', 'Offision failure'), ('seals', 'broken seals of the audit log')], max_length=20), default=doorsync.models.notices.every_kind, size=None, verbose_name='notified of')),
                 ('language', models.CharField(choices=[('en', 'English'), ('zh-hant', 'Traditional Chinese')], default='en', max_length=10, verbose_name='language')),
-                ('digest_hour', models.PositiveSmallIntegerField(default=8, help_text='0 to 23. What goes on, and what came and went, once a day; nothing where all was well.', validators=[django.core.validators.MaxValueValidator(23)], verbose_name='hour of the digest')),
+                ('digest_hour', models.PositiveSmallIntegerField(default=8, help_text='0 to 23. The daily digest lists open and ended issues. It is not sent when there are none.', validators=[django.core.validators.MaxValueValidator(23)], verbose_name='hour of the digest')),
                 ('enabled', models.BooleanField(default=True, verbose_name='enabled')),
-                ('told_until', models.DateTimeField(default=portal.core.clock.now, editable=False)),
+                ('notified_until', models.DateTimeField(default=portal.core.clock.now, editable=False)),
                 ('message_at', models.DateTimeField(editable=False, null=True, verbose_name='last message')),
                 ('digest_at', models.DateTimeField(default=portal.core.clock.now, editable=False, verbose_name='last digest')),
             ],
@@ -117,7 +118,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'recipient of notices',
                 'verbose_name_plural': 'recipients of notices',
                 'ordering': ['name'],
-                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('channel', 'email'), models.Q(('email', ''), _negated=True)), models.Q(('channel', 'webhook'), models.Q(('url', ''), _negated=True)), _connector='OR'), name='recipient_has_an_address', violation_error_message="Give the email address, or the webhook's address, that it is told at.")],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('channel', 'email'), models.Q(('email', ''), _negated=True)), models.Q(('channel', 'webhook'), models.Q(('url', ''), _negated=True)), _connector='OR'), name='recipient_has_an_address', violation_error_message='Enter the email address or the webhook address.')],
             },
         ),
         migrations.CreateModel(
@@ -304,7 +305,7 @@ class Migration(migrations.Migration):
                 ('state', models.CharField(choices=[('waiting', 'to be sent'), ('sent', 'sent'), ('given_up', 'given up')], default='waiting', max_length=10, verbose_name='state')),
                 ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
                 ('next_attempt_at', models.DateTimeField(default=portal.core.clock.now, null=True, verbose_name='next attempt')),
-                ('last_error', models.TextField(blank=True, verbose_name='last error')),
+                ('last_error', portal.core.problems.ProblemsField(verbose_name='last error')),
                 ('sent_at', models.DateTimeField(null=True, verbose_name='sent')),
                 ('recipient', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='doorsync.recipient', verbose_name='recipient')),
             ],

@@ -8,6 +8,9 @@ from doorsync.models.bookings import BookingFetch
 from portal.core import clock
 from portal.core.clock import local
 
+# The content type of the portal's calls to its own callURL. They are no sign that Offision calls.
+TEST_CALL = "application/x-portal-test"
+
 
 class Callback(models.Model):
     """One call of Offision's to our callURL, as it came."""
