@@ -1,6 +1,6 @@
 """Drift: where a controller does not hold what it should. One definition for the home page and the door board.
 
-Notices (doorsync.notices.problems) ask by controller and resource instead, and wait longer before they tell."""
+Notices (doorsync.notices.detection) go by controller and resource instead, and wait longer before they notify."""
 
 from collections import defaultdict
 from datetime import datetime, timedelta

@@ -21,7 +21,7 @@ from doorsync.models.notices import Delivery, Notice, Recipient
 from doorsync.notices import delivery
 from doorsync.notices.decision import Kind
 from doorsync.notices.detection import observe
-from doorsync.notices.problems import RECEIVER_REFUSED
+from doorsync.notices.problems import CALLS_STOPPED, RECEIVER_REFUSED
 from doorsync.work import scheduler
 from portal import roles
 from portal.audit.models import Entry
@@ -451,3 +451,14 @@ def test_a_test_message_is_sent(as_role, ann):
     delivery.send_notices()
     assert [m.subject for m in mail.outbox] == ["Test message of the Offision Access Portal"]
     assert client.get(reverse("admin:doorsync_delivery_change", args=[Delivery.objects.get().pk])).status_code == 200
+
+
+def test_the_admin_shows_notices_and_failed_messages_in_words(as_role, ann):
+    notice = Notice.objects.create(kind="callbacks", key="silence", since=NOW, problems=CALLS_STOPPED(hours=25))
+    message = Delivery.objects.create(recipient=ann, subject="Doors", last_error=RECEIVER_REFUSED(status=503))
+    client = as_role(roles.SECURITY)
+    for row, text in ((notice, "has not called for 25 hours"), (message, "answered with status 503.")):
+        for page in ("changelist", "change"):
+            url = reverse(f"admin:doorsync_{row._meta.model_name}_{page}", args=[row.pk] if page == "change" else [])
+            assert text in client.get(url).content.decode()
+    assert "answered with status 503." in client.get(reverse("admin:doorsync_recipient_changelist")).content.decode()
