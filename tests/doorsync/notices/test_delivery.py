@@ -64,14 +64,19 @@ def ann(in_order):
     return Recipient.objects.create(name="Ann", email="ann@pier.example", notified_until=NOW, digest_at=NOW)
 
 
+def stored(text: str) -> str:
+    """An error as a row of another package stores it."""
+    return text
+
+
 def disconnect(name: str = "box") -> None:
     rows = ControllerSync.objects.filter(controller__name=name)
-    rows.update(unreachable=3, failures=3, last_error="No answer when connecting.")
+    rows.update(unreachable=3, failures=3, last_error=stored("No answer when connecting."))
 
 
 def reconnect(name: str = "box") -> None:
     ControllerSync.objects.filter(controller__name=name).update(
-        unreachable=0, failures=0, last_error="", observed_generation=99
+        unreachable=0, failures=0, last_error=stored(""), observed_generation=99
     )
 
 
@@ -124,7 +129,9 @@ def test_a_building_in_order_has_no_issues(place):
 
 def test_an_unreachable_controller_hides_its_drift_and_no_others(place):
     disconnect()
-    ControllerSync.objects.filter(controller__name="old").update(failures=1, last_error="1 changes were refused: full")
+    ControllerSync.objects.filter(controller__name="old").update(
+        failures=1, last_error=stored("1 changes were refused: full")
+    )
     assert issues() == {("controller", "box"), ("drift", "old")}
     assert [subject.kind for subject in observe(NOW).unknown] == ["drift"]
     Controller.objects.update(enabled=False)
@@ -141,18 +148,18 @@ def test_a_list_and_a_card_that_wait_for_a_person_are_drift(place):
     place.reconcile()
     place.reconcile("old")
     box = Controller.objects.get(name="box")
-    ResourceSync.objects.filter(resource__name="Room").update(pending_reason="5 of 5 left out")
+    ResourceSync.objects.filter(resource__name="Room").update(pending_reason=stored("5 of 5 left out"))
     UnmanagedCard.objects.create(controller=box, number="77", wanted=True, first_seen_at=NOW)
     assert issues() == {("drift", "Room"), ("drift", "box")}
 
 
 def test_one_failing_resource_is_drift_and_most_of_them_an_offision_failure(place):
     room = ResourceSync.objects.filter(resource__name="Room")
-    room.update(failures=4, last_error="not found")
-    SchedulerState.objects.update(offision_error="not found")
+    room.update(failures=4, last_error=stored("not found"))
+    SchedulerState.objects.update(offision_error=stored("not found"))
     assert issues() == {("drift", "Room")}
-    ResourceSync.objects.update(failures=4, last_error="down")
-    SchedulerState.objects.update(offision_error="down", subscription_error="down")
+    ResourceSync.objects.update(failures=4, last_error=stored("down"))
+    SchedulerState.objects.update(offision_error=stored("down"), subscription_error=stored("down"))
     assert issues() == {("offision", "offision")}, "one cause, one notice"
 
 
@@ -229,7 +236,7 @@ def test_the_same_outage_in_other_words_is_no_news(ann):
     for minute, (language, error) in enumerate(
         [("zh-hant", "沒有回應"), ("en", "No answer that ended."), ("zh-hant", "沒有回應")], start=6
     ):
-        rows.update(last_error=error)
+        rows.update(last_error=stored(error))
         with override(language):
             run_every_half_minute(minute, minute + 0.5)
     assert str(Notice.objects.get().problems) == "沒有回應", "the page shows the latest"
