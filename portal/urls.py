@@ -6,7 +6,7 @@ from django.views.generic import RedirectView
 from django.views.i18n import set_language
 from health_check.views import HealthCheckView
 
-from accessmap.api.problems import nothing_here
+from portal.core.api.errors import nothing_here
 from portal.core.metrics import metrics
 from visitors.pages.views import inside_somewhere, who_is_inside
 

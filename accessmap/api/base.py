@@ -14,9 +14,9 @@ from rest_framework.response import Response
 
 from accessmap.api.authentication import ApiKeyAuthentication, HasScopes, PerMinute
 from accessmap.api.models import ApiKey, Scope
-from accessmap.api.problems import LengthRequired, TooLarge, as_problem
 from accessmap.api.schema import ApiSchema
 from accessmap.api.serializers import Strict
+from portal.core.api.errors import LengthRequired, TooLarge, as_problem
 
 MAX_BODY_BYTES = 1024 * 1024
 MAX_PAGE = 200

@@ -13,13 +13,13 @@ from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 
 from accessmap.api.models import ApiKey
-from accessmap.api.problems import flat
 from accessmap.api.serializers import RowSerializer, in_order
 from accessmap.api.services import card_detail, levels_by_name, people_by_email, unknown_level
 from accessmap.models import Card, Cardholder, Membership, masked, normal_email
 from accessmap.services.cards import status_entry
 from portal.audit.models import Entry, Outcome
 from portal.core import clock
+from portal.core.api.errors import flat
 
 MAX_ROWS = 1000
 _BATCH = 250  # rows an UPDATE: its cost grows with the square

@@ -16,8 +16,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accessmap.api.models import ApiKey, GivenAnswer
-from accessmap.api.problems import MEDIA_TYPE, Conflict, Unprocessable
 from portal.core import clock
+from portal.core.api.errors import MEDIA_TYPE, Conflict, Unprocessable
 
 HEADER = "Idempotency-Key"
 MAX_LENGTH = 200

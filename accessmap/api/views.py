@@ -19,8 +19,8 @@ from accessmap.api.authentication import require
 from accessmap.api.base import ApiView
 from accessmap.api.idempotency import write
 from accessmap.api.models import Scope
-from accessmap.api.problems import problem
 from accessmap.models import AccessLevel, Card, Cardholder, Door, Resource, normal_email
+from portal.core.api.errors import problem
 
 
 class ListView(ListModelMixin, ApiView):

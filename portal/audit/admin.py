@@ -12,7 +12,8 @@ from django.utils.translation import gettext_lazy
 
 from portal.audit.models import Entry, Seal, SealCheck
 from portal.core import clock
-from portal.core.admin.changelists import SEARCHES_THE_NEWEST, LongList, values_of
+from portal.core.admin.changelists import SEARCHES_THE_NEWEST, values_of
+from portal.core.admin.read_only import ReadOnlyAdmin, ReadOnlyLongList
 
 
 class ActionFilter(admin.SimpleListFilter):
@@ -29,7 +30,7 @@ class ActionFilter(admin.SimpleListFilter):
 
 
 @admin.register(Entry)
-class EntryAdmin(LongList):
+class EntryAdmin(ReadOnlyLongList):
     list_display = ["at", "actor", "action", "object_label", "outcome"]
     list_filter = ["outcome", ActionFilter]
     search_fields = ["actor", "object_label", "object_id"]
@@ -38,15 +39,6 @@ class EntryAdmin(LongList):
     sortable_by = ["at"]
     newest_by = "at"
     search_help_text = SEARCHES_THE_NEWEST
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class _ByNumber(Paginator):
@@ -58,12 +50,11 @@ class _ByNumber(Paginator):
 
 
 @admin.register(Seal)
-class SealAdmin(admin.ModelAdmin):
+class SealAdmin(ReadOnlyAdmin):
     list_display = ["number", "sealed_at", "count", "first_id", "last_id", "short_hash"]
     ordering = ["-number"]
     sortable_by = ()
     paginator = _ByNumber
-    show_full_result_count = False
 
     @admin.display(description=gettext_lazy("hash"))
     def short_hash(self, seal: Seal) -> str:
@@ -81,12 +72,3 @@ class SealAdmin(admin.ModelAdmin):
             times = {"at": clock.local(state.checked_at), "number": str(state.number)}
             messages.success(request, _("In order up to seal %(number)s, as checked at %(at)s.") % times)
         return super().changelist_view(request, extra_context)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

@@ -14,7 +14,7 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class Conflict(APIException):
-    """It can't be done now, and nothing was."""
+    """The state of the object does not allow the request; nothing was changed."""
 
     status_code = HTTPStatus.CONFLICT
 
@@ -28,24 +28,26 @@ class TooLarge(APIException):
 
 
 class Unprocessable(APIException):
-    """It is understood, and can't be done."""
+    """The request is well-formed and cannot be carried out."""
 
     status_code = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
-def problem(status: int, detail: str, errors: list[dict[str, str]] | None = None, **more: Any) -> Response:
-    """An answer that says what is wrong. `more` are members of its own."""
-    return Response({**_said(status, detail, errors or []), **more}, status=status, content_type=MEDIA_TYPE)
+def problem(status: int, detail: str, errors: list[dict[str, str]] | None = None, **members: Any) -> Response:
+    """A response with problem details. `members` are added to those of the RFC."""
+    return Response({**_details(status, detail, errors or []), **members}, status=status, content_type=MEDIA_TYPE)
 
 
 @csrf_exempt
 def nothing_here(_request: HttpRequest) -> JsonResponse:
-    """The answer at an address that does not exist."""
+    """The response at an address that does not exist."""
     detail = _("There is nothing at this address; /api/v1/docs/ lists what there is.")
-    return JsonResponse(_said(HTTPStatus.NOT_FOUND, detail, []), status=HTTPStatus.NOT_FOUND, content_type=MEDIA_TYPE)
+    return JsonResponse(
+        _details(HTTPStatus.NOT_FOUND, detail, []), status=HTTPStatus.NOT_FOUND, content_type=MEDIA_TYPE
+    )
 
 
-def _said(status: int, detail: str, errors: list[dict[str, str]]) -> dict[str, Any]:
+def _details(status: int, detail: str, errors: list[dict[str, str]]) -> dict[str, Any]:
     return {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -56,32 +58,32 @@ def _said(status: int, detail: str, errors: list[dict[str, str]]) -> dict[str, A
 
 
 def as_problem(error: Exception, context: dict[str, Any]) -> Response | None:
-    """REST framework's exception handler for this API; None for what is no answer but a fault of ours."""
-    plain = exception_handler(error, context)
-    if plain is None:
+    """REST framework's exception handler: problem details, or None for an exception that is a fault of the portal."""
+    response = exception_handler(error, context)
+    if response is None:
         return None
     if isinstance(error, ValidationError):
-        errors = flat(error.detail)
-        said = problem(plain.status_code, _("Something in the request is wrong; errors says what."), errors)
+        detail = _("Something in the request is wrong; errors says what.")
+        details = problem(response.status_code, detail, flat(error.detail))
     else:
-        said = problem(plain.status_code, str(plain.data["detail"]))
+        details = problem(response.status_code, str(response.data["detail"]))
     for name in ("WWW-Authenticate", "Retry-After"):
-        if name in plain.headers:
-            said[name] = plain.headers[name]
-    return said
+        if name in response.headers:
+            details[name] = response.headers[name]
+    return details
 
 
 def flat(detail: Any, path: str = "") -> list[dict[str, str]]:
-    """REST framework's nested errors as a plain list."""
+    """REST framework's nested errors as a list without nesting."""
     if isinstance(detail, dict):
         parts = [(key, value) for key, value in detail.items()]
     elif isinstance(detail, list):
-        # A list of messages, or of what is wrong with each item ({} where nothing is).
+        # A list of messages, or of the errors of each item ({} where an item has none).
         parts = [(str(i) if isinstance(value, dict | list) else "", value) for i, value in enumerate(detail)]
     else:
         return [{"field": path, "message": str(detail)}]
-    found = []
+    errors = []
     for key, value in parts:
         name = "" if key == "non_field_errors" else str(key)
-        found += flat(value, ".".join(filter(None, [path, name])))
-    return found
+        errors += flat(value, ".".join(filter(None, [path, name])))
+    return errors
