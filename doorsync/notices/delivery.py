@@ -34,7 +34,8 @@ from doorsync.notices.detection import Issue, observe
 from doorsync.notices.problems import EMAIL_NOT_SENT, RECEIVER_REFUSED
 from portal.audit.models import Outcome, record
 from portal.core import clock, webhooks
-from portal.core.problems import QUOTED, Problem
+from portal.core.http import HttpError
+from portal.core.problems import Problem
 
 log = structlog.get_logger(__name__)
 
@@ -203,8 +204,8 @@ def _send_by_webhook(delivery: Delivery) -> Problem | None:
                 now=clock.now(),
                 seconds=WEBHOOK_SECONDS,
             )
-        except (webhooks.NotSent, webhooks.NoAnswer) as error:
-            return QUOTED(text=str(error))
+        except HttpError as error:
+            return error.problem
     return None if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES else RECEIVER_REFUSED(status=status)
 
 

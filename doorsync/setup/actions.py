@@ -7,11 +7,9 @@ from datetime import datetime
 from http import HTTPStatus
 from zoneinfo import ZoneInfo
 
-import requests
 from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from urllib3.exceptions import HTTPError
 
 from accessmap.models import Controller, Door, masked
 from doorsync.admin.controllers import tested
@@ -26,8 +24,8 @@ from doorsync.policy.windows import Window
 from doorsync.setup.steps import CHECKED, fingerprint
 from doorsync.status.coverage import unmapped_emails
 from portal.audit.models import Outcome, record
-from portal.core import clock, webhooks
-from portal.core.http import Deadline
+from portal.core import clock
+from portal.core.http import BadCertificate, HttpError, HttpSession
 from portal.offision.check import Section, check_contract
 from portal.offision.client import OffisionClient
 from portal.offision.default import contract_from_settings
@@ -35,6 +33,7 @@ from portal.offision.default import contract_from_settings
 # Somebody waits for the page: a server that is silent must not keep them, and a thread, for minutes.
 CONNECT_SECONDS, READ_SECONDS = 3.0, 4.0
 CALL_SECONDS = 5.0
+MAX_ANSWER_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,22 +97,18 @@ def _call() -> Told:
     headers = {"Content-Type": TEST_CALL}
     if rule := contract_from_settings().callback.signature:
         headers[rule.header] = rule.sign(secret=settings.CALLBACK_SIGNING_KEY.encode(), body=body)
-    # What went wrong is said in words of our own: the library's hold the address, and with it the secret.
     silent = Told(False, _("Something took the call and gave no answer: look at the proxy before the portal."))
-    with webhooks.new_session() as session, Deadline(2 * CALL_SECONDS) as deadline:
+    with HttpSession(timeout=CALL_SECONDS, deadline=2 * CALL_SECONDS, max_bytes=MAX_ANSWER_BYTES) as session:
         try:
-            # Of the answer only the status counts; its body is not read.
-            answer = session.post(
-                callback_url(), data=body, headers=headers, timeout=CALL_SECONDS, allow_redirects=False, stream=True
-            )
-        except requests.exceptions.SSLError:
+            status = session.request("POST", callback_url(), data=body, headers=headers).status
+        except BadCertificate:
             return Told(False, _("The portal's certificate is not valid for its address: Offision would not call it."))
-        except requests.exceptions.ReadTimeout:
-            return silent
-        except (OSError, HTTPError):
-            return silent if deadline.expired else Told(False, _not_reached())
-    if answer.status_code != HTTPStatus.ACCEPTED:
-        return Told(False, _not_accepted(answer.status_code))
+        except HttpError as error:
+            if error.answer is None:
+                return silent if error.sent else Told(False, _not_reached())
+            status = error.answer.status  # the body does not count
+    if status != HTTPStatus.ACCEPTED:
+        return Told(False, _not_accepted(status))
     if not Callback.objects.filter(content_type=TEST_CALL, body=body).exists():
         return Told(False, _("Another portal answers at PORTAL_PUBLIC_URL: the call was accepted, and is not here."))
     return Told(
