@@ -7,7 +7,8 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.db.models import Model, OuterRef, QuerySet, Subquery
+from django.db import transaction
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, override
@@ -17,19 +18,7 @@ from doorsync.notices import delivery
 from doorsync.notices.messages import test_message
 from portal.audit.models import record
 from portal.core import clock, webhooks
-
-
-class _WrittenByThePortal(admin.ModelAdmin):
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
+from portal.core.admin.read_only import ReadOnlyAdmin
 
 
 class RecipientForm(forms.ModelForm):
@@ -120,31 +109,14 @@ class RecipientAdmin(admin.ModelAdmin):
         state = Delivery.State(recipient.last_state).label
         return f"{clock.local(recipient.last_made_at)}: {state}. {recipient.last_last_error}".strip()
 
-    def save_model(self, request: HttpRequest, obj: Recipient, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        record(
-            actor=request.user.get_username(),
-            action="recipient.change" if change else "recipient.add",
-            on=obj,
-            detail={"channel": obj.channel, "kinds": obj.kinds, "enabled": obj.enabled, "changed": form.changed_data},
-        )
-
-    def delete_model(self, request: HttpRequest, obj: Recipient) -> None:
-        record(actor=request.user.get_username(), action="recipient.delete", on=obj)
-        super().delete_model(request, obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Recipient]) -> None:
-        for recipient in queryset:
-            record(actor=request.user.get_username(), action="recipient.delete", on=recipient)
-        super().delete_queryset(request, queryset)
-
     @admin.action(description=gettext_lazy("Send a test message"), permissions=["change"])
     def send_test(self, request: HttpRequest, queryset: QuerySet[Recipient]) -> None:
         recipients = list(queryset.filter(enabled=True))
-        for recipient in recipients:
-            with override(recipient.language):
-                delivery.enqueue(recipient, test_message(clock.now()))
-            record(actor=request.user.get_username(), action="recipient.test", on=recipient)
+        with transaction.atomic():
+            for recipient in recipients:
+                with override(recipient.language):
+                    delivery.enqueue(recipient, test_message(clock.now()))
+                record(actor=request.user.get_username(), action="recipient.test", on=recipient)
         self.message_user(
             request,
             ngettext(
@@ -158,7 +130,7 @@ class RecipientAdmin(admin.ModelAdmin):
 
 
 @admin.register(Notice)
-class NoticeAdmin(_WrittenByThePortal):
+class NoticeAdmin(ReadOnlyAdmin):
     list_display = ["kind", "object_name", "since", "notified_at", "ended_at", "reasons"]
     list_filter = ["kind", ("ended_at", admin.EmptyFieldListFilter)]
     search_fields = ["label"]
@@ -174,7 +146,7 @@ class NoticeAdmin(_WrittenByThePortal):
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(_WrittenByThePortal):
+class DeliveryAdmin(ReadOnlyAdmin):
     list_display = ["made_at", "state", "recipient", "subject", "attempts", "next_attempt_at", "error"]
     list_filter = ["state", "recipient", "type"]
     list_select_related = ["recipient"]

@@ -132,6 +132,7 @@ def enable(controller: Controller, *, enabled: bool, reason: str, actor: str) ->
     )
 
 
+@transaction.atomic
 def look(rows: QuerySet[ResourceSync] | QuerySet[ControllerSync], *, actor: str) -> None:
     """Have these fetched or reconciled now, on a person's word."""
     queue.enqueue_now(rows)

@@ -1,11 +1,11 @@
-"""The building of the demo."""
+"""What the tests of the portal's own packages share."""
 
 import pytest
-
-from portal.buildings.building import Building, load_building
-from tests.portal.sandbox.conftest import BUILDINGS
+from django.utils import translation
 
 
-@pytest.fixture(scope="session")
-def pier_house() -> Building:
-    return load_building(BUILDINGS / "pier-house.json")
+@pytest.fixture(autouse=True)
+def _english():
+    """A request in another language leaves that language active in its thread."""
+    with translation.override("en"):
+        yield

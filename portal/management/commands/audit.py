@@ -45,7 +45,7 @@ class Command(BaseCommand):
 
         state = check(everything=True, progress=progress)
         if state.last_error:
-            raise CommandError(state.last_error)
+            raise CommandError(str(state.last_error))
         if options["expect"]:
             number, expected = options["expect"]
             if not Seal.objects.filter(number=number, hash=expected).exists():

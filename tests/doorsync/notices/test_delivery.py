@@ -214,10 +214,8 @@ def test_an_unreachable_controller_is_notified_once_at_its_start_and_once_at_its
     run_every_half_minute(30.5, 60)
     assert [m.subject for m in mail.outbox[1:]] == ["Resolved: unreachable controller: box"]
     assert "from 2026-03-10 09:00:00 to 2026-03-10 09:30:30" in mail.outbox[1].body
-    assert list(Entry.objects.filter(action__startswith="notice.").order_by("id").values_list("action", flat=True)) == [
-        "notice.begun",
-        "notice.ended",
-    ]
+    entries = Entry.objects.filter(object_type__in=["doorsync.Notice", "doorsync.Recipient"]).order_by("id")
+    assert [entry.action for entry in entries] == ["doorsync.recipient.added", "notice.begun", "notice.ended"]
 
 
 def test_a_short_issue_notifies_nobody_and_leaves_no_row(ann):
@@ -424,6 +422,8 @@ def test_a_webhook_needs_a_secret_which_is_encrypted_never_shown_and_kept_when_l
     assert client.post(change, {**hook, "name": "front desk"}).status_code == 302
     desk.refresh_from_db()
     assert (desk.name, desk.secret) == ("front desk", SECRET)
+    writes = Entry.objects.filter(object_type="doorsync.Recipient").order_by("id")
+    assert [entry.action for entry in writes] == ["doorsync.recipient.added", "doorsync.recipient.changed"]
     assert SECRET not in str(list(Entry.objects.values()))
     as_role(roles.SECURITY)
     for page in (change, reverse("admin:doorsync_recipient_changelist")):
@@ -458,6 +458,7 @@ def test_a_test_message_is_sent(as_role, ann):
     client.post(reverse("admin:doorsync_recipient_changelist"), {"action": "send_test", "_selected_action": [ann.pk]})
     delivery.send_notices()
     assert [m.subject for m in mail.outbox] == ["Test message of the Offision Access Portal"]
+    assert Entry.objects.get(action="recipient.test").actor == roles.INTEGRATOR
     assert client.get(reverse("admin:doorsync_delivery_change", args=[Delivery.objects.get().pk])).status_code == 200
 
 
