@@ -1,8 +1,9 @@
-"""Celery's doorbells. Each has the name of the service that it calls; what is to be done stands in the database."""
+"""Celery tasks. Each has the name of the service that it calls; what is to be done stands in the database.
+
+Services wake a task by its name (portal.core.tasks.send_task); nobody imports this module.
+"""
 
 from celery import shared_task
-
-from doorsync.bookings import resources
 
 
 @shared_task
@@ -16,7 +17,7 @@ def fetch_bookings(resource_id: int) -> None:
 def reconcile_controller(controller_id: int) -> None:
     from doorsync.controllers import reconcile
 
-    # What was asked for meanwhile is done at once: nobody else was let in.
+    # What was requested meanwhile is done at once: no other worker could lease the row.
     while reconcile.reconcile_controller(controller_id):
         pass
 
@@ -32,7 +33,7 @@ def tick() -> None:
 def drain_events(controller_id: int) -> None:
     from doorsync.controllers import events
 
-    # A controller tells some hundreds at once: after an outage it is asked until it has told all.
+    # A controller hands out some hundreds at once: after an outage it is asked until there are no more.
     while events.drain_events(controller_id):
         pass
 
@@ -46,6 +47,7 @@ def enqueue_event_reads() -> None:
 
 @shared_task
 def list_resources() -> None:
+    from doorsync.bookings import resources
 
     resources.list_resources()
 

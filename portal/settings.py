@@ -296,7 +296,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 # A tick that could not run in its own second is worth nothing: the next one does the same.
 CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "doorsync.tasks.tick", "schedule": 1.0, "options": {"expires": 2}},
-    "events": {"task": "doorsync.tasks.ring_for_events", "schedule": 10.0, "options": {"expires": 10}},
+    "events": {"task": "doorsync.tasks.enqueue_event_reads", "schedule": 10.0, "options": {"expires": 10}},
     "notices": {"task": "doorsync.tasks.send_notices", "schedule": 30.0, "options": {"expires": 30}},
     "tell": {"task": "visitors.tasks.tell_offision", "schedule": 10.0, "options": {"expires": 10}},
     "answers": {"task": "accessmap.api.tasks.forget_old_answers", "schedule": 3600.0, "options": {"expires": 3600}},

@@ -23,7 +23,7 @@ urlpatterns = [
     path("api/v1/", include("doorsync.api.urls")),
     re_path("^api/v1/", nothing_here),
     path("api/visitors/", include("visitors.api.urls")),
-    path("api/offision/", include("doorsync.pages.callback_urls")),
+    path("api/offision/", include("doorsync.api.callback_urls")),
     path(
         "healthz",
         HealthCheckView.as_view(checks=["health_check.checks.Database", "doorsync.status.health.Worker"]),

@@ -2,13 +2,13 @@
 
 import threading
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import requests
 
 from accessmap.models import Controller, Resource, Site
-from doorsync import tasks
 from doorsync.bookings import fetch
 from doorsync.controllers import reconcile
 from doorsync.models import ControllerSync, ResourceSync
@@ -16,6 +16,7 @@ from doorsync.work import queue, scheduler
 from portal.buildings.building import Building
 from portal.buildings.load import load_map
 from portal.core import clock
+from portal.core import tasks as core_tasks
 from portal.sandbox.controllers_server import ControllersServer
 from portal.sandbox.offision_server import OffisionServer
 from portal.sandbox.webserver import LocalServer
@@ -96,12 +97,12 @@ class Place:
 
     def fetch(self, name: str = "room") -> Any:
         """Ask for a room and fetch it."""
-        queue.enqueue_now(ResourceSync.objects.filter(resource__external_id=name))
+        queue.enqueue(ResourceSync.objects.filter(resource__external_id=name), at_once=True, wake=False)
         return fetch.fetch_bookings(Resource.objects.get(external_id=name).pk)
 
     def reconcile(self, name: str = "box") -> Any:
         """Ask for a controller and reconcile it."""
-        queue.enqueue_now(ControllerSync.objects.filter(controller__name=name))
+        queue.enqueue(ControllerSync.objects.filter(controller__name=name), at_once=True, wake=False)
         return reconcile.reconcile_controller(Controller.objects.get(name=name).pk)
 
     def sync(self, name: str = "box") -> ControllerSync:
@@ -116,14 +117,14 @@ class Place:
 
 @pytest.fixture
 def doorbells(monkeypatch):
-    """Celery's messages, noted instead of sent: these tests do the work themselves."""
-    rung: list[tuple[str, Any]] = []
-    monkeypatch.setattr(queue, "enqueue", lambda task, key: task.delay(key))
-    for name in ("fetch_bookings", "reconcile_controller", "list_resources", "keep_subscribed"):
-        task = getattr(tasks, name)
-        monkeypatch.setattr(task, "delay", lambda *a, n=name: rung.append((n, *a)))
-        monkeypatch.setattr(task, "delay_on_commit", lambda *a, n=name: rung.append((n, *a)))
-    return rung
+    """Celery's messages, at once and listed instead of sent: these tests do the work themselves."""
+    sent: list[tuple[Any, ...]] = []
+    at_once = SimpleNamespace(on_commit=lambda send, robust: send())
+    monkeypatch.setattr(core_tasks, "transaction", at_once)
+    monkeypatch.setattr(
+        core_tasks, "publish", lambda name, args, **options: sent.append((name.rpartition(".")[2], *args))
+    )
+    return sent
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
-"""Door sync in the admin: what came in, what was fetched, what the controllers hold, and what waits for a person."""
+"""Door sync in the admin: callbacks, fetches, what the controllers hold, and what waits for approval."""
 
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -25,24 +25,12 @@ from doorsync.models import (
     UnmanagedCard,
     UnmappedResource,
 )
-from portal.core.admin.changelists import SEARCHES_THE_NEWEST, LongList
+from portal.core.admin.changelists import SEARCHES_THE_NEWEST
+from portal.core.admin.read_only import ReadOnlyLongList
 
 
-class ReadOnlyAdmin(LongList):
-    """For rows that the portal writes: people read them."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-
-class StateAdmin(ReadOnlyAdmin):
-    """For states that staff can act on. The actions ask for the model's own permissions."""
+class StateAdmin(ReadOnlyLongList):
+    """Rows that staff act on. The actions ask for the model's own permissions."""
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
@@ -56,14 +44,14 @@ class BehindFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("trouble", _("in trouble")), ("held", _("held for approval"))]
+        return [("trouble", _("with an error")), ("pending", _("pending approval"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == "trouble":
-            return queryset.exclude(last_error="")
-        if self.value() == "held":
+            return queryset.exclude(last_error=[])
+        if self.value() == "pending":
             if queryset.model is ResourceSync:
-                return queryset.exclude(pending_reason="")
+                return queryset.exclude(pending_reason=[])
             return queryset.filter(pending_plan__isnull=False)
         return queryset
 
@@ -74,24 +62,24 @@ class ResourceSyncAdmin(StateAdmin):
     list_filter = [BehindFilter]
     list_select_related = ["resource"]
     search_fields = ["resource__name", "resource__external_id"]
-    actions = ["look_now", "accept"]
+    actions = ["fetch_now", "accept"]
     exclude = ["enqueued_at", "lease_token", "leased_until", "leased_generation"]
 
     @admin.display(description=gettext_lazy("what is wrong"))
     def in_words(self, sync: ResourceSync) -> str:
-        return " ".join(filter(None, [sync.last_error, sync.pending_reason])) or "–"
+        return " ".join(map(str, [*sync.last_error, *sync.pending_reason])) or "–"
 
     @admin.action(description=gettext_lazy("Fetch the bookings now"), permissions=["act"])
-    def look_now(self, request: HttpRequest, queryset: QuerySet[ResourceSync]) -> None:
-        approvals.look(queryset.select_related("resource"), actor=request.user.get_username())
+    def fetch_now(self, request: HttpRequest, queryset: QuerySet[ResourceSync]) -> None:
+        booking_approvals.fetch_now(queryset, actor=request.user.get_username())
         self.message_user(request, _("They are fetched within seconds."))
 
-    @admin.action(description=gettext_lazy("Take the list that is held for right"), permissions=["approve"])
+    @admin.action(description=gettext_lazy("Accept this booking list"), permissions=["approve"])
     def accept(self, request: HttpRequest, queryset: QuerySet[ResourceSync]) -> None:
         count = booking_approvals.accept(queryset, actor=request.user.get_username())
         self.message_user(
             request,
-            ngettext("%d list will be believed.", "%d lists will be believed.", count) % count,
+            ngettext("%d booking list accepted.", "%d booking lists accepted.", count) % count,
             messages.SUCCESS if count else messages.WARNING,
         )
 
@@ -102,7 +90,7 @@ class ControllerSyncAdmin(StateAdmin):
     list_filter = [BehindFilter]
     list_select_related = ["controller__site"]  # its driver asks for the zone
     search_fields = ["controller__name"]
-    actions = ["look_now", "approve", "forget"]
+    actions = ["reconcile_now", "approve", "forget"]
     fields = [
         "controller",
         "in_words",
@@ -115,35 +103,35 @@ class ControllerSyncAdmin(StateAdmin):
         "serial",
         "firmware",
         "clock_skew_seconds",
-        "held_cards",
+        "pending_cards",
     ]
-    readonly_fields = ["in_words", "revocation", "held_cards"]
+    readonly_fields = ["in_words", "revocation", "pending_cards"]
 
     @admin.display(description=gettext_lazy("what is wrong"))
     def in_words(self, sync: ControllerSync) -> str:
         if sync.suspended_until:
-            return _("%(trouble)s Not answering %(n)d times in a row: left alone until %(time)s.") % {
-                "trouble": sync.last_error,
+            return _("%(error)s Not reached %(n)d times in a row: suspended until %(time)s.") % {
+                "error": sync.last_error,
                 "n": sync.unreachable,
                 "time": sync.suspended_until.astimezone().strftime("%H:%M:%S"),
             }
-        return sync.last_error or "–"
+        return str(sync.last_error) or "–"
 
     @admin.display(description=gettext_lazy("revocation"))
     def revocation(self, sync: ControllerSync) -> str:
-        return approvals.revocation_in_words(sync.controller)
+        return approvals.revocation_sentence(sync.controller)
 
     @admin.display(description=gettext_lazy("cards that would lose doors"))
-    def held_cards(self, sync: ControllerSync) -> str:
+    def pending_cards(self, sync: ControllerSync) -> str:
         cards = dict.fromkeys(card for card, _door in (sync.pending_plan or {}).get("pairs", []))
         return ", ".join(masked(card) for card in cards) or "–"
 
     @admin.action(description=gettext_lazy("Reconcile now"), permissions=["act"])
-    def look_now(self, request: HttpRequest, queryset: QuerySet[ControllerSync]) -> None:
-        approvals.look(queryset.select_related("controller"), actor=request.user.get_username())
+    def reconcile_now(self, request: HttpRequest, queryset: QuerySet[ControllerSync]) -> None:
+        approvals.reconcile_now(queryset, actor=request.user.get_username())
         self.message_user(request, _("They are reconciled within seconds."))
 
-    @admin.action(description=gettext_lazy("Approve the plan that is held"), permissions=["approve"])
+    @admin.action(description=gettext_lazy("Approve the pending plan"), permissions=["approve"])
     def approve(self, request: HttpRequest, queryset: QuerySet[ControllerSync]) -> None:
         count = approvals.approve(queryset, actor=request.user.get_username())
         self.message_user(
@@ -152,14 +140,14 @@ class ControllerSyncAdmin(StateAdmin):
             messages.SUCCESS if count else messages.WARNING,
         )
 
-    @admin.action(description=gettext_lazy("The box was replaced: forget what it held"), permissions=["forget"])
+    @admin.action(description=gettext_lazy("The device was replaced: forget what it held"), permissions=["forget"])
     def forget(self, request: HttpRequest, queryset: QuerySet[ControllerSync]) -> None:
-        count = approvals.forget_boxes(queryset, actor=request.user.get_username())
+        count = approvals.forget_devices(queryset, actor=request.user.get_username())
         self.message_user(
             request,
             ngettext(
-                "%d box forgotten. If it still hangs somewhere, it goes on admitting the cards in it.",
-                "%d boxes forgotten. Where they still hang somewhere, they go on admitting the cards in them.",
+                "%d device forgotten. If it is still in use, it goes on admitting the cards in it.",
+                "%d devices forgotten. If they are still in use, they go on admitting the cards in them.",
                 count,
             )
             % count,
@@ -171,7 +159,7 @@ class ControllerSyncAdmin(StateAdmin):
 
 
 @admin.register(StoredBooking)
-class StoredBookingAdmin(ReadOnlyAdmin):
+class StoredBookingAdmin(ReadOnlyLongList):
     list_display = ["title", "resource", "starts_at", "ends_at", "status", "organizer_email"]
     list_filter = ["status", "resource"]
     list_select_related = ["resource"]
@@ -180,42 +168,44 @@ class StoredBookingAdmin(ReadOnlyAdmin):
 
 
 @admin.register(RejectedBooking)
-class SetAsideBookingAdmin(ReadOnlyAdmin):
+class RejectedBookingAdmin(ReadOnlyLongList):
     list_display = ["seen_at", "resource", "record_id", "reason"]
     list_select_related = ["resource"]
 
 
 @admin.register(UnmappedResource)
-class UnmappedResourceAdmin(ReadOnlyAdmin):
+class UnmappedResourceAdmin(ReadOnlyLongList):
     list_display = ["external_id", "name", "first_seen_at", "last_seen_at"]
     search_fields = ["external_id", "name"]
 
 
 @admin.register(Callback)
-class CallbackAdmin(ReadOnlyAdmin):
-    list_display = ["received_at", "named_resource", "resource", "outcome", "what_came_of_it"]
+class CallbackAdmin(ReadOnlyLongList):
+    list_display = ["received_at", "named_resource", "resource", "outcome", "result"]
     list_filter = ["outcome"]
     list_select_related = ["resource", "fetch"]
     search_fields = ["named_resource"]
     search_help_text = SEARCHES_THE_NEWEST
     newest_by = "id"
-    readonly_fields = ["what_came_of_it", "body_text"]
+    readonly_fields = ["result", "body_text"]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("fetch__targets")
 
     def get_fields(self, request: HttpRequest, obj: Callback | None = None) -> list[Any]:
-        shown = ["received_at", "remote_address", "content_type", "named_resource", "resource", "outcome", "note"]
+        shown = ["received_at", "remote_address", "content_type", "named_resource", "resource", "outcome", "problems"]
         body = ["body_text"] if request.user.has_perm("doorsync.read_callback_body") else []
-        return [*shown, "what_came_of_it", *body]
+        return [*shown, "result", *body]
 
-    @admin.display(description=gettext_lazy("what came of it"))
-    def what_came_of_it(self, callback: Callback) -> str:
+    @admin.display(description=gettext_lazy("result"))
+    def result(self, callback: Callback) -> str:
         fetch = callback.fetch
         if fetch is not None and not fetch.targets.all():
-            return _("fetched (%(outcome)s); no door leads to this resource") % {"outcome": fetch.get_outcome_display()}
+            return _("fetched (%(outcome)s); the resource has no door") % {"outcome": fetch.get_outcome_display()}
         if fetch is None:
-            return _("waiting") if callback.resource_id else _("everything is looked at")
+            if callback.outcome == Callback.Outcome.TEST:
+                return "–"
+            return _("waiting") if callback.resource_id else _("full resync")
         if fetch.confirmed_at is None:
             return _("fetched (%(outcome)s), not confirmed at the doors") % {"outcome": fetch.get_outcome_display()}
         seconds = (fetch.confirmed_at - callback.received_at).total_seconds()
@@ -227,14 +217,14 @@ class CallbackAdmin(ReadOnlyAdmin):
 
 
 @admin.register(BookingFetch)
-class RefreshAdmin(ReadOnlyAdmin):
+class BookingFetchAdmin(ReadOnlyLongList):
     list_display = ["started_at", "resource", "cause", "outcome", "requests", "confirmed_at"]
     list_filter = ["outcome", "cause"]
     list_select_related = ["resource"]
 
 
 @admin.register(ControllerCard)
-class ControllerCardAdmin(NumberHidden, ReadOnlyAdmin):
+class ControllerCardAdmin(NumberHidden, ReadOnlyLongList):
     list_display = ["masked_number", "controller", "state", "reason", "confirmed_at"]
     list_filter = ["state", "controller"]
     list_select_related = ["controller"]
@@ -269,8 +259,8 @@ class UnmanagedCardAdmin(NumberHidden, StateAdmin):
         self.message_user(
             request,
             ngettext(
-                "%d card is the portal's from now on. If nothing admits it, it is taken out.",
-                "%d cards are the portal's from now on. Those that nothing admits are taken out.",
+                "%d card follows the bookings from now on. If nothing admits it, it is removed.",
+                "%d cards follow the bookings from now on. Those that nothing admits are removed.",
                 count,
             )
             % count,
@@ -279,7 +269,7 @@ class UnmanagedCardAdmin(NumberHidden, StateAdmin):
 
 
 @admin.register(Reconciliation)
-class ReportAdmin(ReadOnlyAdmin):
+class ReconciliationAdmin(ReadOnlyLongList):
     list_display = [
         "finished_at",
         "controller",
@@ -297,7 +287,7 @@ class ReportAdmin(ReadOnlyAdmin):
 
 
 @admin.register(SchedulerState)
-class PassStateAdmin(ReadOnlyAdmin):
+class SchedulerStateAdmin(ReadOnlyLongList):
     list_display = [
         "ticked_at",
         "full_resync_at",

@@ -61,18 +61,18 @@ class PermissionsView(ApiView):
     queryset = ControllerCard.objects.select_related("controller")
 
     def get_queryset(self) -> QuerySet[ControllerCard]:
-        asked = self.query()
-        found: QuerySet[ControllerCard] = super().get_queryset()
-        if "state" in asked:
-            found = found.filter(state=asked["state"])
-        if "cardholder" in asked:
-            found = found.filter(number__in=Card.objects.filter(cardholder=asked["cardholder"]).values("number"))
-        if "door" in asked:
-            door = Door.objects.filter(pk=asked["door"]).first()
+        query = self.query()
+        rows: QuerySet[ControllerCard] = super().get_queryset()
+        if "state" in query:
+            rows = rows.filter(state=query["state"])
+        if "cardholder" in query:
+            rows = rows.filter(number__in=Card.objects.filter(cardholder=query["cardholder"]).values("number"))
+        if "door" in query:
+            door = Door.objects.filter(pk=query["door"]).first()
             if door is None:
                 raise serializers.ValidationError({"door": [_("There is no such door.")]})
-            found = found.filter(controller=door.controller_id, desired__has_key=str(door.number))
-        return found
+            rows = rows.filter(controller=door.controller_id, desired__has_key=str(door.number))
+        return rows
 
     @extend_schema(parameters=[PermissionQuery], responses=CardAtControllerSerializer(many=True))
     def get(self, request: Request) -> Response:
@@ -94,7 +94,7 @@ class PermissionsView(ApiView):
             "number": shown_number(row.number, self.key),
             "cardholder": card.cardholder_id if card else None,
             "state": row.state,
-            "reason": row.reason,
+            "reason": str(row.reason),
             "changed_at": row.changed_at,
             "confirmed_at": row.confirmed_at,
             "permissions": [

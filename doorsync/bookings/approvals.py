@@ -1,4 +1,4 @@
-"""What staff decide about bookings: a pending list is right, a callback is looked at once more."""
+"""What staff decide about bookings: accept a pending list, fetch now, process a callback again."""
 
 from django.db import transaction
 from django.db.models import F, QuerySet
@@ -11,22 +11,27 @@ from portal.core import clock
 
 @transaction.atomic
 def accept(rows: QuerySet[ResourceSync], *, actor: str) -> int:
-    """Take it for right that these resources' held lists leave out what they do. How many were held."""
-    held = list(rows.exclude(pending_reason="").select_for_update(of=("self",)).select_related("resource"))
-    chosen = ResourceSync.objects.filter(pk__in=[row.pk for row in held])
-    chosen.update(accepted_ids=F("pending_ids"))
-    queue.enqueue_now(chosen)
-    for row in held:
-        record(actor=actor, action="bookings.approve", on=row.resource, reasons=[row.pending_reason])
-    return len(held)
+    """Accept that the pending lists of these resources leave out bookings. How many lists were pending."""
+    pending = list(rows.exclude(pending_reason=[]).select_for_update(of=("self",)).select_related("resource"))
+    accepted = ResourceSync.objects.filter(pk__in=[row.pk for row in pending])
+    queue.enqueue(accepted, at_once=True, accepted_ids=F("pending_ids"))
+    for row in pending:
+        record(actor=actor, action="bookings.approve", on=row.resource, reasons=row.pending_reason)
+    return len(pending)
+
+
+@transaction.atomic
+def fetch_now(rows: QuerySet[ResourceSync], *, actor: str) -> None:
+    """Fetch the bookings of these resources now."""
+    queue.enqueue(rows, at_once=True)
+    for row in rows.select_related("resource"):
+        record(actor=actor, action="look.now", on=row.resource)
 
 
 @transaction.atomic
 def reprocess(callback: Callback, *, actor: str) -> None:
-    """Look once more at what a callback points at: its resource, or everything where it names none that is known."""
+    """Fetch what a callback points at once more: its resource, or everything if it names none that the map has."""
     rows = ResourceSync.objects.filter(resource__external_id=callback.named_resource)
-    if callback.named_resource and rows.exists():
-        queue.enqueue_now(rows)
-    else:
+    if not callback.named_resource or not queue.enqueue(rows, at_once=True):
         SchedulerState.objects.filter(pk=1).update(full_resync_wanted_at=clock.now())
     record(actor=actor, action="callback.reprocess", on=callback, label=callback.named_resource or "–")

@@ -1,4 +1,4 @@
-"""Fetch a resource's bookings, believe them or hold them, store them, and ask for its controllers."""
+"""Fetch a resource's bookings, accept them or have them wait for a person, store them, and enqueue the controllers."""
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Case, F, Sum, Value, When
-from django.utils.translation import gettext as _
+from django.db.models import Case, Sum, Value, When
 
 from accessmap.models import BOOKING_STATUS_CHOICES, Controller
+from doorsync.bookings.problems import ACCEPTED_BY_STAFF, MANY_LEFT_OUT, NOT_FETCHED, VANISHED_EVERYWHERE
 from doorsync.models import (
     BookingFetch,
     Callback,
@@ -20,21 +20,24 @@ from doorsync.models import (
     ResourceSync,
     SchedulerState,
     StoredBooking,
+    values,
 )
-from doorsync.policy.safety import doubtful, doubtful_everywhere
+from doorsync.policy.rules import still_admits
+from doorsync.policy.safety import suspicious, suspicious_everywhere
 from doorsync.work import queue
 from portal.audit.models import Outcome, record
 from portal.core import clock
+from portal.core.problems import QUOTED, Problem, Problems, problem_of
 from portal.offision.default import client_from_settings
 from portal.offision.errors import OffisionError
 from portal.offision.types import Booking, BookingList, BookingStatus
 
 log = structlog.get_logger(__name__)
 
-# In a burst of calls for one resource its fetches keep this distance, so that they are few.
+# In a burst of callbacks for one resource, its fetches keep this distance.
 SETTLE = timedelta(seconds=1.5)
 DAYS_BACK, DAYS_AHEAD = 1, 2
-# Fewer, from many resources at once: what vanished within this time is counted together.
+# Bookings that vanish from many resources within this time are counted together.
 COUNTED_TOGETHER = timedelta(hours=1)
 
 _COMPARED = (
@@ -55,7 +58,7 @@ def horizon(now: datetime, zone: ZoneInfo) -> tuple[date, date]:
 
 
 def fetch_bookings(resource_id: int) -> BookingFetch | None:
-    """Bring the stored bookings of a resource (primary key) up to date. None where nobody asked or somebody does it."""
+    """Fetch and store a resource's (primary key) bookings. None: nothing to do, or another worker does it."""
     now = clock.now()
     rows = ResourceSync.objects.filter(resource=resource_id).select_related("resource__site", "resource__policy")
     sync = queue.lease(rows, now)
@@ -64,109 +67,95 @@ def fetch_bookings(resource_id: int) -> BookingFetch | None:
     with queue.release_on_error(sync):
         first, last = horizon(now, ZoneInfo(sync.resource.site.time_zone))
         try:
-            found = client_from_settings().bookings(sync.resource.external_id, first, last)
+            fetched = client_from_settings().bookings(sync.resource.external_id, first, last)
         except OffisionError as error:
-            return _failed(sync, now, error)
-        return _take_in(sync, found, now)
+            return _save_failure(sync, now, error)
+        return _save(sync, fetched, now)
 
 
-def _take_in(sync: ResourceSync, found: BookingList, now: datetime) -> BookingFetch | None:
+def _save(sync: ResourceSync, fetched: BookingList, now: datetime) -> BookingFetch | None:
     resource = sync.resource
     with transaction.atomic():
         locked = ResourceSync.objects.select_for_update().get(pk=sync.pk)
         if locked.lease_token != sync.lease_token:
-            return None  # our claim lapsed, and somebody has fetched since: what we hold is older than what is stored
+            return None  # the lease ended, and another worker has stored a newer list
         stored = {b.external_id: b for b in StoredBooking.objects.filter(resource=resource)}
-        lost, vanished, reason = _doubt(stored.values(), found, sync, now)
+        lost, vanished, doubt = _check(stored.values(), fetched, sync, now)
         fetch = BookingFetch(
             resource=resource,
             generation=sync.generation,
             cause=sync.cause or "start",
             started_at=now,
             finished_at=clock.now(),
-            requests=found.requests,
-            vanished=0 if reason else len(vanished),
+            requests=fetched.requests,
+            vanished=0 if doubt else len(vanished),
         )
-        if reason:
-            fetch.outcome, fetch.message = BookingFetch.Outcome.HELD, reason
+        if doubt:
+            fetch.outcome, fetch.problems = BookingFetch.Outcome.PENDING, doubt
             fetch.save()
-            if reason != sync.pending_reason:
-                record(
-                    actor="portal",
-                    action="bookings.held",
-                    on=resource,
-                    outcome=Outcome.HELD,
-                    reasons=[reason],
-                )
+            if doubt.key not in sync.pending_reason.keys:
+                record(actor="portal", action="bookings.held", on=resource, outcome=Outcome.PENDING, reasons=[doubt])
         else:
-            changed = _store(resource.pk, stored, found, now)
+            changed = _store(resource.pk, stored, fetched, now)
             fetch.outcome = BookingFetch.Outcome.CHANGED if changed else BookingFetch.Outcome.UNCHANGED
             fetch.save()
             _enqueue_controllers(fetch, changed=changed)
             if sync.accepted_ids:
-                record(actor="portal", action="bookings.believed", on=resource, reasons=[_("approved by staff")])
-        _answer_callbacks(fetch)
+                record(actor="portal", action="bookings.believed", on=resource, reasons=[ACCEPTED_BY_STAFF()])
+        Callback.objects.filter(
+            resource=fetch.resource_id, fetch__isnull=True, generation__lte=fetch.generation
+        ).update(fetch=fetch)
         queue.release(
             sync,
-            answered=True,
+            observed=True,
             failures=0,
-            last_error="",
-            pending_reason=reason,
-            pending_ids=sorted(lost) if reason else [],
+            last_error=Problems(),
+            pending_reason=Problems([doubt] if doubt else []),
+            pending_ids=sorted(lost) if doubt else [],
             fetched_as=resource.external_id,
-            # What was approved while this fetch ran is for the next one.
-            **({"accepted_ids": []} if not reason and locked.accepted_ids == sync.accepted_ids else {}),
-            succeeded_at=sync.succeeded_at if reason else now,
-            # Asked again while the fetch ran: that is a burst, and settles first.
+            # What staff accepted while this fetch ran is for the next one.
+            **({"accepted_ids": []} if not doubt and locked.accepted_ids == sync.accepted_ids else {}),
+            succeeded_at=sync.succeeded_at if doubt else now,
+            # Another request while the fetch ran is a burst, and settles first.
             next_attempt_at=Case(When(generation__gt=sync.generation, then=Value(clock.now() + SETTLE)), default=None),
         )
     # Not in the transaction above: the tick locks this row first and resources after it.
-    SchedulerState.objects.filter(pk=1).exclude(offision_error="").update(offision_error="")
+    SchedulerState.objects.filter(pk=1).exclude(offision_error=[]).update(offision_error=[])
     return fetch
 
 
-def _doubt(
-    stored: Iterable[StoredBooking], found: BookingList, sync: ResourceSync, now: datetime
-) -> tuple[set[str], set[str], str]:
-    """Ids of the bookings that an answer takes away, of those that vanished, and why it is held ("" if it is believed).
+def _check(
+    stored: Iterable[StoredBooking], fetched: BookingList, sync: ResourceSync, now: datetime
+) -> tuple[set[str], set[str], Problem | None]:
+    """Ids of the bookings that a fetch takes away, of those that vanished, and why a person decides first, if so.
 
-    What staff believed to be right counts no more.
+    Bookings that staff accepted as missing do not count.
     """
-    policy, limit = sync.resource.policy, settings.HOLD_REVOCATIONS_OVER
-    grace = timedelta(minutes=policy.grace_minutes)
-
-    def admits(booking: StoredBooking | Booking) -> bool:
-        return booking.ends_at + grace > now and str(booking.status) in policy.statuses
-
-    coming = {b.external_id for b in stored if admits(b)}
-    lost = coming - {b.id for b in found.bookings if admits(b)} - set(sync.accepted_ids)
-    vanished = lost - {b.id for b in found.bookings if b.status is not BookingStatus.UNKNOWN}
-    if doubtful(coming=len(coming), lost=len(lost), vanished=len(vanished), limit=limit):
-        sentence = _(
-            "Offision's list for %(resource)s leaves out %(lost)d of %(coming)d coming bookings at once. "
-            "Nobody's access was taken away. If the list is right, approve it; if not, look at Offision."
-        )
-        return lost, vanished, sentence % {"resource": sync.resource, "lost": len(lost), "coming": len(coming)}
-    if vanished and _doubtful_everywhere(len(vanished), now, limit=limit):
-        sentence = _(
-            "Bookings vanish from many resources at once: %(lost)d of %(coming)d from %(resource)s. "
-            "Nobody's access there was taken away. If its list is right, approve it; if not, look at Offision."
-        )
-        return lost, vanished, sentence % {"resource": sync.resource, "lost": len(lost), "coming": len(coming)}
-    return lost, vanished, ""
+    policy, limit = values.policy_of(sync.resource.policy), settings.HOLD_REVOCATIONS_OVER
+    admitting = {b.external_id for b in stored if still_admits(values.booking_of(b), policy, now)}
+    rows = {b.id: _row(sync.resource_id, b, now) for b in fetched.bookings}
+    still_admitting = {key for key, row in rows.items() if still_admits(values.booking_of(row), policy, now)}
+    lost = admitting - still_admitting - set(sync.accepted_ids)
+    vanished = lost - {b.id for b in fetched.bookings if b.status is not BookingStatus.UNKNOWN}
+    counts = {"resource": sync.resource, "lost": len(lost), "coming": len(admitting)}
+    if suspicious(coming=len(admitting), lost=len(lost), vanished=len(vanished), limit=limit):
+        return lost, vanished, MANY_LEFT_OUT(**counts)
+    if vanished and _suspicious_everywhere(len(vanished), now, limit=limit):
+        return lost, vanished, VANISHED_EVERYWHERE(**counts)
+    return lost, vanished, None
 
 
-def _doubtful_everywhere(vanished: int, now: datetime, *, limit: int) -> bool:
-    lately = BookingFetch.objects.filter(started_at__gt=now - COUNTED_TOGETHER, vanished__gt=0)
-    before = lately.aggregate(total=Sum("vanished"))["total"] or 0
+def _suspicious_everywhere(vanished: int, now: datetime, *, limit: int) -> bool:
+    recent = BookingFetch.objects.filter(started_at__gt=now - COUNTED_TOGETHER, vanished__gt=0)
+    before = recent.aggregate(total=Sum("vanished"))["total"] or 0
     known = [status for status, _name in BOOKING_STATUS_CHOICES]
     coming = StoredBooking.objects.filter(ends_at__gt=now, status__in=known).count()
-    return doubtful_everywhere(coming=coming + before, vanished=vanished + before, limit=limit)
+    return suspicious_everywhere(coming=coming + before, vanished=vanished + before, limit=limit)
 
 
-def _store(resource_id: int, stored: dict[str, StoredBooking], found: BookingList, now: datetime) -> bool:
-    """Make the stored bookings those found; whether anything differed."""
-    fresh = {b.id: _row(resource_id, b, now) for b in found.bookings}
+def _store(resource_id: int, stored: dict[str, StoredBooking], fetched: BookingList, now: datetime) -> bool:
+    """Make the stored bookings those that were fetched; whether anything differed."""
+    fresh = {b.id: _row(resource_id, b, now) for b in fetched.bookings}
     gone = [row.pk for key, row in stored.items() if key not in fresh]
     changed = [
         row
@@ -179,7 +168,7 @@ def _store(resource_id: int, stored: dict[str, StoredBooking], found: BookingLis
     StoredBooking.objects.filter(pk__in=gone).delete()
     StoredBooking.objects.bulk_create(new)
     StoredBooking.objects.bulk_update(changed, [*_COMPARED, "fetched_at"])
-    _store_set_aside(resource_id, found, now)
+    _store_rejected(resource_id, fetched, now)
     return bool(gone or changed or new)
 
 
@@ -198,71 +187,55 @@ def _row(resource_id: int, booking: Booking, now: datetime) -> StoredBooking:
     )
 
 
-def _store_set_aside(resource_id: int, found: BookingList, now: datetime) -> None:
-    known = set(RejectedBooking.objects.filter(resource=resource_id).values_list("record_id", "reason"))
-    present = {(s.record_id, s.reason): s for s in found.rejected}
-    if known == set(present):
+def _store_rejected(resource_id: int, fetched: BookingList, now: datetime) -> None:
+    rows = RejectedBooking.objects.filter(resource=resource_id)
+    known = {(row.record_id, row.reason) for row in rows.only("record_id", "reason")}
+    rejected = {(r.record_id, Problems([_as_problem(r.reason)])): r for r in fetched.rejected}
+    if known == set(rejected):
         return
-    RejectedBooking.objects.filter(resource=resource_id).delete()
+    rows.delete()
     RejectedBooking.objects.bulk_create(
-        RejectedBooking(resource_id=resource_id, record_id=s.record_id, reason=s.reason, raw=s.raw, seen_at=now)
-        for s in present.values()
+        RejectedBooking(resource_id=resource_id, record_id=record_id, reason=reason, raw=r.raw, seen_at=now)
+        for (record_id, reason), r in rejected.items()
     )
 
 
+def _as_problem(reason: Problem | str) -> Problem:
+    return reason if isinstance(reason, Problem) else QUOTED(text=reason)
+
+
 def _enqueue_controllers(fetch: BookingFetch, *, changed: bool) -> None:
-    """Ask for the controllers behind the resource, and remember which of their generations will answer this fetch."""
-    # The disabled ones, too: as long as they are, nothing is confirmed there.
+    """Enqueue the controllers behind the resource, and store which of their generations confirms this fetch."""
+    # Disabled ones, too: while they are disabled, nothing is confirmed there.
     controllers = Controller.objects.filter(doors__resources=fetch.resource_id).distinct()
     ControllerSync.objects.bulk_create(
         (ControllerSync(controller=controller) for controller in controllers.filter(sync__isnull=True)),
         ignore_conflicts=True,
     )
-    syncs = list(
-        ControllerSync.objects.select_for_update(of=("self",))
-        .filter(controller__in=controllers)
-        .select_related("controller")
-        .order_by("pk")
-    )
-    now = clock.now()
+    rows = ControllerSync.objects.filter(controller__in=controllers)
     if changed:
-        ControllerSync.objects.filter(pk__in=[s.pk for s in syncs]).update(
-            generation=F("generation") + 1, enqueued_at=now
+        queue.enqueue(rows)
+    # Locked, so that a reconciliation that ends now either sees these targets or is seen here.
+    syncs = rows.select_for_update(of=("self",)).select_related("controller").order_by("pk")
+    now = clock.now()
+    targets = [
+        FetchTarget(
+            fetch=fetch,
+            controller_id=sync.controller_id,
+            generation=sync.generation,
+            confirmed_at=now if sync.observed_generation >= sync.generation and sync.controller.enabled else None,
         )
-    targets = []
-    for sync in syncs:
-        generation = sync.generation + (1 if changed else 0)
-        targets.append(
-            FetchTarget(
-                fetch=fetch,
-                controller_id=sync.controller_id,
-                generation=generation,
-                confirmed_at=now if sync.observed_generation >= generation and sync.controller.enabled else None,
-            )
-        )
+        for sync in syncs
+    ]
     FetchTarget.objects.bulk_create(targets)
     if targets and all(target.confirmed_at for target in targets):
         BookingFetch.objects.filter(pk=fetch.pk).update(confirmed_at=now)
-    if changed:
-        from doorsync import tasks  # the tasks call this service
-
-        for sync in syncs:
-            if sync.controller.enabled:
-                queue.enqueue(tasks.reconcile_controller, sync.controller_id)
 
 
-def _answer_callbacks(fetch: BookingFetch) -> None:
-    Callback.objects.filter(resource=fetch.resource_id, fetch__isnull=True, generation__lte=fetch.generation).update(
-        fetch=fetch
-    )
-
-
-def _failed(sync: ResourceSync, now: datetime, error: OffisionError) -> BookingFetch:
+def _save_failure(sync: ResourceSync, now: datetime, error: OffisionError) -> BookingFetch:
     failures = sync.failures + 1
-    problem = _("The bookings of %(resource)s could not be fetched: %(why)s Nobody's access was taken away.") % {
-        "resource": sync.resource,
-        "why": error.summary,
-    }
+    why = problem_of(error)
+    problem = NOT_FETCHED(resource=sync.resource, why=why)
     with transaction.atomic():
         fetch = BookingFetch.objects.create(
             resource=sync.resource,
@@ -271,18 +244,14 @@ def _failed(sync: ResourceSync, now: datetime, error: OffisionError) -> BookingF
             started_at=now,
             finished_at=clock.now(),
             outcome=BookingFetch.Outcome.FAILED,
-            message=problem,
+            problems=[problem],
         )
-        if problem != sync.last_error:
-            record(
-                actor="portal",
-                action="bookings.fetch",
-                on=sync.resource,
-                outcome=Outcome.FAILED,
-                reasons=[error.summary],
-            )
-        SchedulerState.objects.filter(pk=1).exclude(offision_error=error.summary).update(offision_error=error.summary)
+        if problem.key not in sync.last_error.keys:
+            record(actor="portal", action="bookings.fetch", on=sync.resource, outcome=Outcome.FAILED, reasons=[why])
+        state = SchedulerState.objects.get(pk=1)
+        if state.offision_error.keys != {why.key}:
+            SchedulerState.objects.filter(pk=1).update(offision_error=[why])
         wait = queue.backoff(failures) if error.retryable else queue.backoff(9)
-        queue.release(sync, answered=False, failures=failures, last_error=problem, next_attempt_at=clock.now() + wait)
-    log.warning("bookings could not be fetched", resource=str(sync.resource), why=error.summary)
+        queue.release(sync, observed=False, failures=failures, last_error=[problem], next_attempt_at=clock.now() + wait)
+    log.warning("bookings could not be fetched", resource=str(sync.resource), error=str(error))
     return fetch

@@ -12,18 +12,21 @@ log = structlog.get_logger(__name__)
 
 
 def list_resources() -> None:
-    """Compare Offision's own list of resources, where the contract has one, with the map. Trouble is logged."""
+    """The same as fetch_resources, for the scheduler: an error is logged."""
     try:
         fetch_resources()
     except OperationAbsent:
         return
     except OffisionError as error:
-        log.warning("resources could not be listed", why=error.summary)
+        log.warning("resources could not be listed", error=str(error))
 
 
 def fetch_resources() -> tuple[int, int]:
-    """Fetch Offision's list of resources and note those that the map does not know: how many it lists, and how many of
-    them are unknown. Raises OffisionError; OperationAbsent where the contract has no such list."""
+    """Fetch Offision's list of resources and store those that the map does not have.
+
+    How many it lists, and how many of them the map does not have. Raises OffisionError; OperationAbsent where the
+    contract has no such operation.
+    """
     listed = client_from_settings().resources()
     now = clock.now()
     known = set(Resource.objects.values_list("external_id", flat=True))

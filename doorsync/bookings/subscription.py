@@ -1,4 +1,4 @@
-"""The subscription itself is checked, renewed and re-made, so that callbacks keep coming."""
+"""The subscription to resource appointment changes: checked, renewed and made again, so that callbacks keep coming."""
 
 import structlog
 from django.conf import settings
@@ -9,6 +9,7 @@ from accessmap.models import Resource
 from doorsync.models import SchedulerState
 from portal.audit.models import Outcome, record
 from portal.core import clock
+from portal.core.problems import QUOTED, Problem, Problems, problem_of
 from portal.offision.default import client_from_settings
 from portal.offision.errors import OffisionError
 from portal.offision.subscription import ensure_subscribed
@@ -17,33 +18,33 @@ log = structlog.get_logger(__name__)
 
 
 def callback_url() -> str:
-    """The address that Offision is told to call. It holds a secret."""
+    """The address that Offision calls. It contains a secret."""
     return f"{settings.PORTAL_PUBLIC_URL}{reverse('callback', args=[settings.CALLBACK_SECRETS[0]])}"
 
 
 def keep_subscribed() -> None:
-    """See that Offision calls us for every resource of the map; note what was done, or why it could not be."""
+    """Make sure that Offision calls us for every resource of the map; store what was done, or the error."""
     resources = list(Resource.objects.order_by("pk").values_list("external_id", flat=True))
-    problem, done = "", []
+    errors, steps = Problems(), []
     try:
-        done = ensure_subscribed(client_from_settings(), callback_url(), resources, clock.now())
+        steps = list(ensure_subscribed(client_from_settings(), callback_url(), resources, clock.now()))
     except OffisionError as error:
-        problem = error.summary
-        log.warning("the subscription could not be checked", why=problem)
+        errors = Problems([problem_of(error)])
+        log.warning("the subscription could not be checked", error=str(error))
     with transaction.atomic():
         state = SchedulerState.objects.select_for_update().get(pk=1)
-        if done or (problem and problem != state.subscription_error):
+        if steps or (errors and errors.keys != state.subscription_error.keys):
             record(
                 actor="portal",
-                action="subscription.kept" if done else "subscription.check",
+                action="subscription.kept" if steps else "subscription.check",
                 on=None,
                 label="Offision",
-                outcome=Outcome.DONE if done else Outcome.FAILED,
-                reasons=list(done) or [problem],
+                outcome=Outcome.DONE if steps else Outcome.FAILED,
+                reasons=[step if isinstance(step, Problem) else QUOTED(text=step) for step in steps] or errors,
             )
         now = clock.now()
         SchedulerState.objects.filter(pk=1).update(
             subscription_checked_at=now,
-            subscribed_at=state.subscribed_at if problem else now,
-            subscription_error=problem,
+            subscribed_at=state.subscribed_at if errors else now,
+            subscription_error=errors,
         )

@@ -1,87 +1,105 @@
-"""What happened in one reconciliation of a controller: filled by reconcile.py, written down by ledger.py."""
+"""What one reconciliation did: made by reconcile.apply, written to the database by store.save."""
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar
 
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
+from doorsync.controllers.problems import (
+    AT_EDGES,
+    CANNOT_HOLD,
+    CHANGES_REFUSED,
+    CHANGES_UNCONFIRMED,
+    CONTESTED,
+    FOREIGN_HOLDS,
+    HOLDS_NO_CARDS,
+    PLAN_PENDING,
+)
+from doorsync.policy.desired import Desired
+from doorsync.policy.plan import Change, Plan, Target
+from doorsync.policy.safety import Pair
+from portal.core.problems import Problem, Problems
 
-from doorsync.policy.diff import Pair
-from doorsync.policy.plan import Desired
-from doorsync.policy.windows import Record
-
-# So many rounds in a row without reaching it, and a controller is left alone for a while.
+# After this many reconciliations in a row that did not reach it, a controller is suspended for a while.
 SUSPEND_AFTER = 3
-
-_DOOR = "door "  # no card's number holds a space
-
-
-def door_name(number: int) -> str:
-    """The name under which a door held unlocked stands in a round, where cards stand by their numbers."""
-    return f"{_DOOR}{number}"
+# At most so many bookings are named in a sentence.
+NAMED_AT_MOST = 10
 
 
-def is_door(name: str) -> bool:
-    return name.startswith(_DOOR)
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What the controller said of itself."""
 
-
-def number_of(name: str) -> int:
-    return int(name.removeprefix(_DOOR))
-
-
-@dataclass
-class Round:
-    FAILED: ClassVar[Promise] = _("%(n)d changes were refused: %(why)s")
-    UNCONFIRMED: ClassVar[Promise] = _("%(n)d changes were sent and are not confirmed: %(why)s")
-    HELD: ClassVar[Promise] = _(
-        "%(n)d cards would lose doors at once. They keep them until somebody approves the plan."
-    )
-    CONTESTED: ClassVar[Promise] = _(
-        "%(n)d cards that bookings admit have entries here that the portal did not write, and does not touch."
-    )
-
-    FOREIGN_HOLDS: ClassVar[Promise] = _("%(doors)s: held unlocked, and not by the portal, which leaves it so.")
-
-    started_at: datetime
-    desired: Desired
-    unchanged: int = 0
-    done: dict[tuple[str, str], Record] = field(default_factory=dict)  # (what was done, card) -> record
-    holds_done: dict[int, Record] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)  # card or "door N" -> why
-    unconfirmed: dict[str, str] = field(default_factory=dict)
-    held: frozenset[Pair] = frozenset()
-    dropped: frozenset[Pair] = frozenset()  # what stays until its end, on staff's word
-    # The doors at which each card's admission is at issue in this round.
-    doors_of: Mapping[str, Set[int]] = field(default_factory=dict)
-    unmanaged: dict[str, Record] = field(default_factory=dict)
-    contested: frozenset[str] = frozenset()
-    doors_held: frozenset[int] = frozenset()  # held unlocked at the controller, or to be held so
-    foreign_holds: frozenset[int] = frozenset()
-    warnings: list[str] = field(default_factory=list)  # what staff should know, and what stops nothing
-    last_error: str = ""
-    reached: bool = True
-    read: bool = False  # whether it was seen what the controller holds
-    present: frozenset[str] = frozenset()
     firmware: str = ""
     serial: str = ""
-    clock_skew: float | None = None
+    clock_skew_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileResult:
+    """`plan`: None where the controller was not read. `error`: what ended the reconciliation before its end."""
+
+    started_at: datetime
+    plan: Plan | None = None
     next_edge_at: datetime | None = None
+    done: tuple[Change, ...] = ()
+    failed: Mapping[Target, Problem] = field(default_factory=dict)
+    unconfirmed: Mapping[Target, Problem] = field(default_factory=dict)
+    error: Problem | None = None
+    warnings: tuple[Problem, ...] = ()  # what staff should know, and what stops nothing
+    reached: bool = True
+    device: Device = field(default_factory=Device)
 
     @property
     def in_order(self) -> bool:
         """Whether the controller now holds what it should, as far as the portal may write there."""
-        return self.read and not (self.failed or self.unconfirmed or self.last_error)
+        return self.plan is not None and not (self.failed or self.unconfirmed or self.error)
+
+    @property
+    def pending(self) -> frozenset[Pair]:
+        return self.plan.protection.pending if self.plan else frozenset()
+
+    @property
+    def contested(self) -> frozenset[str]:
+        return self.plan.contested if self.plan else frozenset()
 
     def doors_in_doubt(self) -> Set[int] | None:
-        """The doors that may not hold what they should, from this round alone; None: any of them."""
-        if not self.read or self.last_error:
+        """The doors that may not hold what they should after this reconciliation; None: any of them."""
+        if self.plan is None or self.error:
             return None
-        found = {door for _card, door in self.held}
-        for name in {*self.failed, *self.unconfirmed, *self.contested}:
-            doors = {number_of(name)} if is_door(name) else self.doors_of.get(name)
+        doubtful = {door for _card, door in self.pending}
+        for target in {*self.failed, *self.unconfirmed, *self.contested}:
+            doors = {target} if isinstance(target, int) else self.plan.doors_of.get(target)
             if not doors:
                 return None
-            found |= doors
-        return found
+            doubtful |= doors
+        return doubtful
+
+    def problems(self, door_names: Mapping[int, str]) -> Problems:
+        """Everything that is not in order, for staff; empty where all is well."""
+        problems = [*([self.error] if self.error else []), *self.warnings]
+        for refused, kind in ((self.failed, CHANGES_REFUSED), (self.unconfirmed, CHANGES_UNCONFIRMED)):
+            if refused:
+                problems.append(kind(n=len(refused), why=next(iter(refused.values()))))
+        if self.pending:
+            problems.append(PLAN_PENDING(n=len({card for card, _door in self.pending})))
+        if self.contested:
+            problems.append(CONTESTED(n=len(self.contested)))
+        if self.plan and self.plan.holds.unmanaged:
+            doors = [door_names.get(door, str(door)) for door in sorted(self.plan.holds.unmanaged)]
+            problems.append(FOREIGN_HOLDS(doors=", ".join(doors)))
+        return Problems(problems)
+
+
+def capability_problems(desired: Desired, at_edges: Set[Pair], *, holds_cards: bool, can_hold: bool) -> list[Problem]:
+    """What the bookings want of this controller and its family can't do."""
+    problems = []
+    if desired.cards and not holds_cards:
+        problems.append(HOLDS_NO_CARDS(n=len(desired.cards)))
+    if desired.unlocked and not can_hold:
+        problems.append(CANNOT_HOLD())
+    if at_edges:
+        causes = {c for card, door in at_edges for p in desired.cards[card].get(door, ()) for c in p.causes}
+        bookings = sorted(cause.partition(":")[2] for cause in causes)
+        named = ", ".join(bookings[:NAMED_AT_MOST]) + (", …" if len(bookings) > NAMED_AT_MOST else "")
+        problems.append(AT_EDGES(n=len({card for card, _door in at_edges}), bookings=named))
+    return problems

@@ -1,18 +1,17 @@
-"""What the portal wrote into a controller, kept in the database: intents before a write, outcomes after it.
+"""What the portal wrote into controllers, in the database: intents before a write, results after it.
 
-The ledger is how the portal knows its own entries from others', also after a crash between the two.
+That is how the portal knows its own entries from others', also after a crash between the two.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Set
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Q
 
 from accessmap.models import Card, Controller, Door, Resource, masked
 from doorsync.controllers import unlock
-from doorsync.controllers.result import SUSPEND_AFTER, Round, door_name, is_door
+from doorsync.controllers.result import SUSPEND_AFTER, ReconcileResult
 from doorsync.drivers.base import Actual
 from doorsync.models import (
     BookingFetch,
@@ -23,18 +22,28 @@ from doorsync.models import (
     Reconciliation,
     UnmanagedCard,
 )
-from doorsync.policy.diff import Diff
-from doorsync.policy.windows import Permission, Record, Window
+from doorsync.models.values import (
+    permissions_as_json,
+    permissions_of,
+    record_as_json,
+    record_from_json,
+    window_of,
+    windows_as_json,
+)
+from doorsync.policy.plan import Kind, OwnEntries, Plan, Target, pairs_as_json
+from doorsync.policy.windows import Record
 from doorsync.work import queue
 from portal.audit.models import Entry, Outcome, record
 from portal.core import clock
-from portal.core.problems import QUOTED
+from portal.core.problems import Problem, Problems
 
 State = ControllerCard.State
 
 _TROUBLED = (State.FAILED, State.UNCONFIRMED)
-# A write of which nobody knows whether it arrived may yet be carried out for so long.
+# A write without an answer may still be carried out by the controller for this long.
 WATCHED_FOR = timedelta(hours=1)
+
+_ACTIONS = {Kind.REMOVE: "card.removed", Kind.UPDATE: "card.updated", Kind.ADD: "card.added"}
 
 
 def load(controller: Controller) -> dict[str, ControllerCard]:
@@ -42,66 +51,59 @@ def load(controller: Controller) -> dict[str, ControllerCard]:
     return {row.number: row for row in ControllerCard.objects.filter(controller=controller)}
 
 
-def owned_holds(controller: Controller) -> dict[int, str]:
-    """The doors whose being held unlocked is the portal's affair, and how it stands with that (State)."""
-    return dict(ControllerHold.objects.filter(controller=controller).values_list("door_number", "state"))
-
-
-def promised(rows: Mapping[str, ControllerCard]) -> dict[str, dict[int, tuple[Permission, ...]]]:
-    """What each card was last meant to be admitted to."""
-    return {
-        number: {int(door): tuple(_permission(p) for p in found) for door, found in row.desired.items()}
-        for number, row in rows.items()
-    }
-
-
-def in_doubt(controller: Controller, rows: Mapping[str, ControllerCard]) -> set[str]:
-    """The cards, and doors held unlocked, with which the last round had trouble; by their names in a Round."""
-    holds = ControllerHold.objects.filter(controller=controller, state__in=_TROUBLED)
-    doors = {door_name(number) for number in holds.values_list("door_number", flat=True)}
-    return doors | {number for number, row in rows.items() if row.state in _TROUBLED}
+def own_entries(controller: Controller, rows: Mapping[str, ControllerCard]) -> OwnEntries:
+    """The same, and the doors that the portal holds unlocked, as planning needs them."""
+    holds = {hold.door_number: hold.state for hold in ControllerHold.objects.filter(controller=controller)}
+    states: dict[Target, str] = {number: row.state for number, row in rows.items()}
+    states |= {door: state for door, state in holds.items()}
+    return OwnEntries(
+        promised={number: permissions_of(row.desired) for number, row in rows.items()},
+        holds=frozenset(holds),
+        in_step=frozenset(target for target, state in states.items() if state == State.IN_STEP),
+        troubled=frozenset(target for target, state in states.items() if state in _TROUBLED),
+    )
 
 
 def as_written(controller: Controller, rows: Mapping[str, ControllerCard]) -> Actual:
-    """What a controller that can't be asked must hold by what was written there. Where a write is in doubt, an entry
-    that equals none, so that it is written again."""
-    cards = {n: _record(row.written) if row.state == State.IN_STEP else {} for n, row in rows.items()}
+    """What a controller that can't list its cards must hold, by what was written there.
+
+    A write that is in doubt becomes an entry that equals no record, so that it is written again.
+    """
+    cards = {n: record_from_json(row.written) if row.state == State.IN_STEP else {} for n, row in rows.items()}
     known = {n for n, row in rows.items() if row.state != State.IN_STEP or row.written}
     holds = ControllerHold.objects.filter(controller=controller)
     return Actual(
         cards={number: cards[number] for number in known},
         holds={
-            row.door_number: tuple(_window(w) for w in row.desired) if row.state == State.IN_STEP else ()
+            row.door_number: tuple(window_of(w) for w in row.desired) if row.state == State.IN_STEP else ()
             for row in holds
         },
     )
 
 
 @transaction.atomic
-def write_intents(
-    controller: Controller, rows: Mapping[str, ControllerCard], outcome: Round, cards: Diff[str], holds: Diff[int]
-) -> None:
-    """Note what is about to be written, so that after a crash it is still known for the portal's own."""
-    now = outcome.started_at
+def write_intents(controller: Controller, plan: Plan, now: datetime) -> None:
+    """Write down what is about to be written, so that after a crash it is still known as the portal's own."""
+    rows, cards = load(controller), plan.cards
     new, changed = [], []
-    for number, doors in outcome.desired.cards.items():
+    for number, permissions in plan.desired.cards.items():
         if number in cards.unmanaged:
             continue
-        wanted = {str(door): [_as_json(p) for p in found] for door, found in sorted(doors.items())}
-        # Without time windows a card is taken out between its windows.
+        desired = permissions_as_json(permissions)
+        # A controller without time windows does not hold a card between its windows: then it is to be removed.
         pending = number in cards.add or number in cards.update or number in cards.remove
         state = State.PENDING if pending else State.IN_STEP
         row = rows.get(number)
         if row is None:
             new.append(
-                ControllerCard(controller=controller, number=number, desired=wanted, state=state, changed_at=now)
+                ControllerCard(controller=controller, number=number, desired=desired, state=state, changed_at=now)
             )
-        elif row.desired != wanted or row.state != state:
-            row.desired, row.state, row.changed_at = wanted, state, now
+        elif row.desired != desired or row.state != state:
+            row.desired, row.state, row.changed_at = desired, state, now
             if state == State.IN_STEP:
-                row.reason, row.confirmed_at = "", now
+                row.reason, row.confirmed_at = Problems(), now
             changed.append(row)
-    for number in rows.keys() - outcome.desired.cards.keys():
+    for number in rows.keys() - plan.desired.cards.keys():
         row = rows[number]
         if row.desired or (number in cards.remove and row.state != State.PENDING):
             row.desired, row.changed_at = {}, now
@@ -112,162 +114,180 @@ def write_intents(
     ControllerCard.objects.bulk_update(
         changed, ["desired", "state", "changed_at", "reason", "confirmed_at"], batch_size=500
     )
-    for door, hold in {**holds.add, **holds.update}.items():
+    for door, hold in {**plan.holds.add, **plan.holds.update}.items():
         ControllerHold.objects.update_or_create(
             controller=controller,
             door_number=door,
-            defaults={
-                "desired": [[_iso(w.start), _iso(w.end)] for w in hold.get(door, ())],
-                "state": State.PENDING,
-                "changed_at": now,
-            },
+            defaults={"desired": windows_as_json(hold.get(door, ())), "state": State.PENDING, "changed_at": now},
         )
 
 
 @transaction.atomic
-def close_round(sync: ControllerSync, outcome: Round, *, next_attempt_at: datetime | None) -> None:
-    """Write down what came of a round, in the log too, and give the controller back. News makes a report."""
+def save(sync: ControllerSync, result: ReconcileResult, *, next_attempt_at: datetime | None) -> None:
+    """Write down the result, in the audit log too, and release the controller. News makes a Reconciliation."""
     controller, now = sync.controller, clock.now()
-    # A fetch that asks for this controller at the same moment either comes before, and is confirmed here, or after,
-    # and sees that its generation is done. Without the lock it could fall between, and wait for ever.
+    # A fetch that enqueues this controller at the same moment either comes before, and is confirmed here, or after,
+    # and sees that its generation is observed. Without the lock it could fall between, and wait for ever.
     locked = ControllerSync.objects.select_for_update().get(pk=sync.pk)
     if locked.lease_token != sync.lease_token:
-        _close_overtaken(sync, outcome, now)
+        _save_overtaken(sync, result, now)
         return
-    problem = _in_words(controller, outcome)
-    is_new = problem != sync.last_error
-    _close_cards(controller, outcome, now, tell_refusals=is_new)
-    _close_holds(controller, outcome)
-    if outcome.read:
-        _close_leftovers(controller, outcome, now)
-        _note_unmanaged(controller, outcome, now)
-    doubtful = outcome.doors_in_doubt()
+    problems = result.problems(_door_names(controller))
+    is_news = problems.keys != sync.last_error.keys
+    _save_cards(controller, result, now, tell_refusals=is_news)
+    _save_holds(controller, result)
+    if result.plan is not None:
+        _forget_absent(controller, result.plan, result.started_at, now)
+        _save_unmanaged(controller, result.plan, now)
+    doubtful = result.doors_in_doubt()
     if doubtful is not None:
-        _confirm(sync, doubtful, now)
-    silent = 0 if outcome.reached else sync.unreachable + 1
-    if problem and is_new:
+        _confirm_fetches(sync, doubtful, now)
+    silent = 0 if result.reached else sync.unreachable + 1
+    if problems and is_news:
         record(
             actor="portal",
             action="controller.reconcile",
             on=controller,
-            outcome=Outcome.HELD if outcome.in_order else Outcome.FAILED,
-            reasons=[problem],
+            outcome=Outcome.PENDING if result.in_order else Outcome.FAILED,
+            reasons=problems,
         )
-    if outcome.done or outcome.holds_done or (problem and is_new):
-        _report(sync, outcome, problem, now)
+    changed = bool(result.done or (result.plan and result.plan.confirmed))
+    if changed or (problems and is_news):
+        _save_reconciliation(sync, result, problems, now)
     changes: dict[str, object] = {}
-    if outcome.read:
-        pairs = sorted(map(list, outcome.held))
+    if result.plan is not None:
+        protection = result.plan.protection
+        pairs = pairs_as_json(protection.pending)
         changes["pending_plan"] = {"pairs": pairs} if pairs else None
         # What has ended, or is wanted again, is decided anew the next time.
         if locked.dropped == sync.dropped:
-            changes["dropped"] = sorted(map(list, outcome.dropped))
-        # Doors that were unlocked for a moment while this round ran, or are still, are looked at after it.
-        moment = unlock.next_end(controller, after=outcome.started_at)
-        changes["next_edge_at"] = min(filter(None, (outcome.next_edge_at, moment)), default=None)
-        changes["clock_skew_seconds"] = outcome.clock_skew
-    # An approval is for what was held, once. One that was given while this round ran is not this round's to take away.
-    if outcome.in_order and locked.approved == sync.approved:
+            changes["dropped"] = pairs_as_json(protection.dropped)
+        # Doors that were unlocked for a moment during this reconciliation are looked at when that moment is over.
+        moment = unlock.next_end(controller, after=result.started_at)
+        changes["next_edge_at"] = min(filter(None, (result.next_edge_at, moment)), default=None)
+        changes["clock_skew_seconds"] = result.device.clock_skew_seconds
+    # An approval counts once, for the plan it was given for. One given meanwhile is for the next reconciliation.
+    if result.in_order and locked.approved == sync.approved:
         changes["approved"] = []
     queue.release(
         sync,
-        answered=outcome.in_order,
-        failures=0 if outcome.in_order else sync.failures + 1,
-        last_error=problem,
+        observed=result.in_order,
+        failures=0 if result.in_order else sync.failures + 1,
+        last_error=problems,
         unreachable=silent,
         suspended_until=next_attempt_at if silent >= SUSPEND_AFTER else None,
         next_attempt_at=next_attempt_at,
-        succeeded_at=outcome.started_at if outcome.in_order else sync.succeeded_at,
-        firmware=outcome.firmware or sync.firmware,
-        serial=sync.serial or outcome.serial,
+        succeeded_at=result.started_at if result.in_order else sync.succeeded_at,
+        firmware=result.device.firmware or sync.firmware,
+        serial=sync.serial or result.device.serial,
         **changes,
     )
 
 
-def _close_overtaken(sync: ControllerSync, outcome: Round, now: datetime) -> None:
-    """The end of a round whose claim lapsed: what it wrote stays known for the portal's own, and is looked at again."""
-    Entry.objects.bulk_create(_log_entries(sync.controller, outcome, now, tell_refusals=True))
-    touched = {card for kind, card in outcome.done if kind != "removed"} | outcome.unconfirmed.keys()
+def _save_overtaken(sync: ControllerSync, result: ReconcileResult, now: datetime) -> None:
+    """The result of a worker whose lease ended: its writes stay known as the portal's own, and are looked at again."""
+    Entry.objects.bulk_create(_entries(sync.controller, result, now, tell_refusals=True))
+    written = {change.target for change in result.done if change.kind is not Kind.REMOVE} | result.unconfirmed.keys()
     ControllerCard.objects.bulk_create(
         (
-            ControllerCard(controller=sync.controller, number=card, state=State.UNCONFIRMED, changed_at=now)
-            for card in touched
-            if not is_door(card)
+            ControllerCard(controller=sync.controller, number=target, state=State.UNCONFIRMED, changed_at=now)
+            for target in written
+            if isinstance(target, str)
         ),
         ignore_conflicts=True,
     )
     ControllerSync.objects.filter(pk=sync.pk).update(generation=F("generation") + 1, enqueued_at=None)
 
 
-def _close_cards(controller: Controller, outcome: Round, now: datetime, *, tell_refusals: bool) -> None:
+def _save_cards(controller: Controller, result: ReconcileResult, now: datetime, *, tell_refusals: bool) -> None:
     rows = ControllerCard.objects.filter(controller=controller)
-    log = _log_entries(controller, outcome, now, tell_refusals=tell_refusals)
-    removed = {card for kind, card in outcome.done if kind == "removed"}
-    # Without time windows a card is taken out between its windows, and is still the portal's.
-    rows.filter(number__in=removed - outcome.desired.cards.keys()).delete()
-    written = {card: record for (_kind, card), record in outcome.done.items()}
-    done = list(rows.filter(number__in=written))
-    for row in done:
-        row.state, row.reason, row.confirmed_at = State.IN_STEP, "", now
-        row.written = {str(d): [[_iso(w.start), _iso(w.end)] for w in some] for d, some in written[row.number].items()}
-    rows.bulk_update(done, ["state", "reason", "confirmed_at", "written"], batch_size=500)
-    for names, state in ((outcome.failed, State.FAILED), (outcome.unconfirmed, State.UNCONFIRMED)):
-        for name, why in names.items():
-            rows.filter(number=name).update(state=state, reason=why, changed_at=now)
-    Entry.objects.bulk_create(log)
+    entries = _entries(controller, result, now, tell_refusals=tell_refusals)
+    written = _written_cards(result)
+    removed = {change.target for change in result.done if change.kind is Kind.REMOVE}
+    if result.plan is not None:
+        # Without time windows a card is removed between its windows, and is still the portal's own.
+        rows.filter(number__in=removed - result.plan.desired.cards.keys()).delete()
+    changed = []
+    for row in rows.filter(number__in={*written, *result.failed, *result.unconfirmed}):
+        if row.number in written:
+            row.state, row.reason, row.confirmed_at = State.IN_STEP, Problems(), now
+            row.written = record_as_json(written[row.number])
+            changed.append(row)
+            continue
+        is_refused = row.number in result.failed
+        state = State.FAILED if is_refused else State.UNCONFIRMED
+        reason = Problems([(result.failed if is_refused else result.unconfirmed)[row.number]])
+        # A card that is refused every few seconds for the same reason is written once.
+        if row.state != state or row.reason.keys != reason.keys:
+            row.state, row.reason, row.changed_at = state, reason, now
+            changed.append(row)
+    rows.bulk_update(changed, ["state", "reason", "changed_at", "confirmed_at", "written"], batch_size=500)
+    Entry.objects.bulk_create(entries)
 
 
-def _close_holds(controller: Controller, outcome: Round) -> None:
+def _written_cards(result: ReconcileResult) -> dict[str, Record]:
+    """The cards that are now known to be as they were written, and how."""
+    confirmed = result.plan.confirmed if result.plan else {}
+    every = [*confirmed.items(), *((change.target, change.record) for change in result.done)]
+    return {target: written for target, written in every if isinstance(target, str)}
+
+
+def _save_holds(controller: Controller, result: ReconcileResult) -> None:
     rows = ControllerHold.objects.filter(controller=controller)
-    for row in rows:
-        for names, state in ((outcome.failed, State.FAILED), (outcome.unconfirmed, State.UNCONFIRMED)):
-            if why := names.get(door_name(row.door_number)):
-                rows.filter(pk=row.pk).update(state=state, reason=why)
-    for door, held in outcome.holds_done.items():
-        if held:
-            rows.filter(door_number=door).update(state=State.IN_STEP, reason="")
+    for targets, state in ((result.failed, State.FAILED), (result.unconfirmed, State.UNCONFIRMED)):
+        for target, why in targets.items():
+            if isinstance(target, int):
+                rows.filter(door_number=target).update(state=state, reason=why)
+    names = _door_names(controller)
+    confirmed = result.plan.confirmed if result.plan else {}
+    every = [*confirmed.items(), *((change.target, change.record) for change in result.done)]
+    for door, hold in every:
+        if not isinstance(door, int):
+            continue
+        if hold:
+            rows.filter(door_number=door).update(state=State.IN_STEP, reason=[])
         else:
-            rows.filter(door_number=door).exclude(open_until__gt=outcome.started_at).delete()
+            rows.filter(door_number=door).exclude(open_until__gt=result.started_at).delete()
         record(
             actor="portal",
-            action="door.held_unlocked" if held else "door.let_lock",
+            action="door.held_unlocked" if hold else "door.let_lock",
             on=controller,
-            label=_door_names(controller).get(door, f"{controller} {door}"),
-            detail={"windows": [[_iso(w.start), _iso(w.end)] for w in held.get(door, ())]},
+            label=names.get(door, f"{controller} {door}"),
+            detail={"windows": windows_as_json(hold.get(door, ()))},
         )
 
 
-def _close_leftovers(controller: Controller, outcome: Round, now: datetime) -> None:
-    """Forget what is wanted no more and what the controller no longer holds either; but where a write may still be on
-    its way, only after a while: an entry that comes late must be known for the portal's own, to be taken out."""
-    rows = ControllerCard.objects.filter(controller=controller).exclude(
-        number__in={*outcome.desired.cards, *outcome.present}
-    )
+def _forget_absent(controller: Controller, plan: Plan, started_at: datetime, now: datetime) -> None:
+    """Forget entries that are no longer wanted and that the controller no longer holds.
+
+    Where a write may still be on its way, only after a while: an entry that arrives late must be known as the portal's
+    own, to be removed.
+    """
+    rows = ControllerCard.objects.filter(controller=controller).exclude(number__in={*plan.desired.cards, *plan.present})
     rows.filter(state=State.IN_STEP).delete()
     rows.filter(state=State.GONE, changed_at__lt=now - WATCHED_FOR).delete()
     gone = list(rows.exclude(state=State.GONE).values_list("pk", "number", "confirmed_at"))
     rows.filter(pk__in=[pk for pk, _number, _at in gone]).update(state=State.GONE, changed_at=now)
-    seen = Round(started_at=now, desired=outcome.desired)
-    seen.done = {("removed", number): {} for _pk, number, confirmed_at in gone if confirmed_at}
-    Entry.objects.bulk_create(_log_entries(controller, seen, now, tell_refusals=False))
+    seen = {number: "card.removed" for _pk, number, confirmed_at in gone if confirmed_at}
+    Entry.objects.bulk_create(_card_entries(controller, seen, {}, now))
     ControllerHold.objects.filter(controller=controller).exclude(
-        Q(door_number__in=outcome.doors_held) | Q(open_until__gt=outcome.started_at)
+        Q(door_number__in=plan.doors_held) | Q(open_until__gt=started_at)
     ).filter(Q(state=State.IN_STEP) | Q(changed_at__lt=now - WATCHED_FOR)).delete()
 
 
-def _note_unmanaged(controller: Controller, outcome: Round, now: datetime) -> None:
+def _save_unmanaged(controller: Controller, plan: Plan, now: datetime) -> None:
     rows = UnmanagedCard.objects.filter(controller=controller)
-    rows.exclude(number__in=outcome.unmanaged).delete()
+    rows.exclude(number__in=plan.cards.unmanaged).delete()
     UnmanagedCard.objects.bulk_create(
         (
             UnmanagedCard(
                 controller=controller,
                 number=number,
-                held={str(d): [[_iso(w.start), _iso(w.end)] for w in found] for d, found in held.items()},
-                wanted=number in outcome.contested,
+                held=record_as_json(held),
+                wanted=number in plan.contested,
                 first_seen_at=now,
             )
-            for number, held in outcome.unmanaged.items()
+            for number, held in plan.cards.unmanaged.items()
         ),
         update_conflicts=True,
         unique_fields=["controller", "number"],
@@ -275,10 +295,10 @@ def _note_unmanaged(controller: Controller, outcome: Round, now: datetime) -> No
     )
 
 
-def _confirm(sync: ControllerSync, doubtful: Set[int], now: datetime) -> None:
-    """The fetches whose changes this controller now holds; those that waited for it alone are confirmed.
+def _confirm_fetches(sync: ControllerSync, doubtful: Set[int], now: datetime) -> None:
+    """Confirm the fetches whose changes this controller now holds, once every controller has confirmed them.
 
-    Fetches of resources behind one of the doubtful doors (by number) are not.
+    Fetches of resources behind one of the doubtful doors (numbers) are not confirmed.
     """
     targets = FetchTarget.objects.filter(
         controller=sync.controller_id, generation__lte=sync.generation, confirmed_at__isnull=True
@@ -286,69 +306,63 @@ def _confirm(sync: ControllerSync, doubtful: Set[int], now: datetime) -> None:
     if doubtful:
         doors = Door.objects.filter(controller=sync.controller_id, number__in=doubtful)
         targets = targets.exclude(fetch__resource__in=Resource.objects.filter(doors__in=doors))
-    found = dict(targets.values_list("pk", "fetch_id"))
-    if not found:
+    fetch_of = dict(targets.values_list("pk", "fetch_id"))
+    if not fetch_of:
         return
-    fetches = set(found.values())
+    fetches = set(fetch_of.values())
     # Two controllers of one resource finishing at once must see each other's confirmation.
     list(BookingFetch.objects.select_for_update().filter(pk__in=fetches).order_by("pk").values_list("pk"))
-    FetchTarget.objects.filter(pk__in=found).update(confirmed_at=now)
+    FetchTarget.objects.filter(pk__in=fetch_of).update(confirmed_at=now)
     BookingFetch.objects.filter(pk__in=fetches, confirmed_at__isnull=True).exclude(
         targets__confirmed_at__isnull=True
     ).update(confirmed_at=now)
 
 
-def _report(sync: ControllerSync, outcome: Round, problem: str, now: datetime) -> None:
-    kinds = [kind for kind, _card in outcome.done]
+def _save_reconciliation(sync: ControllerSync, result: ReconcileResult, problems: Problems, now: datetime) -> None:
+    kinds = [change.kind for change in result.done]
+    plan = result.plan
     Reconciliation.objects.create(
         controller=sync.controller,
         generation=sync.generation,
-        started_at=outcome.started_at,
+        started_at=result.started_at,
         finished_at=now,
-        unchanged=outcome.unchanged,
-        added=kinds.count("added"),
-        updated=kinds.count("updated"),
-        removed=kinds.count("removed"),
-        failed=len(outcome.failed),
-        unconfirmed=len(outcome.unconfirmed),
-        unmanaged=len(outcome.unmanaged),
-        held=len({card for card, _door in outcome.held}),
-        last_error=problem,
+        unchanged=len(plan.cards.unchanged) if plan else 0,
+        added=kinds.count(Kind.ADD),
+        updated=kinds.count(Kind.UPDATE),
+        removed=kinds.count(Kind.REMOVE),
+        failed=len(result.failed),
+        unconfirmed=len(result.unconfirmed),
+        unmanaged=len(plan.cards.unmanaged) if plan else 0,
+        pending=len({card for card, _door in result.pending}),
+        last_error=problems,
     )
 
 
-def _in_words(controller: Controller, outcome: Round) -> str:
-    """Everything that is not as it should be, for staff; "" where all is well."""
-    sentences = [outcome.last_error] if outcome.last_error else []
-    sentences += outcome.warnings
-    for names, form in ((outcome.failed, outcome.FAILED), (outcome.unconfirmed, outcome.UNCONFIRMED)):
-        if names:
-            sentences.append(str(form) % {"n": len(names), "why": next(iter(names.values()))})
-    if outcome.held:
-        sentences.append(str(outcome.HELD) % {"n": len({card for card, _door in outcome.held})})
-    if outcome.contested:
-        sentences.append(str(outcome.CONTESTED) % {"n": len(outcome.contested)})
-    if outcome.foreign_holds:
-        known = _door_names(controller)
-        doors = ", ".join(known.get(door, str(door)) for door in sorted(outcome.foreign_holds))
-        sentences.append(str(outcome.FOREIGN_HOLDS) % {"doors": doors})
-    return " ".join(sentences)
+def _entries(controller: Controller, result: ReconcileResult, now: datetime, *, tell_refusals: bool) -> list[Entry]:
+    """Audit entries for the cards that were changed at the controller.
 
-
-def _log_entries(controller: Controller, outcome: Round, now: datetime, *, tell_refusals: bool) -> list[Entry]:
-    """One entry for each card that was changed at the controller: whose, which doors, from when until when, why.
-
-    Refusals are told when they are news: a controller that keeps refusing is tried again and again.
+    `tell_refusals`: whether refusals are news. A controller that keeps refusing is tried again and again.
     """
-    if not (outcome.done or outcome.failed):
+    confirmed = result.plan.confirmed if result.plan else {}
+    actions = {target: "card.confirmed" for target in confirmed if isinstance(target, str)}
+    actions |= {change.target: _ACTIONS[change.kind] for change in result.done if isinstance(change.target, str)}
+    refused = {target: why for target, why in result.failed.items() if isinstance(target, str)}
+    return _card_entries(controller, actions, refused if tell_refusals else {}, now)
+
+
+def _card_entries(
+    controller: Controller, actions: Mapping[str, str], refused: Mapping[str, Problem], now: datetime
+) -> list[Entry]:
+    """One entry for each card: whose it is, which doors, from when until when, and why."""
+    numbers = {*actions, *refused}
+    if not numbers:
         return []
-    numbers = {card for _kind, card in outcome.done} | outcome.failed.keys()
-    people = dict(Card.objects.filter(number__in=numbers).values_list("number", "cardholder__name"))
+    holders = dict(Card.objects.filter(number__in=numbers).values_list("number", "cardholder__name"))
     rows = ControllerCard.objects.filter(controller=controller, number__in=numbers)
     desired = {row.number: row.desired for row in rows}
     names = _door_names(controller)
 
-    def entry(action: str, card: str, result: Outcome, reasons: list[str]) -> Entry:
+    def entry(action: str, card: str, outcome: Outcome, reasons: list[Problem]) -> Entry:
         doors = desired.get(card, {}) if action != "card.removed" else {}
         return Entry(
             at=now,
@@ -356,42 +370,17 @@ def _log_entries(controller: Controller, outcome: Round, now: datetime, *, tell_
             action=action,
             object_type=controller._meta.label,
             object_id=str(controller.pk),
-            object_label=f"{controller.name}: {people.get(card, '')} {masked(card)}"[:300],
-            outcome=result,
-            reasons=[QUOTED(text=why) for why in reasons],
+            object_label=f"{controller.name}: {holders.get(card, '')} {masked(card)}"[:300],
+            outcome=outcome,
+            reasons=reasons,
             detail={"doors": {names.get(int(d), d): w for d, w in doors.items()}, "card": masked(card)},
         )
 
     return [
-        *(entry(f"card.{kind}", card, Outcome.DONE, []) for kind, card in outcome.done),
-        *(
-            entry("card.refused", card, Outcome.FAILED, [why])
-            for card, why in outcome.failed.items()
-            if card in people and tell_refusals
-        ),
+        *(entry(action, card, Outcome.DONE, []) for card, action in actions.items()),
+        *(entry("card.refused", card, Outcome.FAILED, [why]) for card, why in refused.items() if card in holders),
     ]
 
 
 def _door_names(controller: Controller) -> dict[int, str]:
     return dict(Door.objects.filter(controller=controller).values_list("number", "name"))
-
-
-def _as_json(permission: Permission) -> list[Any]:
-    return [_iso(permission.window.start), _iso(permission.window.end), list(permission.causes)]
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()
-
-
-def _permission(stored: Sequence[Any]) -> Permission:
-    return Permission(_window(stored[:2]), tuple(stored[2]))
-
-
-def _record(written: Mapping[str, Any] | None) -> Record:
-    return {int(door): tuple(_window(w) for w in found) for door, found in (written or {}).items()}
-
-
-def _window(stored: Sequence[str | None]) -> Window:
-    start, end = (None if moment is None else datetime.fromisoformat(moment) for moment in stored)
-    return Window(start, end)

@@ -1,4 +1,4 @@
-"""Doors opened on request, one moment at a time.
+"""Doors unlocked on request, for a moment.
 
 With Capabilities.pulse_shows, the relay that opens a door for a moment also holds it unlocked. While the moment lasts,
 such a controller is read as holding the door: no booking may rely on that. So the moment is written down before it
@@ -15,61 +15,68 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Min, Value
 from django.db.models.functions import Least
-from django.utils.translation import gettext as _
 
 from accessmap.models import Controller, Door
+from doorsync.controllers.problems import DISABLED, NO_PULSE
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import Driver, DriverError, Unknown, Unreachable
 from doorsync.models import ControllerCard, ControllerHold, ControllerSync, UnlockRequest
 from portal.audit.models import Outcome, record
 from portal.core import clock
+from portal.core.problems import Problem, problem_of
+
+State = ControllerCard.State
 
 KEYS_KEPT_FOR = timedelta(days=1)
+# A moment may begin and end this much later than by the portal's clock: its request takes time.
+MARGIN = timedelta(seconds=2)
 
 
 def open_for_a_moment(door: Door, *, milliseconds: int, key: str, actor: str, reason: str = "") -> bool | None:
-    """Unlock a door once for so long, in whole seconds. Whether it did; None where nobody knows. The log says why.
+    """Unlock a door once for so long, rounded up to whole seconds. Whether it did; None if unknown. The log says why.
 
-    Never repeated, also where nobody knows whether the controller did it: a door that opens twice lets two in. `key`
-    names this one moment to controllers that know such keys; `reason`: a person's, for the log. settings.OPEN_DOOR
-    names this function.
+    Never repeated, even where the outcome is unknown: a door that opens twice lets two people in. `key` names this
+    moment to controllers that know such keys; `reason`: a person's, for the log. settings.OPEN_DOOR names it.
     """
-    problem = ""
-    opened: bool | None = False
     detail: dict[str, Any] = {"key": key, **({"reason": reason} if reason else {})}
-    if not door.controller.enabled:
-        problem = _("Controller %(name)s is disabled.") % {"name": door.controller}
-    else:
-        try:
-            driver = driver_for(door.controller, clock.now())
-            try:
-                if driver.capabilities.pulse:
-                    if not _pulse(driver, door, seconds=max(1, math.ceil(milliseconds / 1000)), key=key):
-                        detail["stood_unlocked"] = True
-                    opened = True
-                else:
-                    problem = _("Controller %(name)s can't unlock a door for a moment.") % {"name": door.controller}
-            finally:
-                driver.close()
-        except Unknown as error:
-            problem, opened = str(error), None
-        except DriverError as error:
-            problem = str(error)
-    record(
-        actor=actor,
-        action="door.pulse",
-        on=door,
-        outcome=Outcome.FAILED if problem else Outcome.DONE,
-        reasons=[problem] if problem else [],
-        detail=detail,
-    )
+    opened, problem = _open(door, seconds=max(1, math.ceil(milliseconds / 1000)), key=key, detail=detail)
+    with transaction.atomic():
+        record(
+            actor=actor,
+            action="door.pulse",
+            on=door,
+            outcome=Outcome.FAILED if problem else Outcome.DONE,
+            reasons=[problem] if problem else [],
+            detail=detail,
+        )
     return opened
 
 
-def is_first(key: str) -> bool:
-    """Whether this key (a UUID) was never used before; it is used from now on. Two at the same moment: one is first.
+def _open(door: Door, *, seconds: int, key: str, detail: dict[str, Any]) -> tuple[bool | None, Problem | None]:
+    """Whether the door was unlocked (None: unknown), and the problem if there was one."""
+    controller = door.controller
+    if not controller.enabled:
+        return False, DISABLED(name=controller)
+    try:
+        driver = driver_for(controller, clock.now())
+        try:
+            if not driver.capabilities.pulse:
+                return False, NO_PULSE(name=controller)
+            if not _pulse(driver, door, seconds=seconds, key=key):
+                detail["stood_unlocked"] = True
+            return True, None
+        finally:
+            driver.close()
+    except Unknown as error:
+        return None, problem_of(error)
+    except DriverError as error:
+        return False, problem_of(error)
 
-    Keys are forgotten after a day, when nobody presses the button of a page that was opened then.
+
+def is_first(key: str) -> bool:
+    """Whether this key (a UUID) was never used before; from now on it is. Of two at the same moment, one is first.
+
+    Keys are forgotten after a day.
     """
     now = clock.now()
     UnlockRequest.objects.filter(at__lt=now - KEYS_KEPT_FOR).delete()
@@ -82,33 +89,27 @@ def is_first(key: str) -> bool:
 
 
 def _pulse(driver: Driver, door: Door, *, seconds: int, key: str) -> bool:
-    """Unlock the door for a moment. False where it stands unlocked already, and the end of a moment would lock it."""
+    """Unlock the door for a moment. False where it is held unlocked: the end of the moment would lock it."""
     if not driver.capabilities.pulse_shows:
         driver.pulse(door.number, seconds=seconds, key=key)
         return True
     if _is_held(driver, door):
         return False
-    with noted(door, seconds=seconds):
+    with _written_down(door, seconds=seconds):
         driver.pulse(door.number, seconds=seconds, key=key)
     return True
 
 
 def _is_held(driver: Driver, door: Door) -> bool:
     try:
-        held = driver.read().holds
+        holds = driver.read().holds
     except Unknown as error:
-        raise Unreachable(str(error)) from error  # it was only asked: nothing has happened
-    return door.number in held and door.number not in under_way(door.controller, clock.now())
-
-
-State = ControllerCard.State
-
-# A moment may begin and end so much later than the portal's own count of it: its request takes time.
-MARGIN = timedelta(seconds=2)
+        raise Unreachable(problem_of(error)) from error  # only a question was asked: nothing happened
+    return door.number in holds and door.number not in under_way(door.controller, clock.now())
 
 
 def under_way(controller: Controller, now: datetime) -> frozenset[int]:
-    """The doors (numbers) that may stand unlocked for a moment at `now`. To be asked after the controller was read."""
+    """The doors (numbers) that may be unlocked for a moment at `now`. Ask after the controller was read."""
     rows = ControllerHold.objects.filter(controller=controller, open_until__gt=now)
     return frozenset(rows.values_list("door_number", flat=True))
 
@@ -116,21 +117,21 @@ def under_way(controller: Controller, now: datetime) -> frozenset[int]:
 def next_end(controller: Controller, *, after: datetime) -> datetime | None:
     """When the first of the moments that last beyond `after` is over."""
     rows = ControllerHold.objects.filter(controller=controller, open_until__gt=after)
-    found: datetime | None = rows.aggregate(end=Min("open_until"))["end"]
-    return found
+    end: datetime | None = rows.aggregate(end=Min("open_until"))["end"]
+    return end
 
 
 @contextmanager
-def noted(door: Door, *, seconds: int) -> Iterator[None]:
-    """While a door is unlocked for so many seconds: note it down first, and have the controller looked at afterwards.
+def _written_down(door: Door, *, seconds: int) -> Iterator[None]:
+    """Write the moment down before the door is unlocked, and have the controller looked at when it is over.
 
-    Where the controller clearly did nothing, the note is taken back. Where nobody knows, it stays the portal's affair
-    for a while (ledger.WATCHED_FOR): a request may arrive late.
+    Where the controller clearly did nothing, the row is restored. Where the outcome is unknown, the door stays the
+    portal's own for a while (store.WATCHED_FOR): a request may arrive late.
     """
     now = clock.now()
     until = now + timedelta(seconds=seconds) + MARGIN
     with transaction.atomic():
-        # Locked before the hold, as at the end of a round: either that sees this note, or this moves its next edge.
+        # Locked before the hold, as at the end of a reconciliation: that either sees this row, or this moves its edge.
         sync = ControllerSync.objects.filter(controller=door.controller_id)
         list(sync.select_for_update().values_list("pk"))
         hold, created = ControllerHold.objects.get_or_create(
@@ -138,19 +139,19 @@ def noted(door: Door, *, seconds: int) -> Iterator[None]:
             door_number=door.number,
             defaults={"state": State.PENDING, "changed_at": now},
         )
-        before = State.IN_STEP if created else hold.state
-        mine = ControllerHold.objects.filter(pk=hold.pk)
-        mine.update(open_until=until, state=State.PENDING, changed_at=now)
+        state_before = State.IN_STEP if created else hold.state
+        rows = ControllerHold.objects.filter(pk=hold.pk)
+        rows.update(open_until=until, state=State.PENDING, changed_at=now)
         sync.update(next_edge_at=Least("next_edge_at", Value(until)))
-    mine = mine.filter(open_until=until)  # unless another moment began meanwhile
+    rows = rows.filter(open_until=until)  # unless another moment began meanwhile
     try:
         yield
     except Unknown:
         raise
     except DriverError:
         if created:
-            mine.delete()
+            rows.delete()
         else:
-            mine.update(state=before)
+            rows.update(state=state_before)
         raise
-    mine.update(state=before)
+    rows.update(state=state_before)

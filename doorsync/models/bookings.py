@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accessmap.models import BOOKING_STATUS_CHOICES, Controller, Resource
 from portal.core import clock
+from portal.core.problems import ProblemsField
 from portal.offision.types import BookingStatus
 
 
@@ -51,27 +52,27 @@ class StoredBooking(models.Model):
 
 
 class RejectedBooking(models.Model):
-    """A record of Offision's that could not be taken for a booking, and why. It admits nobody."""
+    """A record from Offision that is not a booking the portal can use, and why. It admits nobody."""
 
     resource = models.ForeignKey(
         Resource, on_delete=models.CASCADE, related_name="rejected", verbose_name=_("resource")
     )
     record_id = models.CharField(_("id in Offision"), max_length=200, blank=True)
-    reason = models.TextField(_("reason"))
+    reason = ProblemsField(_("reason"))
     raw = models.TextField(_("as received"))
     seen_at = models.DateTimeField(_("seen"))
 
     class Meta:
-        verbose_name = _("booking set aside")
-        verbose_name_plural = _("bookings set aside")
+        verbose_name = _("rejected booking")
+        verbose_name_plural = _("rejected bookings")
         ordering = ["-seen_at"]
 
     def __str__(self) -> str:
-        return self.reason
+        return str(self.reason)
 
 
 class UnmappedResource(models.Model):
-    """A resource of Offision's that the access map does not know."""
+    """A resource in Offision that the access map does not have."""
 
     external_id = models.CharField(_("id in Offision"), max_length=200, unique=True)
     name = models.CharField(_("name"), max_length=300, blank=True)
@@ -88,25 +89,25 @@ class UnmappedResource(models.Model):
 
 
 class BookingFetch(models.Model):
-    """One fetch of a resource's bookings, and when what it found was confirmed at the doors."""
+    """One fetch of a resource's bookings, and when the controllers confirmed its changes."""
 
     class Outcome(models.TextChoices):
         CHANGED = "changed", _("changed")
         UNCHANGED = "unchanged", _("unchanged")
-        HELD = "held", _("held for approval")
+        PENDING = "pending", _("pending approval")
         FAILED = "failed", _("failed")
 
     resource = models.ForeignKey(Resource, on_delete=models.CASCADE, related_name="fetches", verbose_name=_("resource"))
     generation = models.BigIntegerField(_("generation"))
-    cause = models.CharField(_("asked for by"), max_length=20)
-    started_at = models.DateTimeField(_("begun"), db_index=True)
+    cause = models.CharField(_("cause"), max_length=20)
+    started_at = models.DateTimeField(_("started"), db_index=True)
     finished_at = models.DateTimeField(_("finished"))
     outcome = models.CharField(_("outcome"), max_length=20, choices=Outcome)
     requests = models.PositiveIntegerField(_("requests to Offision"), default=0)
     vanished = models.PositiveIntegerField(
-        _("bookings vanished"), default=0, help_text=_("Left out without a word, or with a status that says nothing.")
+        _("bookings vanished"), default=0, help_text=_("Left out, or with a status that the contract does not list.")
     )
-    message = models.TextField(_("message"), blank=True)
+    problems = ProblemsField(_("problems"))
     confirmed_at = models.DateTimeField(_("confirmed at the doors"), null=True)
 
     class Meta:
@@ -119,7 +120,7 @@ class BookingFetch(models.Model):
 
 
 class FetchTarget(models.Model):
-    """A controller that has to confirm what a refresh found."""
+    """A controller that has to confirm a fetch."""
 
     fetch = models.ForeignKey(BookingFetch, on_delete=models.CASCADE, related_name="targets")
     controller = models.ForeignKey(Controller, on_delete=models.CASCADE)

@@ -1,4 +1,4 @@
-"""Calls from Offision, as they came."""
+"""Callbacks: calls from Offision, stored as they came."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -7,18 +7,20 @@ from accessmap.models import Resource
 from doorsync.models.bookings import BookingFetch
 from portal.core import clock
 from portal.core.clock import local
+from portal.core.problems import ProblemsField
 
-# The content type of the portal's calls to its own callURL. They are no sign that Offision calls.
+# The content type of a call that setup makes to the portal itself. It is no sign of life from Offision.
 TEST_CALL = "application/x-portal-test"
 
 
 class Callback(models.Model):
-    """One call of Offision's to our callURL, as it came."""
+    """One call to our callURL."""
 
     class Outcome(models.TextChoices):
-        ASKED = "asked", _("resource asked for")
-        UNKNOWN_RESOURCE = "unknown_resource", _("no such resource in the map")
-        UNREADABLE = "unreadable", _("not readable; everything is looked at")
+        ENQUEUED = "enqueued", _("fetch enqueued")
+        UNKNOWN_RESOURCE = "unknown_resource", _("resource not in the map")
+        UNREADABLE = "unreadable", _("not readable: full resync")
+        TEST = "test", _("test call from setup")
 
     # Every index is paid for while Offision waits for its answer: there are no more than these.
     received_at = models.DateTimeField(_("received"), default=clock.now)
@@ -26,7 +28,7 @@ class Callback(models.Model):
     content_type = models.CharField(_("content type"), max_length=200, blank=True)
     body = models.BinaryField(_("body"))
     outcome = models.CharField(_("outcome"), max_length=20, choices=Outcome)
-    note = models.TextField(_("note"), blank=True)
+    problems = ProblemsField(_("problems"))
     named_resource = models.CharField(_("resource named"), max_length=200, blank=True)
     resource = models.ForeignKey(
         Resource,

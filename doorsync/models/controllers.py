@@ -6,10 +6,11 @@ from django.utils.translation import gettext_lazy as _
 from accessmap.models import Controller, masked
 from portal.core import clock
 from portal.core.clock import local
+from portal.core.problems import ProblemsField
 
 
 class UnlockRequest(models.Model):
-    """One opening of the page that unlocks a door: its key unlocks once, however often it is sent."""
+    """A key that unlocks a door once, however often it is sent."""
 
     key = models.UUIDField(primary_key=True)
     at = models.DateTimeField(default=clock.now, db_index=True)
@@ -19,11 +20,11 @@ class UnlockRequest(models.Model):
 
 
 class ControllerCard(models.Model):
-    """What the portal means a controller to hold for a card, and whether it does.
+    """A card that the portal wrote, or is about to write, into a controller.
 
-    A row is made before the card is first written, so that after a crash the portal still knows the entry for its own;
-    and kept for a while after it was seen to be gone, so that a write that comes late is known for the portal's own.
-    As long as there is one, its controller can't be deleted: the card would stay in the box, and nobody would know.
+    The row is made before the card is first written, so that the portal knows its own entry after a crash. It is kept
+    for a while after the card is gone, so that a write that arrives late is still known as the portal's own. While it
+    exists, its controller can't be deleted: the card would stay in the controller unnoticed.
     """
 
     class State(models.TextChoices):
@@ -31,7 +32,7 @@ class ControllerCard(models.Model):
         IN_STEP = "in_step", _("in step")
         FAILED = "failed", _("refused by the controller")
         UNCONFIRMED = "unconfirmed", _("written, not confirmed")
-        GONE = "gone", _("gone, and watched in case a late write brings it back")
+        GONE = "gone", _("removed; watched in case a late write brings it back")
 
     controller = models.ForeignKey(
         Controller, on_delete=models.PROTECT, related_name="cards", verbose_name=_("controller")
@@ -40,36 +41,36 @@ class ControllerCard(models.Model):
     # {door number: [[from or null, until or null, [causes]], ...]}, times ISO 8601 in UTC
     desired = models.JSONField(_("desired"), default=dict)
     # {door number: [[from or null, until or null], ...]} as last known to have been written; null where unknown.
-    # Only so does the portal know what a controller holds that can't be asked.
+    # For a controller that can't list its cards, this is the only record of what it holds.
     written = models.JSONField(null=True, editable=False)
     state = models.CharField(_("state"), max_length=20, choices=State)
-    reason = models.TextField(_("reason"), blank=True)
+    reason = ProblemsField(_("reason"))
     changed_at = models.DateTimeField(_("changed"))
     confirmed_at = models.DateTimeField(_("confirmed"), null=True)
 
     class Meta:
         verbose_name = _("card at a controller")
         verbose_name_plural = _("cards at controllers")
-        ordering = ["controller__name", "number"]
+        ordering = ["controller_id", "number"]
         constraints = [models.UniqueConstraint(fields=["controller", "number"], name="one_entry_a_card")]
-        indexes = [models.Index(fields=["state"])]
+        indexes = [models.Index(fields=["state"]), models.Index(fields=["number"])]
 
     def __str__(self) -> str:
         return f"{masked(self.number)} @ {self.controller}"
 
 
 class ControllerHold(models.Model):
-    """A door that the portal means to hold unlocked, has once held so, or unlocks for a moment: its own to change."""
+    """A door that the portal holds unlocked, has held unlocked, or unlocks for a moment."""
 
     controller = models.ForeignKey(
         Controller, on_delete=models.PROTECT, related_name="holds", verbose_name=_("controller")
     )
     door_number = models.PositiveSmallIntegerField(_("door"))
     desired = models.JSONField(_("desired"), default=list)
-    # See controllers/unlock.py: until then the door may stand unlocked for a moment's sake, and is left alone.
+    # Until then the door may be unlocked for a moment, and reconciliation leaves it alone: controllers/unlock.py.
     open_until = models.DateTimeField(_("open until"), null=True, blank=True)
     state = models.CharField(_("state"), max_length=20, choices=ControllerCard.State)
-    reason = models.TextField(_("reason"), blank=True)
+    reason = ProblemsField(_("reason"))
     changed_at = models.DateTimeField(_("changed"))
 
     class Meta:
@@ -83,7 +84,7 @@ class ControllerHold(models.Model):
 
 
 class UnmanagedCard(models.Model):
-    """An entry that a controller holds and the portal did not write. It is not touched unless staff adopt it."""
+    """An entry that a controller holds and the portal did not write. The portal changes it only once staff adopt it."""
 
     controller = models.ForeignKey(
         Controller, on_delete=models.CASCADE, related_name="unmanaged", verbose_name=_("controller")
@@ -91,16 +92,15 @@ class UnmanagedCard(models.Model):
     number = models.CharField(_("card"), max_length=200)
     held = models.JSONField(_("held"), default=dict)
     wanted = models.BooleanField(
-        _("wanted by bookings"),
-        help_text=_("Bookings want this card too, but the entry is not the portal's."),
+        _("wanted by bookings"), help_text=_("Bookings admit this card, but the entry is not the portal's.")
     )
     first_seen_at = models.DateTimeField(_("first seen"))
 
     class Meta:
         verbose_name = _("unmanaged card")
         verbose_name_plural = _("unmanaged cards")
-        permissions = [("approve_unmanagedcard", _("Can take an entry that the portal did not write for its own"))]
-        ordering = ["controller__name", "number"]
+        permissions = [("approve_unmanagedcard", _("Can adopt an entry that the portal did not write"))]
+        ordering = ["controller_id", "number"]
         constraints = [models.UniqueConstraint(fields=["controller", "number"], name="one_unmanaged_a_card")]
 
     def __str__(self) -> str:
@@ -112,31 +112,31 @@ class UnmanagedCard(models.Model):
 
 
 class EventCursor(models.Model):
-    """How far a controller's door events are in the log."""
+    """The last door event of a controller that is in the audit log."""
 
     controller = models.OneToOneField(
         Controller, on_delete=models.CASCADE, related_name="event_cursor", verbose_name=_("controller")
     )
     index = models.BigIntegerField(_("last index"), default=0)
     read_at = models.DateTimeField(_("last read"), null=True)
-    last_error = models.TextField(_("last error"), blank=True)
+    last_error = ProblemsField(_("last error"))
 
     class Meta:
-        verbose_name = _("reading of door events")
-        verbose_name_plural = _("readings of door events")
+        verbose_name = _("door event cursor")
+        verbose_name_plural = _("door event cursors")
 
     def __str__(self) -> str:
         return f"{self.controller}: {self.index}"
 
 
 class Reconciliation(models.Model):
-    """What came of one reconciliation that changed something or failed."""
+    """One reconciliation that changed something or failed."""
 
     controller = models.ForeignKey(
         Controller, on_delete=models.CASCADE, related_name="reconciliations", verbose_name=_("controller")
     )
     generation = models.BigIntegerField(_("generation"))
-    started_at = models.DateTimeField(_("begun"))
+    started_at = models.DateTimeField(_("started"))
     finished_at = models.DateTimeField(_("finished"), db_index=True)
     unchanged = models.PositiveIntegerField(_("unchanged"), default=0)
     added = models.PositiveIntegerField(_("added"), default=0)
@@ -145,8 +145,8 @@ class Reconciliation(models.Model):
     failed = models.PositiveIntegerField(_("failed"), default=0)
     unconfirmed = models.PositiveIntegerField(_("unconfirmed"), default=0)
     unmanaged = models.PositiveIntegerField(_("unmanaged"), default=0)
-    held = models.PositiveIntegerField(_("held for approval"), default=0)
-    last_error = models.TextField(_("last error"), blank=True)
+    pending = models.PositiveIntegerField(_("pending approval"), default=0)
+    last_error = ProblemsField(_("last error"))
 
     class Meta:
         verbose_name = _("reconciliation")

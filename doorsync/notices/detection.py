@@ -14,7 +14,7 @@ from doorsync.models.callbacks import TEST_CALL
 from doorsync.notices.decision import OFFISION, SEALS, SILENCE, SUBSCRIPTION, Kind, Subject
 from doorsync.notices.problems import CALLS_STOPPED, CHANGES_NOT_STARTED, NEVER_CALLED
 from portal.audit.models import SealCheck
-from portal.core.problems import QUOTED, Problem, Problems
+from portal.core.problems import Problem, Problems
 
 # Changes that no worker has started on for so long are drift.
 NOT_STARTED_AFTER = timedelta(minutes=5)
@@ -47,23 +47,16 @@ def observe(now: datetime) -> Observation:
     _controllers(issues, unknown, now)
     _resources(issues, unknown, offision_fails=offision_fails)
     if offision_fails:
-        issues[OFFISION] = Issue(_problems(state.offision_error))
+        issues[OFFISION] = Issue(state.offision_error)
         unknown.add(SUBSCRIPTION)
     elif state.subscription_error:
-        issues[SUBSCRIPTION] = Issue(_problems(state.subscription_error))
+        issues[SUBSCRIPTION] = Issue(state.subscription_error)
     if silence := _silence(now):
         issues[SILENCE] = Issue(Problems([silence]))
     seal_check = SealCheck.objects.first()
     if seal_check is not None and seal_check.last_error:
-        issues[SEALS] = Issue(_problems(seal_check.last_error))
+        issues[SEALS] = Issue(seal_check.last_error)
     return Observation(issues, frozenset(unknown))
-
-
-def _problems(last_error: Problems | str) -> Problems:
-    """The last error of a row of another package, which may still be a plain sentence."""
-    if isinstance(last_error, str):
-        return Problems([QUOTED(text=last_error)] if last_error else [])
-    return last_error
 
 
 def _controllers(issues: dict[Subject, Issue], unknown: set[Subject], now: datetime) -> None:
@@ -77,7 +70,7 @@ def _controllers(issues: dict[Subject, Issue], unknown: set[Subject], now: datet
     )
     for sync in suspects.select_related("controller").order_by("controller__name"):
         drift = Subject(Kind.DRIFT, f"controller:{sync.controller_id}")
-        problems = _problems(sync.last_error)
+        problems = sync.last_error
         if not sync.unreachable:
             issues[drift] = Issue(problems or Problems([CHANGES_NOT_STARTED()]), sync.controller.name)
             continue
@@ -94,14 +87,14 @@ def _offision_fails() -> bool:
 
 
 def _resources(issues: dict[Subject, Issue], unknown: set[Subject], *, offision_fails: bool) -> None:
-    rows = ResourceSync.objects.filter(Q(failures__gt=0) | ~Q(pending_reason=""), resource__doors__isnull=False)
+    rows = ResourceSync.objects.filter(Q(failures__gt=0) | ~Q(pending_reason=[]), resource__doors__isnull=False)
     for sync in rows.select_related("resource").order_by("resource__name").distinct():
         subject = Subject(Kind.DRIFT, f"resource:{sync.resource_id}")
         if sync.failures and offision_fails:
             unknown.add(subject)
         else:
             reason = sync.last_error if sync.failures else sync.pending_reason
-            issues[subject] = Issue(_problems(reason), sync.resource.name)
+            issues[subject] = Issue(reason, sync.resource.name)
 
 
 def _silence(now: datetime) -> Problem | None:

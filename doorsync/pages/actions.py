@@ -18,7 +18,8 @@ from accessmap.models import Controller, Door, Resource
 from doorsync.bookings import approvals as booking_approvals
 from doorsync.bookings import resources
 from doorsync.controllers import approvals, unlock
-from doorsync.controllers.preview import compare, rows_of
+from doorsync.controllers.preview import preview as preview_of
+from doorsync.controllers.preview import rows_of
 from doorsync.drivers.base import DriverError
 from doorsync.models import Callback, ControllerSync, ResourceSync
 from portal.core import clock
@@ -50,12 +51,12 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
         "controller": controller,
     }
     try:
-        found = compare(controller, clock.now())
+        _info, plan = preview_of(controller, clock.now())
     except DriverError as error:
         context["problem"] = str(error)
     else:
-        context["in_step"] = found.in_step
-        context["rows"] = [(kind, row) for kind, rows in rows_of(controller, found).items() for row in rows]
+        context["in_step"] = plan.in_step
+        context["rows"] = [(kind, row) for kind, rows in rows_of(controller, plan).items() for row in rows]
     return render(request, "doorsync/preview.html", context)
 
 
@@ -65,8 +66,7 @@ def sync_controller(request: HttpRequest, pk: int) -> HttpResponse:
     """Have a controller reconciled now."""
     _may(request, "doorsync.change_controllersync")
     controller = get_object_or_404(Controller, pk=pk)
-    rows = ControllerSync.objects.filter(controller=controller).select_related("controller")
-    approvals.look(rows, actor=request.user.get_username())
+    approvals.reconcile_now(ControllerSync.objects.filter(controller=controller), actor=request.user.get_username())
     messages.success(request, _("%(controller)s is reconciled within seconds.") % {"controller": controller})
     return _back(controller)
 
@@ -157,8 +157,7 @@ def fetch_resource(request: HttpRequest, pk: int) -> HttpResponse:
     """Have a resource's bookings fetched now."""
     _may(request, "doorsync.change_resourcesync")
     resource = get_object_or_404(Resource, pk=pk)
-    rows = ResourceSync.objects.filter(resource=resource).select_related("resource")
-    approvals.look(rows, actor=request.user.get_username())
+    booking_approvals.fetch_now(ResourceSync.objects.filter(resource=resource), actor=request.user.get_username())
     messages.success(request, _("The bookings of %(resource)s are fetched within seconds.") % {"resource": resource})
     return HttpResponseRedirect(reverse("admin:accessmap_resource_change", args=[pk]))
 
@@ -247,4 +246,4 @@ def fetch_resources(request: HttpRequest) -> HttpResponse:
             _("Offision lists %(listed)d resources; the map does not know %(unknown)d of them.")
             % {"listed": listed, "unknown": unknown},
         )
-    return HttpResponseRedirect(reverse("unmapped") + "#rooms")
+    return HttpResponseRedirect(reverse("coverage") + "#rooms")

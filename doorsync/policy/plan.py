@@ -1,114 +1,168 @@
-"""Bookings + map + policy -> desired permissions. Pure: no database, no clock of its own.
+"""What a reconciliation is going to do at one controller. Pure: preview shows exactly this plan, and apply makes it."""
 
-All times are aware. Windows are end-exclusive: a window until 15:00 no longer admits at 15:00:00.
-"""
-
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
-from doorsync.policy.rules import PlannedBooking, Policy, admitted_emails
-from doorsync.policy.windows import ALWAYS, Permission, Window, merged
+from doorsync.policy.desired import Desired
+from doorsync.policy.diff import Diff, diff
+from doorsync.policy.safety import Pair, Protection
+from doorsync.policy.windows import Permissions, Record
 
-
-@dataclass(frozen=True, slots=True)
-class PlannedResource:
-    """A resource, as far as one controller is concerned: its doors there, by number."""
-
-    id: str
-    doors: tuple[int, ...]
-    policy: Policy
+# What a change is about: a card by its number, or a door held unlocked by its number.
+Target = str | int
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedCard:
-    number: str
-    valid_from: datetime | None = None
-    valid_until: datetime | None = None
+class Kind(StrEnum):
+    """What a change does."""
 
-
-@dataclass(frozen=True, slots=True)
-class People:
-    """Active cards, by normalised email and by access level."""
-
-    by_email: Mapping[str, tuple[PlannedCard, ...]]
-    by_level: Mapping[str, tuple[PlannedCard, ...]]
+    LOCK = "lock"
+    REMOVE = "remove"
+    UPDATE = "update"
+    ADD = "add"
+    UNLOCK = "unlock"
 
 
 @dataclass(frozen=True, slots=True)
-class Desired:
-    """What a controller should hold: for each card its permissions by door, and the doors to hold unlocked."""
+class Change:
+    """One write to a controller. `record`: the target's whole record after it; empty for a removal or a lock."""
 
-    cards: Mapping[str, Mapping[int, tuple[Permission, ...]]] = field(default_factory=dict)
-    unlocked: Mapping[int, tuple[Permission, ...]] = field(default_factory=dict)
+    kind: Kind
+    target: Target
+    record: Record
 
 
-def plan(
-    resources: Iterable[PlannedResource], bookings: Iterable[PlannedBooking], people: People, *, now: datetime
-) -> Desired:
-    """The desired state of one controller. Windows that have lapsed are left out; overlapping ones are merged.
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a controller holds, whoever wrote it, and how many cards it has room for (None: unknown)."""
 
-    Emails in `bookings` are normalised already (accessmap.models.normal_email); an empty one admits nobody.
+    cards: Mapping[str, Record]
+    holds: Record
+    capacity: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnEntries:
+    """What the portal knows of its own entries at a controller.
+
+    `promised`: by card. `holds`: the doors it holds or held unlocked. `in_step`: known to be as they were written.
+    `troubled`: refused or unconfirmed in the last reconciliation. `momentary`: doors that may be unlocked for a moment,
+    and are left alone until it is over.
     """
-    by_resource: dict[str, list[PlannedBooking]] = defaultdict(list)
-    for booking in bookings:
-        by_resource[booking.resource_id].append(booking)
 
-    cards: dict[str, dict[int, list[Permission]]] = defaultdict(lambda: defaultdict(list))
-    unlocked: dict[int, list[Permission]] = defaultdict(list)
+    promised: Mapping[str, Permissions] = field(default_factory=dict)
+    holds: frozenset[int] = frozenset()
+    in_step: frozenset[Target] = frozenset()
+    troubled: frozenset[Target] = frozenset()
+    momentary: frozenset[int] = frozenset()
 
-    def admit(some: Iterable[PlannedCard], doors: tuple[int, ...], window: Window, cause: str) -> None:
-        for card in some:
-            valid = window.clipped(card.valid_from, card.valid_until)
-            if valid is not None and not valid.lapsed(now):
-                for door in doors:
-                    cards[card.number][door].append(Permission(valid, (cause,)))
 
-    for resource in resources:
-        policy = resource.policy
-        for level in policy.always_levels:
-            admit(people.by_level.get(level, ()), resource.doors, ALWAYS, f"level:{level}")
-        for booking in by_resource[resource.id]:
-            if booking.status not in policy.statuses:
-                continue
-            cause = f"booking:{booking.id}"
-            window = Window(booking.starts_at - policy.lead, booking.ends_at + policy.grace)
-            for email in admitted_emails(booking, policy):
-                if email:
-                    admit(people.by_email.get(email, ()), resource.doors, window, cause)
-            for level in policy.admit_levels:
-                admit(people.by_level.get(level, ()), resource.doors, window, cause)
-            held = Window(booking.starts_at, booking.ends_at)
-            if policy.admit_anyone and not held.lapsed(now):
-                for door in resource.doors:
-                    unlocked[door].append(Permission(held, (cause,)))
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The desired state as the controller's driver expresses it: records by card, and the doors to hold unlocked."""
 
-    return Desired(
-        cards={number: {door: merged(found) for door, found in doors.items()} for number, doors in cards.items()},
-        unlocked={door: merged(found) for door, found in unlocked.items()},
+    cards: Mapping[str, Record]
+    holds: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The whole plan for a controller. Card numbers are whole: mask them before showing."""
+
+    desired: Desired
+    wanted: Wanted
+    cards: Diff[str]
+    holds: Diff[int]
+    changes: tuple[Change, ...]
+    protection: Protection
+    # Cards to add for which a full controller has no room.
+    no_room: frozenset[str]
+    capacity: int | None
+    # Written earlier, and only now seen to be there.
+    confirmed: Mapping[Target, Record]
+    # The controller holds these cards.
+    present: frozenset[str]
+    # Held unlocked, or to be.
+    doors_held: frozenset[int]
+    # The doors at which each card's admission is at issue.
+    doors_of: Mapping[str, frozenset[int]]
+
+    @property
+    def contested(self) -> frozenset[str]:
+        """Cards that are wanted now or later, and have entries that the portal did not write."""
+        return frozenset(self.cards.unmanaged.keys() & self.desired.cards.keys())
+
+    @property
+    def in_step(self) -> bool:
+        """Whether there is nothing to do and nothing to decide."""
+        return not (self.changes or self.no_room or self.contested or self.holds.contested or self.protection.pending)
+
+
+def make_plan(
+    desired: Desired, wanted: Wanted, reading: Reading, own: OwnEntries, protection: Protection, *, now: datetime
+) -> Plan:
+    """Compare, and order what has to be done at `now` (aware).
+
+    `desired` holds what `protection` keeps. Locks and removals come first: they free room, and what is taken away must
+    not wait for what is given. Targets that failed last time come last, so that they do not keep others waiting.
+    """
+    cards = diff(wanted.cards, reading.cards, own.promised.keys(), now=now)
+    holds = diff(_by_door(wanted.holds, own.momentary), _by_door(reading.holds, own.momentary), own.holds, now=now)
+    changes, no_room = _within_capacity(_changes(cards, holds, own.troubled), reading)
+    return Plan(
+        desired=desired,
+        wanted=wanted,
+        cards=cards,
+        holds=holds,
+        changes=changes,
+        protection=protection,
+        no_room=no_room,
+        capacity=reading.capacity,
+        confirmed={
+            **{card: wanted.cards[card] for card in cards.unchanged - own.in_step},
+            **{door: {door: wanted.holds[door]} for door in holds.unchanged - own.in_step},
+        },
+        present=frozenset(reading.cards),
+        doors_held=frozenset({*reading.holds, *wanted.holds}),
+        doors_of={
+            card: frozenset({*desired.cards.get(card, {}), *own.promised.get(card, {}), *reading.cards.get(card, {})})
+            for card in {*desired.cards, *own.promised, *reading.cards}
+        },
     )
 
 
-def keeping(desired: Desired, kept: Mapping[str, Mapping[int, tuple[Permission, ...]]]) -> Desired:
-    """The desired state, with these permissions (by card and door) staying as well."""
-    cards = {card: dict(doors) for card, doors in desired.cards.items()}
-    for card, doors in kept.items():
-        for door, some in doors.items():
-            there = cards.setdefault(card, {})
-            there[door] = merged((*there.get(door, ()), *some))
-    return Desired(cards=cards, unlocked=desired.unlocked)
+def _by_door(holds: Record, momentary: Set[int]) -> dict[int, Record]:
+    """Doors held unlocked, as records of their own."""
+    return {door: {door: windows} for door, windows in holds.items() if door not in momentary}
 
 
-def next_edge(
-    desired: Desired, now: datetime, *, written: Iterable[Mapping[int, tuple[Window, ...]]] = ()
-) -> datetime | None:
-    """The next moment after `now` at which somebody begins or ceases to be admitted; None if there is none.
+def _changes(cards: Diff[str], holds: Diff[int], troubled: Set[Target]) -> list[Change]:
+    changes = [
+        *(Change(Kind.LOCK, door, {}) for door in sorted(holds.remove)),
+        *(Change(Kind.REMOVE, card, {}) for card in sorted(cards.remove)),
+        *(Change(Kind.UPDATE, card, record) for card, record in sorted(cards.update.items())),
+        *(Change(Kind.ADD, card, record) for card, record in sorted(cards.add.items())),
+        *(Change(Kind.UNLOCK, door, record) for door, record in sorted({**holds.update, **holds.add}.items())),
+    ]
+    return sorted(changes, key=lambda change: change.target in troubled)
 
-    `written`: the records as a controller holds them, whose edges may be rounded or more.
-    """
-    every = [p.window for doors in desired.cards.values() for found in doors.values() for p in found]
-    every += [p.window for found in desired.unlocked.values() for p in found]
-    every += [window for record in written for found in record.values() for window in found]
-    edges = (edge for window in every for edge in (window.start, window.end) if edge is not None and edge > now)
-    return min(edges, default=None)
+
+def _within_capacity(changes: list[Change], reading: Reading) -> tuple[tuple[Change, ...], frozenset[str]]:
+    """The changes without the cards for which the controller has no room, and these cards."""
+    if reading.capacity is None:
+        return tuple(changes), frozenset()
+    room = reading.capacity - len(reading.cards) + sum(change.kind is Kind.REMOVE for change in changes)
+    added = [change for change in changes if change.kind is Kind.ADD]
+    refused = frozenset(str(change.target) for change in added[max(room, 0) :])
+    return tuple(change for change in changes if change.target not in refused), refused
+
+
+def pairs_as_json(pairs: Set[Pair]) -> list[list[str | int]]:
+    """Pairs as the database keeps them."""
+    return sorted([card, door] for card, door in pairs)
+
+
+def pairs_of(stored: list[list[str | int]]) -> frozenset[Pair]:
+    """The pairs that the database keeps."""
+    return frozenset((str(card), int(door)) for card, door in stored)

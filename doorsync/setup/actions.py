@@ -13,16 +13,17 @@ from django.utils.translation import ngettext
 
 from accessmap.models import Controller, Door, masked
 from doorsync.admin.controllers import tested
-from doorsync.bookings.callbacks import TEST_CALL
 from doorsync.bookings.subscription import callback_url
 from doorsync.controllers.desired import desired_for
-from doorsync.controllers.preview import Comparison, compare
+from doorsync.controllers.preview import preview
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import DriverError
 from doorsync.models import Callback
+from doorsync.models.callbacks import TEST_CALL
+from doorsync.policy.plan import Plan
 from doorsync.policy.windows import Window
 from doorsync.setup.steps import CHECKED, fingerprint
-from doorsync.status.coverage import unmapped_emails
+from doorsync.status.coverage import emails_without_card
 from portal.audit.models import Outcome, record
 from portal.core import clock
 from portal.core.http import BadCertificate, HttpError, HttpSession
@@ -172,7 +173,7 @@ def read_back(now: datetime, *, actor: str) -> Told:
         return Told(False, _("No booking or access level admits anybody to a door just now."), _hints(now))
     controller = promise.controller
     try:
-        told = _compared(promise, compare(controller, now), now)
+        told = _compared(promise, preview(controller, now)[1], now)
     except DriverError as error:
         told = Told(False, _("%(controller)s could not be read: %(why)s") % {"controller": controller, "why": error})
     record(
@@ -195,18 +196,18 @@ def _a_permission(now: datetime) -> _Promise | None:
     return min(found, key=lambda p: (p.window.start is None, p.window.start or now, p.card, p.door), default=None)
 
 
-def _compared(promise: _Promise, found: Comparison, now: datetime) -> Told:
+def _compared(promise: _Promise, plan: Plan, now: datetime) -> Told:
     controller, card = promise.controller, promise.card
     said = _may_pass(promise)
-    if card in found.cards.unchanged:
+    if card in plan.cards.unchanged:
         driver = driver_for(controller, now)
         driver.close()
         if not driver.capabilities.lists_cards:
             return Told(True, _("%(said)s, and so it was written; this controller can't be read.") % {"said": said})
         return Told(True, _("%(said)s, and the controller says the same.") % {"said": said})
-    if card in found.cards.contested:
+    if card in plan.cards.contested:
         why = _("the controller has an entry for it that the portal did not write: adopt it under Unmanaged cards.")
-    elif card in found.cards.add or card in found.cards.update:
+    elif card in plan.cards.add or card in plan.cards.update:
         why = _("the controller does not say so yet. Look again in a moment; States of controllers says what is wrong.")
     else:
         why = _("this controller, which is told nothing of it ahead of time, is told when it begins.")
@@ -240,7 +241,7 @@ def _may_pass(promise: _Promise) -> str:
 
 def _hints(now: datetime) -> tuple[str, ...]:
     hints = [_("Book a mapped resource in Offision, with the cardholder as organizer or attendee.")]
-    if missing := len(unmapped_emails(now)):
+    if missing := len(emails_without_card(now)):
         hints.append(
             ngettext(
                 "%(n)d email of coming bookings leads to no active card.",

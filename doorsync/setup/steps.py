@@ -16,8 +16,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accessmap.models import AccessPolicy, Card, Controller, Door, Resource, ResourceDoor, Site
-from doorsync.bookings.callbacks import TEST_CALL
 from doorsync.models import Callback, ControllerCard, ControllerSync, SchedulerState, UnmappedResource
+from doorsync.models.callbacks import TEST_CALL
 from portal.audit.models import Entry, Outcome
 from portal.core.clock import local
 from portal.offision.default import client_from_settings

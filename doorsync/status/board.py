@@ -1,27 +1,29 @@
 """The door board: each door's day as a line, who may enter now, and what changes next."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from django.db.models.functions import Lower
 
-from accessmap.models import AccessPolicy, Cardholder, CardStatus, Door, Resource, ResourceDoor, normal_email
-from doorsync.models import StoredBooking
+from accessmap.models import Card, CardStatus, Door, Resource, ResourceDoor
+from doorsync.models import StoredBooking, values
+from doorsync.policy.rules import Booking, Policy, ValidCard, admission, admission_window
+from doorsync.policy.windows import Window
 from portal.offision.types import BookingStatus
 
 # In the drawing, a day is so many units wide whatever its length in hours.
 WIDTH = 1440
-# Nobody waits at a door for these.
+# Bookings with these statuses are not drawn: nobody comes.
 _OVER = [BookingStatus.CANCELLED.value, BookingStatus.NO_SHOW.value]
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A stretch of the day, in units of the drawing. `kind`: booked, open (for anyone), lead, grace, or void, for what
-    admits nobody."""
+    """A part of the day, in units of the drawing. `kind`: booked, open (for anyone), lead, grace, or void (a booking
+    that admits nobody)."""
 
     kind: str
     x: float
@@ -35,12 +37,12 @@ class Line:
 
     door: Door
     bars: Sequence[Bar]
-    drift: str  # why it is not as it should be; "" where it is
+    drift: str  # why it is not in order; "" where it is
     standing: Sequence[str]  # access levels that may always pass
     now: Sequence[str]  # who may enter now by a booking, by name
     anyone: bool  # whether it is held unlocked now
     next_at: datetime | None
-    next_opens: bool  # whether at that moment somebody more may enter, or fewer
+    next_opens: bool  # whether more people may enter at that moment, or fewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,79 +77,95 @@ class Day:
         return marks
 
 
-def lines(doors: Sequence[Door], day: Day, now: datetime, drifting: dict[int, str]) -> list[Line]:
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """A card and its holder's name."""
+
+    name: str
+    card: ValidCard
+
+
+def lines(doors: Sequence[Door], day: Day, now: datetime, drifting: Mapping[int, str]) -> list[Line]:
     """The board's lines for these doors, at `now` (aware). `drifting`: why a door (primary key) is not in step."""
-    resources = (
-        Resource.objects.filter(doors__in=doors)
-        .distinct()
-        .select_related("policy")
-        .prefetch_related("policy__always_levels", "policy__admit_levels")
-    )
-    rooms = {room.pk: room for room in resources}
-    of_door: dict[int, list[Resource]] = defaultdict(list)
-    links = ResourceDoor.objects.filter(door__in=doors)
+    resources = Resource.objects.filter(doors__in=doors).distinct()
+    policies = values.policies_of(resources)
+    resources_of: dict[int, list[int]] = defaultdict(list)
+    # Only the resources read above: a link may be added between the two statements.
+    links = ResourceDoor.objects.filter(door__in=doors, resource__in=policies)
     for door_id, resource_id in links.values_list("door_id", "resource_id"):
-        of_door[door_id].append(rooms[resource_id])
-    bookings = _bookings(rooms.values(), day, now)
-    names = _names(booking for some in bookings.values() for booking in some)
+        resources_of[door_id].append(resource_id)
+    bookings = _bookings(policies, day, now)
+    holders = _holders(booking for rows in bookings.values() for booking, _title in rows)
     return [
         _line(
-            door, [(room, bookings[room.pk]) for room in of_door[door.pk]], day, now, names, drifting.get(door.pk, "")
+            door,
+            [(policies[pk], bookings[pk]) for pk in resources_of[door.pk]],
+            day,
+            now,
+            holders,
+            drifting.get(door.pk, ""),
         )
         for door in doors
     ]
 
 
-def _bookings(rooms: Iterable[Resource], day: Day, now: datetime) -> dict[int, list[StoredBooking]]:
-    found: dict[int, list[StoredBooking]] = defaultdict(list)
+def _bookings(resources: Iterable[int], day: Day, now: datetime) -> dict[int, list[tuple[Booking, str]]]:
+    """The bookings of the day, with their titles, by resource."""
+    bookings: dict[int, list[tuple[Booking, str]]] = defaultdict(list)
     first, last = min(day.start, now), max(day.end, now)
-    margin = timedelta(days=1)  # no lead and no grace is longer
+    margin = timedelta(days=1)  # no lead and no grace time is longer
     rows = StoredBooking.objects.filter(
-        resource__in=[room.pk for room in rooms], starts_at__lt=last + margin, ends_at__gt=first - margin
+        resource__in=resources, starts_at__lt=last + margin, ends_at__gt=first - margin
     ).exclude(status__in=_OVER)
-    for booking in rows.order_by("starts_at"):
-        found[booking.resource_id].append(booking)
-    return found
+    for row in rows.order_by("starts_at"):
+        title = f"{row.title or row.external_id} ({row.get_status_display()})"
+        bookings[row.resource_id].append((values.booking_of(row), title))
+    return bookings
 
 
-def _names(bookings: Iterable[StoredBooking]) -> dict[str, str]:
-    """The names of those with a card that opens, by normalised email."""
-    emails = {normal_email(e) for b in bookings for e in (b.organizer_email, *b.attendee_emails)} - {""}
-    holders = Cardholder.objects.annotate(normal=Lower("email")).filter(
-        normal__in=emails, cards__status=CardStatus.ACTIVE
-    )
-    return dict(holders.values_list("normal", "name").distinct())
+def _holders(bookings: Iterable[Booking]) -> dict[str, list[_Holder]]:
+    """The active cards of those that the bookings name, by normalised email."""
+    emails = {email for b in bookings for email in (b.organizer, *b.attendees)} - {""}
+    cards = Card.objects.annotate(email=Lower("cardholder__email")).filter(email__in=emails, status=CardStatus.ACTIVE)
+    holders: dict[str, list[_Holder]] = defaultdict(list)
+    columns = ("email", "cardholder__name", "number", "valid_from", "valid_until")
+    for email, name, number, valid_from, valid_until in cards.values_list(*columns):
+        holders[email].append(_Holder(name, ValidCard(number, valid_from, valid_until)))
+    return holders
 
 
 def _line(
     door: Door,
-    rooms: Sequence[tuple[Resource, Sequence[StoredBooking]]],
+    rooms: Sequence[tuple[Policy, Sequence[tuple[Booking, str]]]],
     day: Day,
     now: datetime,
-    names: dict[str, str],
+    holders: Mapping[str, Sequence[_Holder]],
     drift: str,
 ) -> Line:
     bars: list[Bar] = []
     inside: dict[str, None] = {}
     edges: dict[datetime, bool] = {}
     anyone = False
-    for room, bookings in rooms:
-        policy = room.policy
-        for booking in bookings:
-            bars += _bars(booking, policy, day)
-            if booking.status not in policy.statuses:
+    for policy, bookings in rooms:
+        for booking, title in bookings:
+            bars += _bars(booking, title, policy, day)
+            admitted = admission(booking, policy)
+            if admitted is None:
                 continue
-            start, end = _window(booking, policy)
-            edges |= {edge: opens for edge, opens in ((start, True), (end, False)) if edge > now}
-            if start <= now < end:
-                inside |= dict.fromkeys(_admitted(booking, policy, names))
-                anyone = anyone or (policy.admit_anyone and booking.starts_at <= now < booking.ends_at)
+            window = admitted.window
+            for edge, opens in ((window.start, True), (window.end, False)):
+                if edge is not None and edge > now:
+                    edges[edge] = opens
+            if window.covers(now):
+                inside |= dict.fromkeys(_names(admitted.emails, window, holders, now))
+                inside |= dict.fromkeys(sorted(admitted.levels))
+            anyone = anyone or (admitted.unlocked is not None and admitted.unlocked.covers(now))
     next_at = min(edges, default=None)
     return Line(
         door=door,
         bars=bars,
         drift=drift,
-        standing=sorted({level.name for room, _b in rooms for level in room.policy.always_levels.all()}),
+        standing=sorted({level for policy, _b in rooms for level in policy.always_levels}),
         now=list(inside),
         anyone=anyone,
         next_at=next_at,
@@ -155,28 +173,24 @@ def _line(
     )
 
 
-def _window(booking: StoredBooking, policy: AccessPolicy) -> tuple[datetime, datetime]:
-    return (
-        booking.starts_at - timedelta(minutes=policy.lead_minutes),
-        booking.ends_at + timedelta(minutes=policy.grace_minutes),
-    )
+def _names(emails: Iterable[str], window: Window, holders: Mapping[str, Sequence[_Holder]], now: datetime) -> list[str]:
+    """Those with a card that is valid now."""
+    return [
+        holder.name
+        for email in emails
+        for holder in holders.get(email, ())
+        if (valid := holder.card.within(window)) is not None and valid.covers(now)
+    ]
 
 
-def _admitted(booking: StoredBooking, policy: AccessPolicy, names: dict[str, str]) -> list[str]:
-    emails = [booking.organizer_email] if policy.admit_organizer else []
-    emails += booking.attendee_emails if policy.admit_attendees else []
-    people = [names[normal_email(email)] for email in emails if normal_email(email) in names]
-    return people + [level.name for level in policy.admit_levels.all()]
-
-
-def _bars(booking: StoredBooking, policy: AccessPolicy, day: Day) -> list[Bar]:
-    counts = booking.status in policy.statuses
-    kind = "void" if not counts else "open" if policy.admit_anyone else "booked"
-    start, end = _window(booking, policy)
-    title = f"{booking.title or booking.external_id} ({booking.get_status_display()})"
+def _bars(booking: Booking, title: str, policy: Policy, day: Day) -> list[Bar]:
+    admitted, window = admission(booking, policy), admission_window(booking, policy)
+    kind = "void" if admitted is None else "open" if admitted.unlocked else "booked"
     parts = [(kind, booking.starts_at, booking.ends_at)]
-    if counts and (policy.admit_organizer or policy.admit_attendees or policy.admit_levels.all()):
-        parts += [("lead", start, booking.starts_at), ("grace", booking.ends_at, end)]
+    if admitted is not None and (policy.admit_organizer or policy.admit_attendees or admitted.levels):
+        assert window.start is not None
+        assert window.end is not None
+        parts += [("lead", window.start, booking.starts_at), ("grace", booking.ends_at, window.end)]
     return [
         Bar(kind, day.x(first), round(day.x(last) - day.x(first), 1), title)
         for kind, first, last in parts

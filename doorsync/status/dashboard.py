@@ -1,4 +1,4 @@
-"""Is all well? What is wrong just now, each with the one place where it is mended. Shown on the home page."""
+"""Is all well? What needs attention now, each with the page where it is fixed. Shown on the home page."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,28 +8,27 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from doorsync.bookings.callbacks import TEST_CALL
 from doorsync.models import Callback, ControllerSync, ResourceSync, SchedulerState, UnmanagedCard
 from doorsync.status import coverage, drift
 from portal.audit.models import SealCheck
 
-# A worker that has not ticked for so long is not there.
+# Without a tick for this long, the worker counts as not running.
 SILENT_AFTER = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that is not as it should be: a sentence, and where to mend it."""
+    """Something that needs attention: a sentence, and where to fix it."""
 
     sentence: str
-    mend: str  # what the link says
+    fix: str  # the text of the link
     url: str
-    urgent: bool = False  # somebody stands before a door
+    urgent: bool = False  # somebody may be standing at a door
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """When things were last seen to work; None for never."""
+    """When things last worked; None for never."""
 
     last_callback: datetime | None
     last_full_resync: datetime | None
@@ -37,20 +36,19 @@ class Facts:
 
 
 def facts() -> Facts:
-    """When Offision last called, when everything was last looked at, and when the subscription was last in order."""
+    """The last callback, the last full resync, and when the subscription was last OK."""
     state = SchedulerState.objects.filter(pk=1).first()
-    # Not the setup's own calls to itself.
-    calls = Callback.objects.exclude(content_type=TEST_CALL).order_by("-id")
+    calls = Callback.objects.exclude(outcome=Callback.Outcome.TEST).order_by("-id")
     last = calls.values_list("received_at", flat=True).first()
     return Facts(last, state.full_resync_at if state else None, state.subscribed_at if state else None)
 
 
 def notices(now: datetime, *, reads_log: bool = False) -> list[Notice]:
-    """All that staff should see to at `now` (aware), the urgent first; nothing where all is well.
+    """All that needs attention at `now` (aware), the urgent first; nothing where all is well.
 
     `reads_log`: whether they may read the audit log, and so see what is wrong with it.
     """
-    found = [*_of_the_portal(now), *_of_doors(now), *_of_people_to_decide(), *_of_the_map(now)]
+    found = [*_of_the_portal(now), *_of_doors(now), *_of_approvals(), *_of_the_map(now)]
     if reads_log:
         found += _of_the_log()
     return sorted(found, key=lambda notice: not notice.urgent)
@@ -65,7 +63,7 @@ def _of_the_portal(now: datetime) -> Iterator[Notice]:
         )
         return
     if state.late_since is not None:
-        sentence = _("Some doors were last in order more than two full passes ago.")
+        sentence = _("Some doors were last in order more than two full resyncs ago.")
         yield Notice(sentence, _("See which"), _list("controllersync", "?state=trouble"), urgent=True)
     if state.offision_error:
         sentence = _("Offision: %(why)s Bookings stay as they were.") % {"why": state.offision_error}
@@ -90,31 +88,29 @@ def _of_doors(now: datetime) -> Iterator[Notice]:
         url = reverse("admin:doorsync_controllersync_change", args=[sync.pk])
         yield Notice(sentence, _("Look at it"), url, urgent=True)
     if doors := len(drift.doors_in_drift(now)):
-        sentence = ngettext("%(n)d door is not as it should be.", "%(n)d doors are not as they should be.", doors) % {
-            "n": doors
-        }
+        sentence = ngettext("%(n)d door is not in order.", "%(n)d doors are not in order.", doors) % {"n": doors}
         yield Notice(sentence, _("See the doors"), reverse("boards") + "?state=drift", urgent=True)
 
 
-def _of_people_to_decide() -> Iterator[Notice]:
-    if lists := ResourceSync.objects.exclude(pending_reason="").count():
+def _of_approvals() -> Iterator[Notice]:
+    if lists := ResourceSync.objects.exclude(pending_reason=[]).count():
         sentence = ngettext(
-            "%(n)d list of bookings waits for somebody to say that it is right.",
-            "%(n)d lists of bookings wait for somebody to say that they are right.",
+            "%(n)d booking list waits for approval.",
+            "%(n)d booking lists wait for approval.",
             lists,
         ) % {"n": lists}
-        yield Notice(sentence, _("Decide"), _list("resourcesync", "?state=held"), urgent=True)
+        yield Notice(sentence, _("Decide"), _list("resourcesync", "?state=pending"), urgent=True)
     if plans := ControllerSync.objects.filter(pending_plan__isnull=False).count():
         sentence = ngettext(
             "%(n)d plan that takes much away waits for approval.",
             "%(n)d plans that take much away wait for approval.",
             plans,
         ) % {"n": plans}
-        yield Notice(sentence, _("Decide"), _list("controllersync", "?state=held"), urgent=True)
+        yield Notice(sentence, _("Decide"), _list("controllersync", "?state=pending"), urgent=True)
 
 
 def _of_the_map(now: datetime) -> Iterator[Notice]:
-    page = reverse("unmapped")
+    page = reverse("coverage")
     if people := len(coverage.people(now)):
         sentence = ngettext(
             "%(n)d person with a booking in the next two days has no card.",
@@ -129,8 +125,8 @@ def _of_the_map(now: datetime) -> Iterator[Notice]:
         yield Notice(sentence, _("Give them doors"), f"{page}#rooms")
     if wanted := UnmanagedCard.objects.filter(wanted=True).count():
         sentence = ngettext(
-            "%(n)d card that bookings admit was written into a controller by somebody else, and is left so.",
-            "%(n)d cards that bookings admit were written into controllers by somebody else, and are left so.",
+            "%(n)d card that bookings admit was not written into its controller by the portal, which leaves it.",
+            "%(n)d cards that bookings admit were not written into their controllers by the portal, which leaves them.",
             wanted,
         ) % {"n": wanted}
         yield Notice(sentence, _("Adopt or leave them"), f"{page}#cards")

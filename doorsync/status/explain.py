@@ -1,6 +1,6 @@
-"""Why can, or can't, somebody open a door at a moment? Step by step, from the booking to what the controller holds.
+"""Explain why somebody can or can't open a door at a moment: step by step, from booking to controller.
 
-`explain` is pure: it goes through facts that `facts_for` took from the database.
+`explain` works on facts that `facts_for` read from the database.
 """
 
 from collections.abc import Sequence
@@ -12,23 +12,25 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from accessmap.models import AccessPolicy, Card, Cardholder, CardStatus, Door, Resource, masked, normal_email
-from doorsync.models import ControllerCard, ControllerSync, StoredBooking
+from accessmap.models import Card, Cardholder, CardStatus, Door, Resource, masked, normal_email
+from doorsync.models import ControllerCard, ControllerSync, StoredBooking, values
+from doorsync.models.values import window_of
+from doorsync.policy.rules import Policy, admission, admission_window
 from doorsync.policy.windows import Window
 from doorsync.status.drift import ON_ITS_WAY
 from portal.audit.models import Entry
 from portal.core.clock import local
 
-# Bookings further away than this are not fetched, or not kept.
+# Bookings further away than this are not kept.
 KNOWN_BACK, KNOWN_AHEAD = timedelta(days=1), timedelta(days=2)
-# The log's entries of so long before and after are shown.
+# Audit entries within this time before and after are shown.
 LOG_AROUND = timedelta(hours=6)
 _LOG_AT_MOST = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the reasoning. `ok`: it speaks for passing, against it, or (None) neither."""
+    """One step of the reasoning. `ok`: for passing, against it, or (None) neither."""
 
     ok: bool | None
     sentence: str
@@ -36,8 +38,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Whether the door opens, as far as the portal knows, and why. `remedy`: the one thing that would change it, and
-    where."""
+    """Whether the door opens, as far as the portal knows, and why. `remedy`: what would change it, and where."""
 
     opens: bool
     sentence: str
@@ -48,33 +49,26 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What there is to know of one cardholder, one door and one moment."""
+    """What the portal knows of one cardholder, one door and one moment."""
 
     who: Cardholder
     levels: frozenset[str]
     cards: Sequence[Card]
     door: Door
-    rooms: Sequence[tuple[Resource, AccessPolicy, frozenset[str], frozenset[str]]]  # with always- and admit-levels
+    rooms: Sequence[tuple[Resource, Policy]]
     bookings: Sequence[StoredBooking]  # of these rooms, about that time
     sync: ControllerSync | None
-    entries: dict[str, ControllerCard]  # what the portal means the controller to hold, by card
+    entries: dict[str, ControllerCard]  # what the controller should hold, by card
 
 
 def facts_for(who: Cardholder, door: Door, at: datetime) -> Facts:
     """The facts about one cardholder and one door around a moment (aware)."""
-    rooms = [
-        (
-            room,
-            room.policy,
-            frozenset(level.name for level in room.policy.always_levels.all()),
-            frozenset(level.name for level in room.policy.admit_levels.all()),
-        )
-        for room in door.resources.select_related("policy").prefetch_related(
-            "policy__always_levels", "policy__admit_levels"
-        )
-    ]
+    resources = door.resources.select_related("policy").prefetch_related(
+        "policy__always_levels", "policy__admit_levels"
+    )
+    rooms = [(room, values.policy_of(room.policy)) for room in resources]
     bookings = StoredBooking.objects.filter(
-        resource__in=[room.pk for room, *_rest in rooms],
+        resource__in=[room.pk for room, _policy in rooms],
         starts_at__lt=at + timedelta(days=1),
         ends_at__gt=at - timedelta(days=1),
     ).select_related("resource")
@@ -93,21 +87,29 @@ def facts_for(who: Cardholder, door: Door, at: datetime) -> Facts:
 
 
 def log_around(who: Cardholder, door: Door, at: datetime, *, everything: bool) -> list[Entry]:
-    """The log's entries of that time about this cardholder at this door and its controller, oldest first; with
-    `everything`, for those who may read the log, those about others at this door as well."""
+    """The audit entries of that time about this cardholder at this door and its controller, oldest first.
+
+    `everything`: for those who may read the log, also those about others at this door.
+    """
     controller = door.controller
     about = Q(object_type=door._meta.label, object_id=door.pk) | Q(
         object_type=controller._meta.label, object_id=controller.pk
     )
-    found = Entry.objects.filter(about, at__gt=at - LOG_AROUND, at__lt=at + LOG_AROUND).order_by("-id")[:500]
+    entries = Entry.objects.filter(about, at__gt=at - LOG_AROUND, at__lt=at + LOG_AROUND).order_by("-id")[:500]
     near = [
         entry
-        for entry in found
+        for entry in entries
         if entry.actor == who.name
-        or who.name in entry.object_label
+        or _names(entry.object_label, controller.name, who.name)
         or (everything and (entry.object_type == door._meta.label or entry.action.startswith("plan.")))
     ]
     return sorted(near[:_LOG_AT_MOST], key=lambda entry: (entry.at, entry.pk))
+
+
+def _names(label: str, controller: str, who: str) -> bool:
+    """Whether an entry about a card is about this person: its label is "CONTROLLER: NAME CARD" (controllers.store)."""
+    prefix = f"{controller}: {who} "
+    return label.startswith(prefix) and " " not in label.removeprefix(prefix)
 
 
 def explain(facts: Facts, at: datetime, now: datetime) -> Answer:
@@ -135,7 +137,7 @@ def _answer(facts: Facts, at: datetime, opens: bool, steps: list[Step], remedy: 
 
 
 def _cards(facts: Facts, at: datetime, steps: list[Step]) -> list[Card]:
-    """The cards that count at that moment."""
+    """The cards that are active and valid at that moment."""
     if not facts.cards:
         steps.append(Step(False, _("%(who)s has no card.") % {"who": facts.who.name}))
     usable = []
@@ -176,17 +178,14 @@ def _granted(facts: Facts, at: datetime, now: datetime, steps: list[Step]) -> bo
         steps.append(Step(False, _("%(door)s leads to no resource: no booking opens it.") % {"door": facts.door.name}))
         return False
     granted = False
-    for room, policy, always, admitted_levels in facts.rooms:
-        for level in sorted(always & facts.levels):
+    for room, policy in facts.rooms:
+        for level in sorted(policy.always_levels & facts.levels):
             granted = True
-            steps.append(
-                Step(
-                    True, _("%(level)s may always pass, by the policy %(policy)s.") % {"level": level, "policy": policy}
-                )
-            )
+            words = {"level": level, "policy": room.policy}
+            steps.append(Step(True, _("%(level)s may always pass, by the policy %(policy)s.") % words))
         for booking in facts.bookings:
             if booking.resource_id == room.pk:
-                step = _by_booking(facts, booking, policy, admitted_levels & facts.levels, at)
+                step = _by_booking(facts, booking, policy, at)
                 if step is not None:
                     steps.append(step)
                     granted = granted or bool(step.ok)
@@ -203,42 +202,37 @@ def _granted(facts: Facts, at: datetime, now: datetime, steps: list[Step]) -> bo
     return granted
 
 
-def _by_booking(
-    facts: Facts, booking: StoredBooking, policy: AccessPolicy, levels: frozenset[str], at: datetime
-) -> Step | None:
-    """What a booking says about it; None where it is about neither that time nor that person."""
-    window = Window(
-        booking.starts_at - timedelta(minutes=policy.lead_minutes),
-        booking.ends_at + timedelta(minutes=policy.grace_minutes),
-    )
-    email = normal_email(facts.who.email)
-    is_organizer = bool(email) and normal_email(booking.organizer_email) == email
-    is_attendee = bool(email) and email in map(normal_email, booking.attendee_emails)
-    covers, named = window.covers(at), is_organizer or is_attendee or bool(levels)
-    if not covers and not named:
+def _by_booking(facts: Facts, stored: StoredBooking, policy: Policy, at: datetime) -> Step | None:
+    """What a booking means for this; None where it concerns neither that time nor that person."""
+    booking = values.booking_of(stored)
+    admitted, window = admission(booking, policy), admission_window(booking, policy)
+    email, levels = normal_email(facts.who.email), policy.admit_levels & facts.levels
+    is_named = bool(email) and email in (booking.organizer, *booking.attendees)
+    covers = window.covers(at)
+    if not covers and not (is_named or levels):
         return None
     words = {
-        "title": booking.title or booking.external_id,
-        "room": booking.resource.name,
+        "title": stored.title or stored.external_id,
+        "room": stored.resource.name,
         "who": facts.who.name,
         "first": local(window.start or at),
         "last": local(window.end or at),
-        "status": booking.get_status_display(),
+        "status": stored.get_status_display(),
     }
     if not covers:
         return Step(
             None, _("“%(title)s” in %(room)s names %(who)s, and admits from %(first)s until %(last)s only.") % words
         )
-    if booking.status not in policy.statuses:
+    if admitted is None:
         return Step(False, _("“%(title)s” in %(room)s is %(status)s: by the policy it admits nobody.") % words)
-    if policy.admit_anyone and booking.starts_at <= at < booking.ends_at:
+    if admitted.unlocked is not None and admitted.unlocked.covers(at):
         return Step(True, _("“%(title)s” in %(room)s holds the door unlocked for anyone.") % words)
     if levels:
         words["level"] = ", ".join(sorted(levels))
         return Step(True, _("“%(title)s” in %(room)s admits %(level)s, from %(first)s until %(last)s.") % words)
-    if (is_organizer and policy.admit_organizer) or (is_attendee and policy.admit_attendees):
+    if email in admitted.emails:
         return Step(True, _("“%(title)s” in %(room)s admits %(who)s, from %(first)s until %(last)s.") % words)
-    if named:
+    if is_named:
         return Step(False, _("“%(title)s” in %(room)s names %(who)s, but its policy does not admit them.") % words)
     return Step(False, _("“%(title)s” in %(room)s, from %(first)s until %(last)s, does not name %(who)s.") % words)
 
@@ -265,7 +259,7 @@ def _nothing_admits(facts: Facts, at: datetime, now: datetime) -> tuple[str, str
 def _held(
     facts: Facts, usable: Sequence[Card], at: datetime, now: datetime, steps: list[Step]
 ) -> tuple[str, str] | None:
-    """What keeps the controller from holding it, as a remedy; None where it holds it, as far as the portal knows."""
+    """What keeps the controller from holding it, with a remedy; None where it holds it, as far as the portal knows."""
     controller, sync = facts.door.controller, facts.sync
     page = (
         reverse("admin:doorsync_controllersync_change", args=[sync.pk])
@@ -273,24 +267,26 @@ def _held(
         else reverse("admin:accessmap_controller_change", args=[controller.pk])
     )
     if not controller.enabled:
-        there = any(_holds(entry, facts.door.number, at) for entry in facts.entries.values())
+        holds_it = any(_holds(entry, facts.door.number, at) for entry in facts.entries.values())
         steps.append(
             Step(None, _("Controller %(name)s is disabled, and goes on with what it holds.") % {"name": controller})
-            if there
+            if holds_it
             else Step(False, _("Controller %(name)s is disabled: nothing is written to it.") % {"name": controller})
         )
-        if there:
+        if holds_it:
             return None
         return _("Enable the controller."), reverse("admin:accessmap_controller_change", args=[controller.pk])
-    known = [facts.entries[card.number] for card in usable if card.number in facts.entries]
+    entries = [facts.entries[card.number] for card in usable if card.number in facts.entries]
     number = str(facts.door.number)
-    promised = [entry for entry in known if any(_window(stored).covers(at) for stored in entry.desired.get(number, []))]
+    promised = [
+        entry for entry in entries if any(window_of(stored).covers(at) for stored in entry.desired.get(number, []))
+    ]
     if not promised:
         if at > now:
             steps.append(Step(None, _("%(name)s is told of it when the time is near.") % {"name": controller}))
             return None
         steps.append(Step(False, _("%(name)s has not been told yet.") % {"name": controller}))
-        return (sync.last_error if sync and sync.last_error else _("Have the controller reconciled now.")), page
+        return (str(sync.last_error) if sync and sync.last_error else _("Have the controller reconciled now.")), page
     for entry in promised:
         if entry.state == ControllerCard.State.IN_STEP:
             steps.append(
@@ -318,7 +314,7 @@ def _held(
                 )
             return None
     entry = promised[0]
-    why = entry.reason or str(entry.get_state_display())
+    why = str(entry.reason) or str(entry.get_state_display())
     steps.append(
         Step(
             False,
@@ -332,10 +328,10 @@ def _held(
 
 
 def _still_there(facts: Facts, at: datetime, now: datetime, steps: list[Step]) -> tuple[str, str] | None:
-    """What ends it that the controller goes on to admit what nothing grants any more; None where it does not.
+    """The remedy where the controller still admits what nothing grants any more; None where it does not.
 
-    A door asks its controller, not the bookings. What is merely on its way out counts for the next minute only; of the
-    past, the portal knows by the log alone.
+    A door asks its controller, not the bookings. A change that is on its way counts for the next minute only; the past
+    is known from the audit log alone.
     """
     if at < now:
         return None
@@ -346,7 +342,7 @@ def _still_there(facts: Facts, at: datetime, now: datetime, steps: list[Step]) -
             continue
         pair = [entry.number, door]
         if sync and sync.pending_plan and pair in sync.pending_plan["pairs"]:
-            remedy = _("A plan that takes it away is held: approve it.")
+            remedy = _("A plan that takes it away is pending: approve it.")
         elif sync and pair in sync.dropped:
             remedy = _("Staff dropped the plan that would have taken it away: have it decided anew.")
         elif not controller.enabled:
@@ -368,14 +364,9 @@ def _holds(entry: ControllerCard, door: int, at: datetime) -> bool:
     if entry.state == ControllerCard.State.GONE:
         return False
     stored = entry.desired if entry.state == ControllerCard.State.IN_STEP else entry.written or {}
-    return any(_window(window).covers(at) for window in stored.get(str(door), []))
+    return any(window_of(window).covers(at) for window in stored.get(str(door), []))
 
 
 def _to_end_it(facts: Facts) -> tuple[str, str]:
     page = reverse("admin:accessmap_cardholder_change", args=[facts.who.pk])
     return _("To end it at once, report the card as lost."), page
-
-
-def _window(stored: Sequence[str | None]) -> Window:
-    start, end = (None if edge is None else datetime.fromisoformat(edge) for edge in stored[:2])
-    return Window(start, end)

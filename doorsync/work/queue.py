@@ -1,62 +1,89 @@
-"""The asked-for counters: who wants a look at what, who is having one, and who rings whom.
+"""The durable work queue: rows that say what is to be done. Celery messages only wake the workers.
 
-A worker *claims* a row, notes how far `requested` has come, works, and *finishes* with that number as `done`. What is
-asked for in the meantime stays ahead of `done` and gets a look of its own. A thousand askers are one look. A claim
-lapses by itself, so a worker that died is replaced. The tick rings again for whatever is behind: a lost
-message costs a moment, a doubled one nothing.
+Each resource and each controller has one row (SyncWork). Whoever wants work done raises its `generation`. A worker
+leases the row, works, and releases it with the generation that it observed; what was requested meanwhile stays ahead
+and is done next. A thousand requests are one piece of work. A lease ends by itself, so a worker that died is replaced.
+The tick sends the task again for whatever is behind: a lost message costs a moment, a doubled one nothing.
 """
 
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
-from django.utils.translation import gettext as _
 
 from doorsync.models import ControllerSync, ResourceSync, SyncWork
+from doorsync.work.problems import PORTAL_FAILED
 from portal.core import clock
+from portal.core.tasks import send_task
 
 Row = TypeVar("Row", bound=SyncWork)
 
-# Longer than any piece of work may take (see reconcile.BUDGET_SECONDS and the client's deadlines).
+# Longer than any piece of work may take (see reconcile.BUDGET_SECONDS and the Offision client's deadlines).
 LEASE = timedelta(seconds=180)
-# A doorbell that nobody answered for so long is rung again.
-ENQUEUE_AGAIN = timedelta(seconds=5)
+# A task that no worker has begun after this long is sent again.
+SEND_AGAIN_AFTER = timedelta(seconds=5)
+
+
+def enqueue(rows: QuerySet[Row], *, at_once: bool = False, wake: bool = True, **changes: object) -> list[int]:
+    """Request work on these rows: the primary keys of their resources or controllers.
+
+    `at_once`: a person asks, so neither a back-off nor a suspension delays it. `wake`: send the task on commit; else
+    the next tick does. `changes`: other fields to set. A transaction that enqueues both resources and controllers
+    enqueues the resources first, so that no two wait for each other.
+    """
+    model = rows.model
+    with transaction.atomic():
+        # Everybody locks the rows in this order.
+        locked = dict(rows.select_for_update(of=("self",)).order_by("pk").values_list("pk", model.subject_field))
+        if at_once:
+            changes["next_attempt_at"] = None
+        model._default_manager.filter(pk__in=locked).update(
+            generation=F("generation") + 1, enqueued_at=clock.now() if wake else None, **changes
+        )
+        if wake:
+            for subject_id in locked.values():
+                send_task(model.task_name, subject_id)
+    return list(locked.values())
+
+
+def request(row: SyncWork, now: datetime, **changes: object) -> int:
+    """Request work on a row that was just read; the generation that will answer it.
+
+    Nothing is written where an earlier request still waits: the work on it has not begun, so it answers this one, too.
+    The task is sent only if a worker could lease the row now; else the tick sends it.
+    """
+    waiting = Q(lease_token__isnull=True, generation__gt=F("observed_generation")) | Q(
+        lease_token__isnull=False, generation__gt=F("leased_generation")
+    )
+    answered = row.leased_generation if row.lease_token else row.observed_generation
+    if row.generation > answered:
+        return row.generation
+    is_leased = row.leased_until is not None and row.leased_until > now
+    wake = not is_leased and (row.next_attempt_at is None or row.next_attempt_at <= now)
+    if wake:
+        changes["enqueued_at"] = now
+    rows = type(row)._default_manager.filter(pk=row.pk).exclude(waiting)
+    if rows.update(generation=F("generation") + 1, **changes) and wake:
+        send_task(row.task_name, getattr(row, row.subject_field))
+    return row.generation + 1
 
 
 def enqueue_resources(resources: Iterable[int], *, cause: str) -> None:
-    """Ask for a fresh look at the bookings of these resources (primary keys). The tick rings.
-
-    Whoever asks for resources and controllers in one transaction asks for the resources first, as a fetch does.
-    """
-    rows = ResourceSync.objects.filter(resource__in=resources)
-    _in_order(rows).update(generation=F("generation") + 1, cause=cause, enqueued_at=None)
+    """Request a fetch of the bookings of these resources (primary keys), for the next tick to send."""
+    enqueue(ResourceSync.objects.filter(resource__in=resources), wake=False, cause=cause)
 
 
 def enqueue_controllers(controllers: Iterable[int]) -> None:
-    """Ask for these controllers (primary keys) to be reconciled. The tick rings."""
-    rows = ControllerSync.objects.filter(controller__in=controllers)
-    _in_order(rows).update(generation=F("generation") + 1, enqueued_at=None)
-
-
-def _in_order(rows: QuerySet[Row]) -> QuerySet[Row]:
-    """The rows, locked in the order in which everybody locks them, so that no two wait for each other."""
-    with transaction.atomic():
-        keys = list(rows.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
-    return rows.model._default_manager.filter(pk__in=keys)
-
-
-def enqueue_now(rows: QuerySet[Row]) -> None:
-    """Ask for these rows on a person's word: neither a back-off nor a suspension makes them wait."""
-    rows.update(generation=F("generation") + 1, enqueued_at=None, next_attempt_at=None)
+    """Request a reconciliation of these controllers (primary keys), for the next tick to send."""
+    enqueue(ControllerSync.objects.filter(controller__in=controllers), wake=False)
 
 
 def leasable(rows: QuerySet[Row], now: datetime) -> QuerySet[Row]:
-    """Those that are behind, that nobody works on, and that need not wait."""
+    """The rows that are behind, that nobody works on, and whose next attempt is due."""
     return rows.filter(
         Q(leased_until__isnull=True) | Q(leased_until__lt=now),
         Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=now),
@@ -65,62 +92,64 @@ def leasable(rows: QuerySet[Row], now: datetime) -> QuerySet[Row]:
 
 
 def lease(rows: QuerySet[Row], now: datetime) -> Row | None:
-    """Take the one row of `rows` for this worker, or None where there is nothing to do or somebody does it.
+    """Lease the one row of `rows` for this worker; None where there is nothing to do or another worker does it.
 
-    The row's `requested` is the generation to finish with.
+    The row's `generation` is the one to release it with.
     """
     token = uuid.uuid4()
-    taken = leasable(rows, now).update(
+    leased = leasable(rows, now).update(
         lease_token=token, leased_generation=F("generation"), leased_until=now + LEASE, started_at=now
     )
-    return rows.get(lease_token=token) if taken else None
+    return rows.get(lease_token=token) if leased else None
 
 
 def holds_lease(row: SyncWork) -> bool:
-    """Whether a claim holds now. Who works on without it may undo what its heir has done."""
+    """Whether the lease is still this worker's. Without it, further work may undo what the next worker has done."""
     rows = type(row)._default_manager.filter(pk=row.pk, lease_token=row.lease_token)
     return rows.filter(leased_until__gt=clock.now()).exists()
 
 
-def release(row: SyncWork, *, answered: bool, **changes: object) -> bool:
-    """Give a claimed row back; `answered` says whether its generation is done. False if the claim had lapsed."""
-    if answered:
+def release(row: SyncWork, *, observed: bool, **changes: object) -> bool:
+    """Give a leased row back; `observed`: whether its generation is done. False if the lease had ended."""
+    if observed:
         changes["observed_generation"] = row.generation
     rows = type(row)._default_manager.filter(pk=row.pk, lease_token=row.lease_token)
-    # Whoever rang while the work went on was not heard.
+    # A task that was sent while the work went on found the row leased, and did nothing.
     return bool(rows.update(lease_token=None, leased_until=None, enqueued_at=None, **changes))
 
 
 @contextmanager
 def release_on_error(row: SyncWork) -> Iterator[None]:
-    """While a claimed row is worked on: should the work break in a way nobody foresaw, the row says so and waits."""
+    """While a leased row is worked on: after an error that nobody foresaw, the row says so and is tried again later."""
     try:
         yield
     except Exception as error:
         release(
             row,
-            answered=False,
+            observed=False,
             failures=row.failures + 1,
-            last_error=_("The portal itself failed here (%(error)s); its log has the details. It will try again.")
-            % {"error": type(error).__name__},
+            last_error=PORTAL_FAILED(error=type(error).__name__),
             next_attempt_at=clock.now() + backoff(row.failures + 1),
         )
         raise
 
 
-def enqueue(task: Any, key: int) -> None:
-    """Wake a worker once this transaction is committed. A broker that is down is logged: the tick rings again."""
-    transaction.on_commit(partial(task.delay, key), robust=True)
-
-
 def due(rows: QuerySet[Row], now: datetime) -> QuerySet[Row]:
-    """Those claimable for which nobody has rung, or for which ringing did not help."""
+    """The leasable rows for which no task was sent, or for which the one that was sent did not help."""
     return leasable(rows, now).filter(
         Q(enqueued_at__isnull=True)
         | Q(enqueued_at__lte=F("started_at"))
         | Q(enqueued_at__lt=F("next_attempt_at"))
-        | Q(enqueued_at__lt=now - ENQUEUE_AGAIN)
+        | Q(enqueued_at__lt=now - SEND_AGAIN_AFTER)
     )
+
+
+def send_due(rows: QuerySet[Row], now: datetime) -> None:
+    """Send the task of every row that is due."""
+    subjects = dict(due(rows, now).values_list("pk", rows.model.subject_field))
+    rows.model._default_manager.filter(pk__in=subjects).update(enqueued_at=now)
+    for subject_id in subjects.values():
+        send_task(rows.model.task_name, subject_id)
 
 
 def backoff(failures: int) -> timedelta:

@@ -1,4 +1,4 @@
-"""The periodic work: the tick that rings for whatever is due, and the full pass that makes up for lost callbacks."""
+"""The periodic work: the tick sends the tasks of whatever is due, and full resyncs make up for lost callbacks."""
 
 from datetime import datetime, timedelta
 
@@ -6,10 +6,8 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
-from django.utils.translation import gettext as _
 
 from accessmap.models import Controller, MapRevision, Resource
-from doorsync import tasks
 from doorsync.models import (
     BookingFetch,
     Callback,
@@ -20,44 +18,50 @@ from doorsync.models import (
     StoredBooking,
 )
 from doorsync.work import queue
+from doorsync.work.problems import DISABLED_WITH_CARDS, LATE, NOT_LATE
 from portal.audit.models import Outcome, record
 from portal.core import clock
+from portal.core.problems import Problems
+from portal.core.tasks import send_task
 
 log = structlog.get_logger(__name__)
 
-# Callbacks that point nowhere ask for everything; that many of them at once still are one full pass.
+# Callbacks that name no known resource request a full resync; many of them at once are still one.
 FULL_RESYNC_AT_MOST_EVERY = timedelta(seconds=60)
 SUBSCRIPTION_CHECKED_EVERY = timedelta(minutes=10)
 SUBSCRIPTION_RETRIED_EVERY = timedelta(minutes=1)
-# Callbacks, fetches and reports are working papers; the audit log is what is kept.
-KEEP_PAPERS = timedelta(days=90)
+# Callbacks, fetches and reconciliations are kept for a while; the audit log is what is kept for good.
+KEPT_FOR = timedelta(days=90)
+# An event read that starts later than this is left to the next one.
+EVENT_READ_EXPIRES = 10
 
 
 def tick() -> None:
-    """Once a second: notice changes of the map, edges, full passes and broken promises, and ring for what is behind."""
+    """Once a second: react to map changes, edges, full resyncs and late work, and send the tasks of what is due."""
     now = clock.now()
     with transaction.atomic():
         state = SchedulerState.objects.select_for_update(skip_locked=True).filter(pk=1).first()
         if state is None:
-            return  # another tick is at it
+            return  # another tick is running
         if _full_resync_due(state, now):
             full_resync(state, now)
-        _notice_renamed()
-        _notice_map(state)
+        _refetch_renamed()
+        _react_to_map(state)
         edges = list(ControllerSync.objects.filter(next_edge_at__lte=now).values_list("controller_id", flat=True))
         if edges:
             queue.enqueue_controllers(edges)
             ControllerSync.objects.filter(controller__in=edges).update(next_edge_at=None)
-        _watch_promises(state, now)
-        _mind_subscription(state, now)
+        _report_late(state, now)
+        _check_subscription(state, now)
         state.ticked_at = now
         state.save()
-    _answer_latecomers()
-    _ring(now)
+    _answer_late_callbacks()
+    queue.send_due(ResourceSync.objects.all(), now)
+    queue.send_due(ControllerSync.objects.filter(controller__enabled=True), now)
 
 
-def _answer_latecomers() -> None:
-    """Callbacks that were stored only after the fetch that they were waiting for had begun and ended."""
+def _answer_late_callbacks() -> None:
+    """Link callbacks to their fetch that were stored only after that fetch had begun and ended."""
     waiting = Callback.objects.filter(fetch__isnull=True, generation__lte=F("resource__sync__observed_generation"))
     answer = BookingFetch.objects.filter(
         resource=OuterRef("resource"), generation__gte=OuterRef("generation"), started_at__gte=OuterRef("received_at")
@@ -65,7 +69,7 @@ def _answer_latecomers() -> None:
     waiting.filter(Exists(answer)).update(fetch=Subquery(answer.values("pk")[:1]))
 
 
-def _notice_map(state: SchedulerState) -> None:
+def _react_to_map(state: SchedulerState) -> None:
     revision = MapRevision.current()
     if revision == state.map_revision:
         return
@@ -78,42 +82,36 @@ def _notice_map(state: SchedulerState) -> None:
         ignore_conflicts=True,
     )
     queue.enqueue_controllers(Controller.objects.values_list("pk", flat=True))
-    _notice_disabled()
+    _report_disabled()
     state.map_revision = revision
 
 
-def _notice_renamed() -> None:
+def _refetch_renamed() -> None:
     """Bookings belong to the id under which they were fetched: where staff changed it, they admit nobody any more."""
     renamed = ResourceSync.objects.exclude(fetched_as="").exclude(fetched_as=F("resource__external_id"))
     resources = list(renamed.values_list("resource_id", flat=True))
     if resources:
-        queue.enqueue_resources(resources, cause="start")
-        ResourceSync.objects.filter(resource__in=resources).update(fetched_as="")
+        queue.enqueue(ResourceSync.objects.filter(resource__in=resources), wake=False, cause="start", fetched_as="")
         StoredBooking.objects.filter(resource__in=resources).delete()
 
 
-def _notice_disabled() -> None:
-    """Say of disabled controllers with cards in them what that means; the log keeps when it began."""
+def _report_disabled() -> None:
+    """Show at a disabled controller how many cards are left in it; the log keeps when it began."""
     cards = Count("controller__cards")
     for sync in ControllerSync.objects.filter(controller__enabled=False).annotate(cards=cards).order_by("pk"):
-        problem = (
-            _("This controller is disabled: %(n)d cards are left in it, and the portal takes none of them out.")
-            % {"n": sync.cards}
-            if sync.cards
-            else ""
-        )
-        if problem != sync.last_error:
-            ControllerSync.objects.filter(pk=sync.pk).update(last_error=problem)
-            if problem:
-                record(actor="portal", action="controller.disabled", on=sync.controller, reasons=[problem])
+        problems = Problems([DISABLED_WITH_CARDS(cards=sync.cards)] if sync.cards else [])
+        if problems != sync.last_error:
+            ControllerSync.objects.filter(pk=sync.pk).update(last_error=problems)
+        if problems and problems.keys != sync.last_error.keys:
+            record(actor="portal", action="controller.disabled", on=sync.controller, reasons=problems)
 
 
-def _mind_subscription(state: SchedulerState, now: datetime) -> None:
-    """Have the subscription looked at: every ten minutes, every minute while there is trouble with it."""
+def _check_subscription(state: SchedulerState, now: datetime) -> None:
+    """Have the subscription checked: every ten minutes, every minute after an error."""
     interval = SUBSCRIPTION_RETRIED_EVERY if state.subscription_error else SUBSCRIPTION_CHECKED_EVERY
     if state.subscription_checked_at is None or now - state.subscription_checked_at >= interval:
         state.subscription_checked_at = now
-        transaction.on_commit(tasks.keep_subscribed.delay)
+        send_task("doorsync.tasks.keep_subscribed")
 
 
 def _without_sync(rows: QuerySet[Resource] | QuerySet[Controller]) -> list[int]:
@@ -129,24 +127,24 @@ def _full_resync_due(state: SchedulerState, now: datetime) -> bool:
 
 
 def full_resync(state: SchedulerState, now: datetime) -> None:
-    """Ask for every resource and every controller, and take away papers that nobody needs any more."""
-    queue.enqueue_resources(Resource.objects.values_list("pk", flat=True), cause="full_resync")  # first: see asking
+    """Enqueue every resource and every controller, and delete rows that are older than KEPT_FOR."""
+    queue.enqueue_resources(Resource.objects.values_list("pk", flat=True), cause="full_resync")  # first: see queue
     queue.enqueue_controllers(Controller.objects.values_list("pk", flat=True))
     state.full_resync_at, state.full_resync_wanted_at = now, None
-    transaction.on_commit(tasks.list_resources.delay)
-    old = now - KEEP_PAPERS
+    send_task("doorsync.tasks.list_resources")
+    old = now - KEPT_FOR
     Callback.objects.filter(received_at__lt=old).delete()
     BookingFetch.objects.filter(started_at__lt=old).delete()
     Reconciliation.objects.filter(finished_at__lt=old).delete()
 
 
 def late_resources(now: datetime) -> QuerySet[ResourceSync]:
-    """Resources whose bookings were last seen longer ago than two full passes: the promise of converging is broken."""
+    """Resources whose last good fetch was longer than two full resyncs ago: the promise to converge is broken."""
     return _late(ResourceSync.objects.filter(resource__doors__isnull=False).distinct(), now)
 
 
 def late_controllers(now: datetime) -> QuerySet[ControllerSync]:
-    """Controllers that were last in order longer ago than two full passes."""
+    """Controllers that were last in order longer than two full resyncs ago."""
     return _late(ControllerSync.objects.filter(controller__enabled=True), now)
 
 
@@ -155,45 +153,26 @@ def _late(rows: "QuerySet[queue.Row]", now: datetime) -> "QuerySet[queue.Row]":
     return rows.filter(Q(succeeded_at__lt=promised) | Q(succeeded_at__isnull=True, created_at__lt=promised))
 
 
-def _watch_promises(state: SchedulerState, now: datetime) -> None:
-    """Raise the alarm once when something is late, and take it back once when nothing is any more."""
+def _report_late(state: SchedulerState, now: datetime) -> None:
+    """Raise an alarm once when work is late, and cancel it once when nothing is late any more."""
     resources, controllers = late_resources(now).count(), late_controllers(now).count()
-    late = bool(resources or controllers)
-    if late == (state.late_since is not None):
+    is_late = bool(resources or controllers)
+    if is_late == (state.late_since is not None):
         return
-    state.late_since = now if late else None
-    sentence = (
-        _("%(r)d resources and %(c)d controllers were last in order more than two full passes ago.")
-        % {"r": resources, "c": controllers}
-        if late
-        else _("Every resource and every controller is in order again.")
-    )
+    state.late_since = now if is_late else None
+    problem = LATE(resources=resources, controllers=controllers) if is_late else NOT_LATE()
     record(
         actor="portal",
-        action="convergence.late" if late else "convergence.restored",
+        action="convergence.late" if is_late else "convergence.restored",
         on=None,
-        label=sentence,
-        outcome=Outcome.FAILED if late else Outcome.DONE,
-        reasons=[sentence],
+        outcome=Outcome.FAILED if is_late else Outcome.DONE,
+        reasons=[problem],
     )
-    (log.error if late else log.info)(sentence)
+    (log.error if is_late else log.info)(str(problem))
 
 
 def enqueue_event_reads() -> None:
-    """Have every controller's door events read; those that don't answer are left alone until they are tried again."""
+    """Have the door events of every controller read; suspended ones are left until they are tried again."""
     reachable = ControllerSync.objects.filter(controller__enabled=True, suspended_until__isnull=True)
     for controller_id in reachable.values_list("controller_id", flat=True):
-        tasks.drain_events.apply_async((controller_id,), expires=10)
-
-
-def _ring(now: datetime) -> None:
-    resources = queue.due(ResourceSync.objects.all(), now)
-    controllers = queue.due(ControllerSync.objects.filter(controller__enabled=True), now)
-    for rows, field, task in (
-        (resources, "resource_id", tasks.fetch_bookings),
-        (controllers, "controller_id", tasks.reconcile_controller),
-    ):
-        keys = dict(rows.values_list("pk", field))
-        rows.model._default_manager.filter(pk__in=keys).update(enqueued_at=now)
-        for key in keys.values():
-            task.delay(key)
+        send_task("doorsync.tasks.drain_events", controller_id, expires=EVENT_READ_EXPIRES)

@@ -28,7 +28,7 @@ class Outcome(models.TextChoices):
     DONE = "done", _("done")
     REFUSED = "refused", _("refused")
     FAILED = "failed", _("failed")
-    HELD = "held", _("held for approval")
+    PENDING = "pending", _("pending approval")
 
 
 def _append_only(emptied: str) -> list[pgtrigger.Trigger]:

@@ -95,6 +95,12 @@ class Problem:
         return cls(stored["code"], {name: _unpacked(value) for name, value in stored.get("params", {}).items()})
 
 
+def problem_of(error: Exception) -> Problem:
+    """The problem that an exception holds; its text where it holds none."""
+    held = getattr(error, "problem", None)
+    return held if isinstance(held, Problem) else QUOTED(text=str(error))
+
+
 class Problems(Sequence[Problem]):
     """Several problems, in order. Their text is all their sentences; none is false."""
 

@@ -11,21 +11,23 @@ log = structlog.get_logger(__name__)
 _RETRY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 
 
-def send_task(name: str, *args: object) -> None:
+def send_task(name: str, *args: object, expires: float | None = None) -> None:
     """Wake a worker for the task `name` once this transaction is committed; at once where there is none.
+
+    `expires`: seconds after which no worker need run it.
 
     Never raises. The work itself is a row of the database: while the broker is down, the periodic tasks find it.
     """
 
     def publish_after_commit() -> None:
         try:
-            publish(name, args)
+            publish(name, args, **({} if expires is None else {"expires": expires}))
         except (OperationalError, OSError) as error:
             log.warning("broker unreachable: the task was not sent", task=name, error=str(error))
 
     transaction.on_commit(publish_after_commit, robust=True)
 
 
-def publish(name: str, args: tuple[object, ...]) -> None:
+def publish(name: str, args: tuple[object, ...], **options: object) -> None:
     """Give one message to the broker. Raises OperationalError or OSError."""
-    current_app.send_task(name, args=args, retry_policy=_RETRY)
+    current_app.send_task(name, args=args, retry_policy=_RETRY, **options)

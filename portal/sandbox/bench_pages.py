@@ -97,7 +97,7 @@ def pages() -> Iterator[Page]:
             f"{reverse('why')}?{urlencode({'who': 'person8@bench.example', 'door': door, 'at': at})}",
             roles.SECURITY,
         )
-    yield Page("unmapped", reverse("unmapped"), staff)
+    yield Page("unmapped", reverse("coverage"), staff)
     yield Page("setup", reverse("setup"))
     yield from _log_pages()
     holder, card = Cardholder.objects.latest("pk").pk, Card.objects.latest("pk").pk

@@ -9,7 +9,7 @@ import structlog
 from django.utils.translation import gettext as _
 
 from doorsync.models import BookingFetch, Callback, ControllerSync, ResourceSync
-from doorsync.status.coverage import unmapped_emails, unmapped_resources
+from doorsync.status.coverage import emails_without_card, resources_without_door
 from portal.core import clock
 from portal.sandbox.playground import NotConverged, Playground, problem, quiet
 from visitors.models import Turnstile, TurnstileKey
@@ -48,7 +48,7 @@ def play(place: Playground) -> dict[str, Any]:
         "site": place.building.site.name,
         "finished_at": now.isoformat(),
         **read_back(place),
-        "unmapped": {"emails": sorted(unmapped_emails(now)), "resources": sorted(unmapped_resources())},
+        "unmapped": {"emails": sorted(emails_without_card(now)), "resources": sorted(resources_without_door())},
         "callbacks": {"received": Callback.objects.count(), "fetches": fetches},
         "sync_seconds": sync_seconds(),
         "scans": scan(place),

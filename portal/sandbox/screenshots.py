@@ -102,7 +102,7 @@ def shots() -> list[Shot]:
         "home": reverse("admin:index"),
         "doors": reverse("board", args=[site.pk]),
         "why": f"{reverse('why')}?{why}",
-        "unmapped": reverse("unmapped"),
+        "unmapped": reverse("coverage"),
         "cardholder": reverse("admin:accessmap_cardholder_change", args=[holder.pk]),
         "import": reverse("admin:accessmap_mapimport_change", args=[sheet.pk]),
         "controller": reverse("admin:accessmap_controller_change", args=[door.controller_id]),

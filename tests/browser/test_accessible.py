@@ -102,7 +102,7 @@ def own_pages(gate: Any) -> Iterator[Page]:
     card = Card.objects.get(number="1001")
     turnstile = visits.Turnstile.objects.get(name="in")
     sheet = MapImport.objects.get()
-    why = reverse("why")
+    why = reverse("explain")
     yield "home", reverse("admin:index")
     for app in APPS:
         yield f"app {app}", reverse("admin:app_list", args=[app])
@@ -112,7 +112,7 @@ def own_pages(gate: Any) -> Iterator[Page]:
     yield "why she can", f"{why}?who=Mei&door={door.pk}&at=2026-03-10T10:00"
     yield "why she cannot", f"{why}?who=Mei&door={door.pk}&at=2026-03-10T20:00"
     yield "why, whom?", f"{why}?who=m&door={door.pk}"
-    yield "unmapped", reverse("unmapped")
+    yield "unmapped", reverse("coverage")
     yield "unlock", reverse("unlock-door", args=[door.pk])
     yield "preview", reverse("preview-controller", args=[door.controller_id])
     yield "lost", reverse("admin:accessmap_card_lost", args=[card.pk])

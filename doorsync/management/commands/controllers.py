@@ -1,7 +1,7 @@
 """`manage.py controllers`: compare, sync, and follow the events of the door controllers.
 
-Exit codes, for cron: 0 all in step; 1 something differs or was refused; 2 a controller could not be read, or there is
-no such controller.
+Exit codes, for cron: 0 all in step; 1 something differs or was refused; 2 a controller could not be read, or does not
+exist.
 """
 
 import json
@@ -19,17 +19,18 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accessmap.models import Controller
-from doorsync import tasks
 from doorsync.controllers import approvals, reconcile
 from doorsync.controllers.events import entries
-from doorsync.controllers.preview import Comparison, compare, rows_of
+from doorsync.controllers.preview import preview, rows_of
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import DriverError
 from doorsync.drivers.uhppote.events import listen
 from doorsync.models import ControllerSync
+from doorsync.policy.plan import Kind
 from doorsync.work import queue
 from portal.core import clock
 from portal.core.clock import local
+from portal.core.tasks import send_task
 
 DIFFERS, UNREADABLE = 1, 2
 
@@ -48,7 +49,7 @@ class Command(BaseCommand):
             action.add_argument("--json", action="store_true", help=_("for machines"))
         events = actions.add_parser("events", help=_("what the controller says happened at its doors"))
         events.add_argument("name")
-        events.add_argument("--follow", action="store_true", help=_("go on until Ctrl-C"))
+        events.add_argument("--follow", action="store_true", help=_("until Ctrl-C"))
         listening = actions.add_parser(
             "listen", help=_("hear at once of events at boards that tell (UHPPOTE), until Ctrl-C")
         )
@@ -63,21 +64,21 @@ class Command(BaseCommand):
             self._events(chosen.get(), follow=options["follow"])
             return
         act = self._compared if options["action"] == "compare" else self._synced
-        told = [act(controller) for controller in chosen]
+        results = [act(controller) for controller in chosen]
         if options["json"]:
-            self.stdout.write(json.dumps(told, ensure_ascii=False, indent=1))
+            self.stdout.write(json.dumps(results, ensure_ascii=False, indent=1))
         else:
-            for one in told:
-                self._tell(one)
-        if any(one["last_error"] and not one["read"] for one in told):
+            for result in results:
+                self._show(result)
+        if any(one["last_error"] and not one["read"] for one in results):
             raise CommandError(_("Not every controller could be read."), returncode=UNREADABLE)
-        if not all(one["in_step"] for one in told):
+        if not all(one["in_step"] for one in results):
             raise CommandError(_("Not every controller is in step."), returncode=DIFFERS)
 
     def _listen(self, port: int) -> None:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as heard_at:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
             try:
-                heard_at.bind(("0.0.0.0", port))  # noqa: S104 (boards are elsewhere, and what they say is not believed)
+                listener.bind(("0.0.0.0", port))  # noqa: S104 (boards are on other hosts, and what they send is only a hint)
             except OSError as error:
                 raise CommandError(
                     _("UDP port %(port)d can't be listened on: %(why)s.") % {"port": port, "why": error.strerror},
@@ -85,45 +86,49 @@ class Command(BaseCommand):
                 ) from error
             self.stdout.write(_("Listening on UDP port %(port)d – Ctrl-C ends it.") % {"port": port})
             with suppress(KeyboardInterrupt):
-                for controller_id in listen(heard_at):
-                    tasks.drain_events.delay(controller_id)
+                for controller_id in listen(listener):
+                    send_task("doorsync.tasks.drain_events", controller_id)
                     close_old_connections()  # it may be days until the next
 
     def _compared(self, controller: Controller) -> dict[str, Any]:
         try:
-            found = compare(controller, clock.now())
+            info, plan = preview(controller, clock.now())
         except DriverError as error:
             return {"controller": controller.name, "read": False, "in_step": False, "last_error": str(error)}
         return {
             "controller": controller.name,
             "read": True,
-            "in_step": found.in_step,
+            "in_step": plan.in_step,
             "last_error": "",
-            **_as_json(controller, found),
+            "firmware": info.firmware,
+            **rows_of(controller, plan),
+            "unchanged": len(plan.cards.unchanged),
         }
 
     def _synced(self, controller: Controller) -> dict[str, Any]:
         rows = ControllerSync.objects.filter(controller=controller)
         ControllerSync.objects.get_or_create(controller=controller)
-        approvals.look(rows.select_related("controller"), actor="manage.py controllers sync")
-        outcome = reconcile.reconcile_controller(controller.pk)
-        if outcome is None and queue.leasable(rows, clock.now()).exists():
-            outcome = reconcile.reconcile_controller(controller.pk)
+        approvals.reconcile_now(rows, actor="manage.py controllers sync")
+        result = reconcile.reconcile_controller(controller.pk)
+        if result is None and queue.leasable(rows, clock.now()).exists():
+            result = reconcile.reconcile_controller(controller.pk)
         sync = rows.get()
-        if outcome is None:
-            words = _("A worker is at it just now.") if controller.enabled else _("It is disabled.")
-            return {"controller": controller.name, "read": True, "in_step": False, "last_error": words}
-        kinds = [kind for kind, _card in outcome.done]
+        if result is None:
+            error = _("A worker is reconciling it now.") if controller.enabled else _("It is disabled.")
+            return {"controller": controller.name, "read": True, "in_step": False, "last_error": error}
+        kinds = [change.kind for change in result.done]
         return {
             "controller": controller.name,
-            "read": outcome.read,
-            "in_step": outcome.in_order and not outcome.held and not outcome.contested,
-            "last_error": sync.last_error,
-            **{kind: kinds.count(kind) for kind in ("added", "updated", "removed")},
-            "unchanged": outcome.unchanged,
+            "read": result.plan is not None,
+            "in_step": result.in_order and not result.pending and not result.contested,
+            "last_error": str(sync.last_error),
+            "added": kinds.count(Kind.ADD),
+            "updated": kinds.count(Kind.UPDATE),
+            "removed": kinds.count(Kind.REMOVE),
+            "unchanged": len(result.plan.cards.unchanged) if result.plan else 0,
         }
 
-    def _tell(self, one: dict[str, Any]) -> None:
+    def _show(self, one: dict[str, Any]) -> None:
         head = _("in step") if one["in_step"] else one["last_error"] or _("differs")
         self.stdout.write(f"{one['controller']}: {head}")
         for line in _table(one):
@@ -133,24 +138,24 @@ class Command(BaseCommand):
             self.stdout.write(f"  {counts}")
 
     def _events(self, controller: Controller, *, follow: bool) -> None:
-        """Show them; the log gets them from the worker, this changes nothing."""
+        """Show the events. The worker writes them to the log; this changes nothing."""
         after = 0
         while True:
             driver = driver_for(controller, clock.now())
             try:
-                found = driver.events(after=after)
+                events = driver.events(after=after)
             except DriverError as error:
                 if not follow:
                     raise CommandError(str(error), returncode=UNREADABLE) from error
                 self.stderr.write(str(error))
-                found = []
+                events = []
             finally:
                 driver.close()
-            for event, entry in zip(found, entries(controller, found, clock.now()), strict=True):
+            for event, entry in zip(events, entries(controller, events, clock.now()), strict=True):
                 self.stdout.write(
                     f"{event.at.isoformat()}  {event.index:>8}  {entry.action:<15}  {entry.object_label}  {entry.actor}"
                 )
-            after = max((event.index for event in found), default=after)
+            after = max((event.index for event in events), default=after)
             if not follow:
                 return
             time.sleep(1)
@@ -159,25 +164,21 @@ class Command(BaseCommand):
 def _chosen(name: str | None) -> QuerySet[Controller]:
     if name is None:
         return Controller.objects.filter(enabled=True)
-    found = Controller.objects.filter(name=name)
-    if not found.exists():
+    controllers = Controller.objects.filter(name=name)
+    if not controllers.exists():
         known = ", ".join(Controller.objects.values_list("name", flat=True)) or "–"
         raise CommandError(
             _("There is no controller %(name)s. There are: %(known)s.") % {"name": name, "known": known},
             returncode=UNREADABLE,
         )
-    return found
-
-
-def _as_json(controller: Controller, found: Comparison) -> dict[str, Any]:
-    return {"firmware": found.info.firmware, **rows_of(controller, found), "unchanged": len(found.cards.unchanged)}
+    return controllers
 
 
 def _table(one: Mapping[str, Any]) -> Iterator[str]:
     """The rows of a comparison as lines with columns, times in the site's zone."""
     lines = [
         (kind, row["what"], door, "; ".join(map(_span, windows)) or "–")
-        for kind in ("add", "update", "remove", "contested", "unmanaged")
+        for kind in ("add", "update", "remove", "pending", "no_room", "contested", "unmanaged")
         for row in one.get(kind, [])
         for door, windows in (row["doors"] or {"–": []}).items()
     ]

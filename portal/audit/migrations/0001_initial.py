@@ -144,7 +144,7 @@ class Migration(migrations.Migration):
                 ('object_type', models.CharField(max_length=100, verbose_name='kind of object')),
                 ('object_id', models.CharField(max_length=200, verbose_name='object id')),
                 ('object_label', models.CharField(max_length=300, verbose_name='object')),
-                ('outcome', models.CharField(choices=[('done', 'done'), ('refused', 'refused'), ('failed', 'failed'), ('held', 'held for approval')], max_length=20, verbose_name='outcome')),
+                ('outcome', models.CharField(choices=[('done', 'done'), ('refused', 'refused'), ('failed', 'failed'), ('pending', 'pending approval')], max_length=20, verbose_name='outcome')),
                 ('reasons', portal.core.problems.ProblemsField(verbose_name='reasons')),
                 ('detail', models.JSONField(default=dict, verbose_name='detail')),
             ],

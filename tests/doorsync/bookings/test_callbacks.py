@@ -52,10 +52,10 @@ def test_a_call_asks_for_its_resource_once_however_often_it_comes(place, post, d
 
 def test_a_call_during_a_fetch_gets_a_fetch_of_its_own(place, post):
     settle(place)
-    queue.enqueue_now(ResourceSync.objects.filter(resource__external_id="room"))
+    queue.enqueue(ResourceSync.objects.filter(resource__external_id="room"), at_once=True, wake=False)
     claimed = queue.lease(ResourceSync.objects.filter(resource__external_id="room"), NOW)
     post({"resourceId": "room"})
-    assert queue.release(claimed, answered=True)
+    assert queue.release(claimed, observed=True)
     assert place.room().generation > place.room().observed_generation
 
 

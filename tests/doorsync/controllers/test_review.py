@@ -66,10 +66,10 @@ def test_a_fetch_whose_claim_has_lapsed_stores_nothing(place, monkeypatch):
 
 def test_a_callback_after_a_claim_has_lapsed_still_gets_a_fetch(place):
     rows = ResourceSync.objects.filter(resource__external_id="room")
-    queue.enqueue_now(rows)
+    queue.enqueue(rows, at_once=True, wake=False)
     slow = queue.lease(rows, NOW - 2 * queue.LEASE)
     callbacks.receive(body=b'{"resourceId": "room"}', content_type="", remote_address=None)
-    assert queue.release(slow, answered=True)
+    assert queue.release(slow, observed=True)
     assert place.room().generation > place.room().observed_generation
 
 

@@ -107,7 +107,7 @@ class House:
 
     def work(self) -> Any:
         """Ask for the controller and reconcile it, once."""
-        queue.enqueue_now(ControllerSync.objects.filter(controller=self.controller))
+        queue.enqueue(ControllerSync.objects.filter(controller=self.controller), at_once=True, wake=False)
         return reconcile.reconcile_controller(self.controller.pk)
 
     @contextmanager

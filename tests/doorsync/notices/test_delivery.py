@@ -27,7 +27,7 @@ from doorsync.work import scheduler
 from portal import roles
 from portal.audit.models import Entry
 from portal.core import clock
-from portal.core.problems import problem
+from portal.core.problems import QUOTED, Problem, problem
 from portal.sandbox.webserver import LocalServer
 from tests.places import NOW
 
@@ -64,9 +64,9 @@ def ann(in_order):
     return Recipient.objects.create(name="Ann", email="ann@pier.example", notified_until=NOW, digest_at=NOW)
 
 
-def stored(text: str) -> str:
+def stored(text: str) -> list[Problem]:
     """An error as a row of another package stores it."""
-    return text
+    return [QUOTED(text=text)] if text else []
 
 
 def disconnect(name: str = "box") -> None:

@@ -239,7 +239,7 @@ def test_what_lies_beyond_the_days_that_are_known_is_not_denied_but_unknown(load
 def test_the_page_asks_whom_is_meant_and_shows_the_log(loaded, as_role):
     client = as_role(roles.SECURITY)
     door = Door.objects.get(name="Room door")
-    page = reverse("why")
+    page = reverse("explain")
     said = text(client.get(page, {"who": "MEI@pier.example", "door": door.pk, "at": "2026-03-10T10:00"}))
     assert "Mei can open Room door at 2026-03-10 10:00:00" in said
     assert "card.added" in said
@@ -262,16 +262,16 @@ def test_the_unmapped_come_in_the_order_in_which_it_will_hurt_and_are_mended_in_
     place.fetch()
     assert [one.email for one in coverage.people(NOW)] == ["soon@pier.example", "late@pier.example"]
     client = as_role(roles.FACILITY_STAFF)
-    assert "soon@pier.example" in text(client.get(reverse("unmapped")))
-    client.post(reverse("mend-person"), {"email": "soon@pier.example", "name": "Sun", "number": "1001"})
+    assert "soon@pier.example" in text(client.get(reverse("coverage")))
+    client.post(reverse("fix-person"), {"email": "soon@pier.example", "name": "Sun", "number": "1001"})
     assert len(coverage.people(NOW)) == 2, "the card is somebody else's"
     assert not Cardholder.objects.filter(name="Sun").exists(), "nothing is half done"
-    client.post(reverse("mend-person"), {"email": "soon@pier.example", "name": "Sun", "number": "7007"})
+    client.post(reverse("fix-person"), {"email": "soon@pier.example", "name": "Sun", "number": "7007"})
     assert [one.email for one in coverage.people(NOW)] == ["late@pier.example"]
     (desk,) = coverage.rooms(NOW)
     assert desk.external_id == "desk"
     side = Door.objects.get(name="Side door")
-    client.post(reverse("mend-room"), {"external_id": "desk", "door": side.pk})
+    client.post(reverse("fix-room"), {"external_id": "desk", "door": side.pk})
     assert coverage.rooms(NOW) == []
     scheduler.tick()
     place.fetch()
@@ -282,10 +282,10 @@ def test_the_unmapped_come_in_the_order_in_which_it_will_hurt_and_are_mended_in_
 def test_who_may_not_mend_is_offered_no_button_and_refused(loaded, as_role):
     Card.objects.filter(number="1002").delete()
     client = as_role(roles.SECURITY)
-    assert reverse("mend-person") not in text(client.get(reverse("unmapped")))
+    assert reverse("fix-person") not in text(client.get(reverse("coverage")))
     body = {"email": "tom@pier.example", "number": "1"}
-    assert client.post(reverse("mend-person"), body).status_code == 403
-    assert client.post(reverse("mend-room"), {}).status_code == 403
+    assert client.post(reverse("fix-person"), body).status_code == 403
+    assert client.post(reverse("fix-room"), {}).status_code == 403
     assert not Card.objects.filter(number="1").exists()
 
 
@@ -304,6 +304,6 @@ def test_a_moment_is_taken_in_the_sites_own_zone(loaded, as_role):
     client = as_role(roles.SECURITY)
     door = Door.objects.get(name="Room door")
     Site.objects.update(time_zone="UTC")
-    answer = client.get(reverse("why"), {"who": "Mei", "door": door.pk, "at": "2026-03-10T02:00"})
+    answer = client.get(reverse("explain"), {"who": "Mei", "door": door.pk, "at": "2026-03-10T02:00"})
     assert answer.context["answer"].opens
     assert answer.context["at"] == datetime(2026, 3, 10, 2, 0, tzinfo=UTC)

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorsync.policy.diff import diff, without_lapsed
-from doorsync.policy.safety import at_stake, doubtful, doubtful_everywhere, revoked, too_many
-from doorsync.policy.windows import ALWAYS, Permission, Window
+from doorsync.policy.diff import diff
+from doorsync.policy.safety import at_stake, revoked, suspicious, suspicious_everywhere, too_many
+from doorsync.policy.windows import ALWAYS, Permission, Window, without_lapsed
 
 NOW = datetime(2026, 3, 10, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -63,21 +63,21 @@ def test_standing_access_is_not_at_stake():
 
 
 def test_a_person_is_asked_only_for_many_and_for_most():
-    assert not too_many(revoked=10, before=10, limit=10)
-    assert too_many(revoked=11, before=21, limit=10)
-    assert not too_many(revoked=11, before=22, limit=10)
+    assert not too_many(revoked=10, promised=10, limit=10)
+    assert too_many(revoked=11, promised=21, limit=10)
+    assert not too_many(revoked=11, promised=22, limit=10)
 
 
 def test_an_answer_is_doubted_for_what_it_takes_away():
-    assert doubtful(coming=40, lost=40, vanished=0, limit=10)
-    assert doubtful(coming=5, lost=5, vanished=5, limit=10), "what vanishes without a word is doubted sooner"
-    assert not doubtful(coming=4, lost=4, vanished=4, limit=10)
-    assert not doubtful(coming=5, lost=5, vanished=4, limit=10)
-    assert not doubtful(coming=0, lost=0, vanished=0, limit=10)
-    assert not doubtful(coming=40, lost=11, vanished=11, limit=10)
+    assert suspicious(coming=40, lost=40, vanished=0, limit=10)
+    assert suspicious(coming=5, lost=5, vanished=5, limit=10), "what vanishes without a word is doubted sooner"
+    assert not suspicious(coming=4, lost=4, vanished=4, limit=10)
+    assert not suspicious(coming=5, lost=5, vanished=4, limit=10)
+    assert not suspicious(coming=0, lost=0, vanished=0, limit=10)
+    assert not suspicious(coming=40, lost=11, vanished=11, limit=10)
 
 
 def test_a_little_everywhere_is_doubted_too():
-    assert doubtful_everywhere(coming=40, vanished=11, limit=10)
-    assert not doubtful_everywhere(coming=44, vanished=11, limit=10)
-    assert not doubtful_everywhere(coming=10, vanished=10, limit=10)
+    assert suspicious_everywhere(coming=40, vanished=11, limit=10)
+    assert not suspicious_everywhere(coming=44, vanished=11, limit=10)
+    assert not suspicious_everywhere(coming=10, vanished=10, limit=10)

@@ -14,9 +14,9 @@ from django.urls import reverse
 from werkzeug.wrappers import Response
 
 from accessmap.models import AccessLevel, AccessPolicy, Card, Cardholder, Controller, Door, Resource, Site
-from doorsync.bookings.callbacks import TEST_CALL
 from doorsync.bookings.subscription import callback_url
 from doorsync.models import Callback, ControllerCard, SchedulerState, UnmappedResource
+from doorsync.models.callbacks import TEST_CALL
 from doorsync.setup import actions
 from doorsync.setup.steps import facts_at, steps, undone
 from doorsync.work import scheduler

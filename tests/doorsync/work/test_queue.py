@@ -50,7 +50,7 @@ def test_what_is_asked_for_during_the_work_stays_asked_for(row):
     claim = queue.lease(rows(), NOW)
     queue.enqueue_resources([row.resource_id], cause="test")
     assert queue.lease(rows(), NOW) is None, "somebody is at it"
-    assert queue.release(claim, answered=True)
+    assert queue.release(claim, observed=True)
     again = queue.lease(rows(), NOW)
     assert again.generation == claim.generation + 1
 
@@ -60,8 +60,8 @@ def test_a_worker_that_died_is_replaced_and_cannot_finish_afterwards(row):
     later = NOW + queue.LEASE + timedelta(seconds=1)
     heir = queue.lease(rows(), later)
     assert heir is not None
-    assert not queue.release(dead, answered=True)
-    assert queue.release(heir, answered=True)
+    assert not queue.release(dead, observed=True)
+    assert queue.release(heir, observed=True)
     assert queue.lease(rows(), later) is None
 
 
@@ -79,7 +79,7 @@ def test_work_that_breaks_says_so_and_waits(row):
 def test_a_bell_that_nobody_heard_is_rung_again(row):
     rows().update(enqueued_at=NOW)
     assert not queue.due(rows(), NOW + timedelta(seconds=1)).exists()
-    assert queue.due(rows(), NOW + queue.ENQUEUE_AGAIN + timedelta(seconds=1)).exists()
+    assert queue.due(rows(), NOW + queue.SEND_AGAIN_AFTER + timedelta(seconds=1)).exists()
 
 
 def test_backing_off_doubles_and_ends():

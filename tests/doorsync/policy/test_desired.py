@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doorsync.drivers.base import one_stretch, rounded_inwards
-from doorsync.policy.plan import Desired, People, PlannedCard, PlannedResource, next_edge, plan
-from doorsync.policy.rules import PlannedBooking, Policy
+from doorsync.policy.desired import Cardholders, Desired, Resource, desired_state, next_edge
+from doorsync.policy.rules import Booking, Policy, ValidCard
 from doorsync.policy.windows import ALWAYS, Permission, Window, merged, windows
 
 DAY = datetime(2026, 3, 10, tzinfo=UTC)
@@ -80,17 +80,17 @@ def policy(**more):
 
 
 def booked(name, start, end, *, resource="r", status="confirmed", organizer="mei@x", attendees=()):
-    return PlannedBooking(name, resource, start, end, status, organizer, tuple(attendees))
+    return Booking(name, resource, start, end, status, organizer, tuple(attendees))
 
 
-PEOPLE = People(
-    by_email={"mei@x": (PlannedCard("1"), PlannedCard("2")), "tom@x": (PlannedCard("3"),)},
-    by_level={"club": (PlannedCard("3"), PlannedCard("4"))},
+PEOPLE = Cardholders(
+    by_email={"mei@x": (ValidCard("1"), ValidCard("2")), "tom@x": (ValidCard("3"),)},
+    by_level={"club": (ValidCard("3"), ValidCard("4"))},
 )
 
 
 def desired(*bookings, now=DAY, doors=(1,), **rules):
-    return plan([PlannedResource("r", doors, policy(**rules))], bookings, PEOPLE, now=now)
+    return desired_state([Resource("r", doors, policy(**rules))], bookings, PEOPLE, now=now)
 
 
 def test_lead_and_grace_and_every_active_card_of_those_admitted():
@@ -128,8 +128,8 @@ def test_anyone_unlocks_without_lead_and_grace():
 
 
 def test_a_card_admits_only_while_it_is_valid_itself():
-    people = People({"mei@x": (PlannedCard("1", valid_until=at(70)), PlannedCard("2", valid_from=at(500)))}, {})
-    result = plan([PlannedResource("r", (1,), policy())], [booked("b", at(60), at(120))], people, now=DAY)
+    people = Cardholders({"mei@x": (ValidCard("1", valid_until=at(70)), ValidCard("2", valid_from=at(500)))}, {})
+    result = desired_state([Resource("r", (1,), policy())], [booked("b", at(60), at(120))], people, now=DAY)
     assert {card: windows(doors[1]) for card, doors in result.cards.items()} == {"1": (Window(at(45), at(70)),)}
 
 

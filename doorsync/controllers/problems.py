@@ -1,0 +1,73 @@
+"""Problems of controllers, as a reconciliation finds them."""
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
+
+from portal.core.problems import problem
+
+NO_ANSWER = problem("controller.no_answer", _("The controller does not answer."))
+OTHER_DEVICE = problem(
+    "controller.other_device",
+    _(
+        "The device that answers has serial number %(new)s, and this controller had %(old)s. Nothing was written. If "
+        "the device was replaced, forget the old one; if not, correct the address."
+    ),
+)
+DEVICE_TAKEN = problem(
+    "controller.device_taken",
+    _(
+        "The device that answers, serial number %(serial)s, is the controller %(twin)s already. Nothing was written. "
+        "One device is one controller: correct the address of one of them."
+    ),
+)
+CLOCK_OFF = problem("controller.clock_off", _("Its clock is %(seconds)d seconds off, and so are its times: %(why)s"))
+CLOCK_NOT_SETTABLE = problem("controller.clock_not_settable", _("the portal can't set it."))
+HOLDS_NO_CARDS = problem(
+    "controller.holds_no_cards", _("%(n)d cards may pass its doors, and this controller holds no cards.")
+)
+CANNOT_HOLD = problem(
+    "controller.cannot_hold",
+    _("A booking admits anyone, and this controller can't hold a door unlocked."),
+)
+AT_EDGES = problem(
+    "controller.at_edges",
+    _(
+        "The controller has no room for more time windows: for %(n)d cards the portal opens and ends access itself, as "
+        "long as it is up. Bookings: %(bookings)s."
+    ),
+)
+FULL = problem("controller.full", _("The controller is full: it has room for %(n)d cards."))
+STOPPED_ANSWERING = problem(
+    "controller.stopped_answering",
+    _("The controller stopped answering; %(n)d changes wait for the next reconciliation."),
+)
+OUT_OF_TIME = problem("controller.out_of_time", _("Time was up; %(n)d changes wait for the next reconciliation."))
+OVERTAKEN = problem(
+    "controller.overtaken", _("This reconciliation took too long, and another one has taken its place.")
+)
+CHANGES_REFUSED = problem("controller.changes_refused", _("%(n)d changes were refused: %(why)s"))
+CHANGES_UNCONFIRMED = problem(
+    "controller.changes_unconfirmed", _("%(n)d changes were sent and are not confirmed: %(why)s")
+)
+PLAN_PENDING = problem(
+    "controller.plan_pending",
+    ngettext_lazy(
+        "%(n)d card would lose doors at once. It keeps them until somebody approves the plan.",
+        "%(n)d cards would lose doors at once. They keep them until somebody approves the plan.",
+        "n",
+    ),
+    params=["n"],
+)
+CONTESTED = problem(
+    "controller.contested",
+    _("%(n)d cards that bookings admit have entries here that the portal did not write, and does not change."),
+)
+FOREIGN_HOLDS = problem(
+    "controller.foreign_holds", _("%(doors)s: held unlocked, and not by the portal, which leaves it so.")
+)
+FORGOTTEN = problem("controller.forgotten", _("%(n)d cards of serial number %(serial)s forgotten."))
+DISABLED = problem("controller.disabled", _("Controller %(name)s is disabled."))
+NO_PULSE = problem("controller.no_pulse", _("Controller %(name)s can't unlock a door for a moment."))
+TOO_SLOW = problem(
+    "controller.too_slow", _("Controller %(name)s did not answer in time: it may have unlocked the door or not.")
+)

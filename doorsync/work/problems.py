@@ -1,0 +1,18 @@
+"""Problems of the work queue and the scheduler."""
+
+from django.utils.translation import gettext_lazy as _
+
+from portal.core.problems import problem
+
+PORTAL_FAILED = problem(
+    "work.portal_failed", _("The portal failed here (%(error)s); its log has the details. It will try again.")
+)
+LATE = problem(
+    "scheduler.late",
+    _("%(resources)d resources and %(controllers)d controllers were last in order more than two full resyncs ago."),
+)
+NOT_LATE = problem("scheduler.not_late", _("Every resource and every controller is in order again."))
+DISABLED_WITH_CARDS = problem(
+    "controller.disabled_with_cards",
+    _("This controller is disabled: %(cards)d cards are left in it, and the portal removes none of them."),
+)
