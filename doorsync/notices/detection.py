@@ -10,7 +10,6 @@ from django.db.models import F, OuterRef, Q, Subquery
 
 from doorsync.controllers.result import SUSPEND_AFTER
 from doorsync.models import BookingFetch, Callback, ControllerSync, ResourceSync, SchedulerState, UnmanagedCard
-from doorsync.models.callbacks import TEST_CALL
 from doorsync.notices.decision import OFFISION, SEALS, SILENCE, SUBSCRIPTION, Kind, Subject
 from doorsync.notices.problems import CALLS_STOPPED, CHANGES_NOT_STARTED, NEVER_CALLED
 from portal.audit.models import SealCheck
@@ -103,7 +102,7 @@ def _silence(now: datetime) -> Problem | None:
     Silence alone is normal: nobody books at night. It is an issue once a full resync finds a change without a call.
     """
     since = now - timedelta(hours=settings.NOTICE_NO_CALLBACK_HOURS)
-    calls = Callback.objects.exclude(content_type=TEST_CALL).order_by("-id")
+    calls = Callback.objects.exclude(outcome=Callback.Outcome.TEST).order_by("-id")
     last_call = calls.values_list("received_at", flat=True).first()
     if (last_call is not None and last_call > since) or not any(_changes_without_a_call(since)):
         return None

@@ -173,14 +173,14 @@ def changed(minutes: float, *, outcome: str = "changed", cause: str = "full_resy
 
 
 def test_silence_is_an_issue_only_when_a_full_resync_finds_a_change_without_a_call(place):
-    Callback.objects.create(body=b"{}", outcome="asked", received_at=NOW - timedelta(hours=25))
+    Callback.objects.create(body=b"{}", outcome="enqueued", received_at=NOW - timedelta(hours=25))
     changed(-40, outcome="unchanged")
     assert issues() == set(), "nobody books, nobody calls"
     changed(-20, cause="callback")
     assert issues() == set()
     changed(-10)
     assert issues() == {("callbacks", "silence")}
-    Callback.objects.create(body=b"{}", outcome="unreadable", content_type=TEST_CALL)
+    Callback.objects.create(body=b"{}", outcome="test")
     assert issues() == {("callbacks", "silence")}, "the portal's own call does not count"
     Callback.objects.create(body=b"{}", outcome="unreadable")
     assert issues() == set()
@@ -197,7 +197,7 @@ def test_the_first_fetch_of_a_day_finds_no_change(place):
 
 def test_a_call_of_the_portal_itself_is_stored_as_such(place):
     callbacks.receive(body=b'{"test": 1}', content_type=TEST_CALL, remote_address=None)
-    assert Callback.objects.get().content_type == TEST_CALL
+    assert Callback.objects.get().outcome == "test"
 
 
 # Notifying ------------------------------------------------------
