@@ -10,7 +10,7 @@ audited_model(
     personal=["email"],
     # Some receivers' addresses are secrets by themselves.
     secret=["url"],
-    ignored=["told_until", "message_at", "digest_at"],
+    ignored=["notified_until", "message_at", "digest_at"],
 )
 
 BOOKINGS_FETCH = audit_event("bookings.fetch", _("The bookings of %(object)s could not be fetched."))
@@ -74,11 +74,4 @@ NOTICE_ENDED = audit_event("notice.ended", _("A notice ended: %(object)s."))
 NOTICE_GIVEN_UP = audit_event(
     "notice.given_up", _("A message to %(object)s could not be delivered."), "subject", "attempts"
 )
-RECIPIENT_ADDED = audit_event(
-    "recipient.add", _("%(actor)s added the recipient %(object)s."), "channel", "kinds", "enabled", "changed"
-)
-RECIPIENT_CHANGED = audit_event(
-    "recipient.change", _("%(actor)s changed the recipient %(object)s."), "channel", "kinds", "enabled", "changed"
-)
-RECIPIENT_DELETED = audit_event("recipient.delete", _("%(actor)s deleted the recipient %(object)s."))
 RECIPIENT_TESTED = audit_event("recipient.test", _("%(actor)s sent a test message to %(object)s."))

@@ -1,4 +1,4 @@
-"""What is or was wrong, who is told, and what was sent to whom."""
+"""Issues and their notices, recipients, and the messages to them."""
 
 import uuid
 
@@ -8,35 +8,38 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from encrypted_fields.fields import EncryptedTextField
 
+from doorsync.notices.decision import SILENCE, SUBSCRIPTION, Kind
 from portal.core import clock
+from portal.core.problems import ProblemsField
 
+KIND_CHOICES = [
+    (Kind.DRIFT.value, _("lasting drift")),
+    (Kind.CONTROLLER.value, _("unreachable controller")),
+    (Kind.CALLBACKS.value, _("callback failure")),
+    (Kind.OFFISION.value, _("Offision failure")),
+    (Kind.SEALS.value, _("broken seals of the audit log")),
+]
 
-class Kind(models.TextChoices):
-    """What can be wrong. More may follow: a recipient says which it wants."""
-
-    DRIFT = "drift", _("drift that lasts")
-    CONTROLLER = "controller", _("controllers that do not answer")
-    CALLBACKS = "callbacks", _("callbacks that stop")
-    OFFISION = "offision", _("Offision failing")
-    SEALS = "seals", _("broken seals of the audit log")
+# A kind with more than one object has names for those that no row names.
+_OBJECT_NAMES = {SUBSCRIPTION.key: _("subscription"), SILENCE.key: _("no calls from Offision")}
 
 
 def every_kind() -> list[str]:
-    return list(Kind.values)
+    return [kind.value for kind in Kind]
 
 
 class Notice(models.Model):
-    """Something that is wrong, or was. It is told only once it has lasted; see doorsync.notices.decision."""
+    """One issue from its start to its end, and when recipients were notified. See doorsync.notices.decision."""
 
-    kind = models.CharField(_("kind"), max_length=20, choices=Kind)
+    kind = models.CharField(_("kind"), max_length=20, choices=KIND_CHOICES)
     key = models.CharField(max_length=100, editable=False, help_text=_("Which object of its kind."))
-    label = models.CharField(_("object"), max_length=300, blank=True)
-    why = models.TextField(_("why"), blank=True)
+    label = models.CharField(_("object"), max_length=300, blank=True, help_text=_("The name of the object's row."))
+    problems = ProblemsField(_("problem"))
     since = models.DateTimeField(_("since"))
-    told_at = models.DateTimeField(_("told"), null=True)
-    clear_since = models.DateTimeField(null=True, editable=False, help_text=_("It seems to be over since then."))
-    ended_at = models.DateTimeField(_("over since"), null=True)
-    end_told_at = models.DateTimeField(_("told that it is over"), null=True)
+    notified_at = models.DateTimeField(_("notified"), null=True)
+    clear_since = models.DateTimeField(null=True, editable=False, help_text=_("No issue has been seen since then."))
+    ended_at = models.DateTimeField(_("ended"), null=True)
+    end_notified_at = models.DateTimeField(_("notified of the end"), null=True)
 
     class Meta:
         verbose_name = _("notice")
@@ -50,11 +53,16 @@ class Notice(models.Model):
         indexes = [models.Index(fields=["since"])]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()}: {self.label}" if self.label else str(self.get_kind_display())
+        return ": ".join(filter(None, [str(self.get_kind_display()), self.object_name]))
+
+    @property
+    def object_name(self) -> str:
+        """Which object of the kind, in the active language; "" for a kind with one object."""
+        return self.label or str(_OBJECT_NAMES.get(self.key, ""))
 
 
 class Recipient(models.Model):
-    """Somebody, or some system, that is told."""
+    """A person or a system that is notified."""
 
     class Channel(models.TextChoices):
         EMAIL = "email", _("email")
@@ -65,7 +73,7 @@ class Recipient(models.Model):
         CHINESE = "zh-hant", _("Traditional Chinese")
 
     name = models.CharField(_("name"), max_length=200, unique=True)
-    channel = models.CharField(_("by"), max_length=10, choices=Channel, default=Channel.EMAIL)
+    channel = models.CharField(_("channel"), max_length=10, choices=Channel, default=Channel.EMAIL)
     email = models.EmailField(_("email"), max_length=320, blank=True)
     url = models.CharField(
         _("webhook address"),
@@ -75,17 +83,19 @@ class Recipient(models.Model):
         help_text=_("Where the receiver listens. Use https:// unless it is on this machine."),
     )
     secret = EncryptedTextField(null=True, editable=False)
-    kinds = ArrayField(models.CharField(max_length=20, choices=Kind), verbose_name=_("is told of"), default=every_kind)
+    kinds = ArrayField(
+        models.CharField(max_length=20, choices=KIND_CHOICES), verbose_name=_("notified of"), default=every_kind
+    )
     language = models.CharField(_("language"), max_length=10, choices=Language, default=Language.ENGLISH)
     digest_hour = models.PositiveSmallIntegerField(
         _("hour of the digest"),
         default=8,
         validators=[MaxValueValidator(23)],
-        help_text=_("0 to 23. What goes on, and what came and went, once a day; nothing where all was well."),
+        help_text=_("0 to 23. The daily digest lists open and ended issues. It is not sent when there are none."),
     )
     enabled = models.BooleanField(_("enabled"), default=True)
-    # What began or ended until then stands in some message, or was none of its kinds.
-    told_until = models.DateTimeField(default=clock.now, editable=False)
+    # Starts and ends up to then are in a message already, or are of other kinds.
+    notified_until = models.DateTimeField(default=clock.now, editable=False)
     message_at = models.DateTimeField(_("last message"), null=True, editable=False)
     digest_at = models.DateTimeField(_("last digest"), default=clock.now, editable=False)
 
@@ -98,7 +108,7 @@ class Recipient(models.Model):
                 condition=(models.Q(channel="email") & ~models.Q(email=""))
                 | (models.Q(channel="webhook") & ~models.Q(url="")),
                 name="recipient_has_an_address",
-                violation_error_message=_("Give the email address, or the webhook's address, that it is told at."),
+                violation_error_message=_("Enter the email address or the webhook address."),
             )
         ]
 
@@ -107,7 +117,7 @@ class Recipient(models.Model):
 
 
 class Delivery(models.Model):
-    """A message to one recipient: to be sent, sent, or given up."""
+    """A message to one recipient."""
 
     class State(models.TextChoices):
         WAITING = "waiting", _("to be sent")
@@ -117,7 +127,7 @@ class Delivery(models.Model):
     recipient = models.ForeignKey(
         Recipient, on_delete=models.CASCADE, related_name="deliveries", verbose_name=_("recipient")
     )
-    # Also the webhook-id: a receiver that has seen it does nothing.
+    # The webhook-id and part of the Message-ID: receivers ignore a key that they have seen.
     key = models.UUIDField(default=uuid.uuid4, editable=False)
     type = models.CharField(_("type"), max_length=30)
     subject = models.CharField(_("subject"), max_length=200)
@@ -127,7 +137,7 @@ class Delivery(models.Model):
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.WAITING)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     next_attempt_at = models.DateTimeField(_("next attempt"), null=True, default=clock.now)
-    last_error = models.TextField(_("last error"), blank=True)
+    last_error = ProblemsField(_("last error"))
     sent_at = models.DateTimeField(_("sent"), null=True)
 
     class Meta:

@@ -1,5 +1,5 @@
-"""Notices: staff are told what is wrong, once when it starts and once when it ends, and in a digest otherwise.
+"""Notices: who is notified of what needs attention: once when it starts, once when it ends, and in a daily digest.
 
-`decision` is pure: what is wrong now, compared with what was told. `facts` reads what is wrong from the database,
-`words` puts it in sentences, `sending` brings them to their recipients.
+`detection` reads the current issues from the database. `decision` compares them with what recipients were notified of;
+it is pure. `messages` renders notices, and `delivery` sends them. `problems` declares the codes of this package.
 """

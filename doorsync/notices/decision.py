@@ -1,125 +1,126 @@
-"""What is wrong now, compared with what was told: what to tell, and when. Pure.
+"""When recipients are notified of an issue and of its end. Pure: no Django, no database.
 
-Nobody is told of what passes by itself. What is wrong is told once it has lasted for its kind's patience, and its end
-once it has been over for a while: what comes back before then never ended. What keeps coming and going is left to the
-daily digest, unless it stays.
+An issue is notified once it has lasted for the delay of its kind, so a short interruption notifies nobody. Its end is
+notified once it has stayed clear for CLEAR_AFTER; an issue that returns before then has not ended. A subject that flaps
+is left to the daily digest, unless its issue lasts.
 """
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from doorsync.models.notices import Kind
 
-PATIENCE: Mapping[str, timedelta] = {
+class Kind(StrEnum):
+    """The kinds of issues. A recipient chooses among them."""
+
+    DRIFT = "drift"
+    CONTROLLER = "controller"
+    CALLBACKS = "callbacks"
+    OFFISION = "offision"
+    SEALS = "seals"
+
+
+# How long an issue lasts before it is notified.
+NOTIFY_AFTER: Mapping[str, timedelta] = {
     Kind.DRIFT: timedelta(minutes=5),
     Kind.CONTROLLER: timedelta(minutes=2),
     Kind.CALLBACKS: timedelta(minutes=10),
     Kind.OFFISION: timedelta(minutes=10),
-    Kind.SEALS: timedelta(0),  # it does not pass by itself
+    Kind.SEALS: timedelta(0),  # a broken seal does not repair itself
 }
-# It must have been well for so long before it counts as over.
-CALM = timedelta(minutes=2)
-# What was told so often within a while comes and goes: from then on it has to stay much longer to be told at once.
-OFTEN, WITHIN = 3, timedelta(hours=12)
-PATIENCE_WITH_THE_FICKLE = timedelta(hours=1)
-# One message to a recipient in so much time, whatever happens: what comes in between goes into the next.
-BETWEEN_MESSAGES = timedelta(minutes=5)
+# How long a subject stays clear before its issue has ended.
+CLEAR_AFTER = timedelta(minutes=2)
+# A subject flaps when it was notified FLAPPING_COUNT times within FLAPPING_WINDOW. Its next issue waits much longer.
+FLAPPING_COUNT, FLAPPING_WINDOW = 3, timedelta(hours=12)
+NOTIFY_AFTER_WHEN_FLAPPING = timedelta(hours=1)
+# The shortest time between two messages to one recipient. Events in between go into the next message.
+MESSAGE_INTERVAL = timedelta(minutes=5)
 
 
-class Which(NamedTuple):
-    """One object of one kind."""
+class Subject(NamedTuple):
+    """What an issue is about: one object (`key`) of one kind."""
 
     kind: str
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Wrong:
-    """Something that is wrong just now."""
-
-    which: Which
-    label: str
-    why: str
+# The subjects that no row of the database stands for.
+SUBSCRIPTION = Subject(Kind.CALLBACKS, "subscription")
+SILENCE = Subject(Kind.CALLBACKS, "silence")
+OFFISION = Subject(Kind.OFFISION, "offision")
+SEALS = Subject(Kind.SEALS, "seals")
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """All that is wrong just now, and what can't be judged: behind a dead controller nobody sees drift."""
-
-    wrong: tuple[Wrong, ...]
-    veiled: frozenset[Which] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of something that is, or was, wrong."""
+class State:
+    """How far an issue and its notifications are. All times aware."""
 
     since: datetime
-    told_at: datetime | None = None
+    notified_at: datetime | None = None
     clear_since: datetime | None = None
     ended_at: datetime | None = None
-    end_told_at: datetime | None = None
-    worth_keeping: bool = True
+    end_notified_at: datetime | None = None
 
 
-def advanced(
-    known: Known | None, *, kind: str, wrong: bool, veiled: bool, told_lately: int, now: datetime
-) -> Known | None:
-    """What is known at `now` (aware), after another look. None: nothing is.
+def next_state(
+    state: State | None, *, kind: str, has_issue: bool, unknown: bool, recent_notices: int, now: datetime
+) -> State | None:
+    """The state at `now` (aware), after another look. None: there is no issue, or it ended before NOTIFY_AFTER.
 
-    `known`: what was known of it before, if it had not ended; `told_lately`: how often its beginning was told WITHIN
-    the last hours. What was over before its kind's patience was is not worth keeping.
+    `state`: of an issue that has not ended. `unknown`: nobody can tell whether there is an issue, so it neither starts
+    nor ends. `recent_notices`: how often the subject was notified within FLAPPING_WINDOW.
     """
-    if known is None:
-        return Known(since=now) if wrong else None
-    if wrong:
-        known = replace(known, clear_since=None)
-        patience = PATIENCE_WITH_THE_FICKLE if told_lately >= OFTEN else PATIENCE[kind]
-        return replace(known, told_at=now) if known.told_at is None and now - known.since >= patience else known
-    if veiled:
-        return replace(known, clear_since=None)
-    if known.clear_since is None:
-        return replace(known, clear_since=now)
-    if now - known.clear_since < CALM:
-        return known
-    return replace(
-        known,
-        ended_at=known.clear_since,
-        end_told_at=now if known.told_at is not None else None,
-        worth_keeping=known.clear_since - known.since >= PATIENCE[kind],
-    )
+    if state is None:
+        return State(since=now) if has_issue else None
+    if has_issue:
+        state = replace(state, clear_since=None)
+        delay = NOTIFY_AFTER_WHEN_FLAPPING if recent_notices >= FLAPPING_COUNT else NOTIFY_AFTER[kind]
+        is_due = state.notified_at is None and now - state.since >= delay
+        return replace(state, notified_at=now) if is_due else state
+    if unknown:
+        return replace(state, clear_since=None)
+    if state.clear_since is None:
+        return replace(state, clear_since=now)
+    if now - state.clear_since < CLEAR_AFTER:
+        return state
+    if state.clear_since - state.since < NOTIFY_AFTER[kind]:
+        return None
+    return replace(state, ended_at=state.clear_since, end_notified_at=now if state.notified_at is not None else None)
 
 
-def look(
-    known: Mapping[Which, Known], seen: Seen, *, told_lately: Mapping[Which, int], now: datetime
-) -> dict[Which, Known]:
-    """What is known of everything that was or is wrong, after another look."""
-    wrong: Set[Which] = {one.which for one in seen.wrong}
-    found = {
-        which: advanced(
-            known.get(which),
-            kind=which.kind,
-            wrong=which in wrong,
-            veiled=which in seen.veiled,
-            told_lately=told_lately.get(which, 0),
+def next_states(
+    states: Mapping[Subject, State],
+    *,
+    issues: Set[Subject],
+    unknown: Set[Subject],
+    recent_notices: Mapping[Subject, int],
+    now: datetime,
+) -> dict[Subject, State | None]:
+    """The next state of every subject that has, or had, an issue; see next_state."""
+    return {
+        subject: next_state(
+            states.get(subject),
+            kind=subject.kind,
+            has_issue=subject in issues,
+            unknown=subject in unknown,
+            recent_notices=recent_notices.get(subject, 0),
             now=now,
         )
-        for which in known.keys() | wrong
+        for subject in states.keys() | issues
     }
-    return {which: one for which, one in found.items() if one is not None}
 
 
-def may_tell(message_at: datetime | None, now: datetime) -> bool:
-    """Whether a recipient that was last sent something then may be sent something now."""
-    return message_at is None or now - message_at >= BETWEEN_MESSAGES
+def may_send(last_message_at: datetime | None, now: datetime) -> bool:
+    """Whether MESSAGE_INTERVAL has passed since the recipient's last message."""
+    return last_message_at is None or now - last_message_at >= MESSAGE_INTERVAL
 
 
-def digest_due(digest_at: datetime, hour: int, zone: ZoneInfo, now: datetime) -> bool:
-    """Whether the hour of the digest has come since the last one; local days of `zone`."""
+def digest_due(last_digest_at: datetime, hour: int, zone: ZoneInfo, now: datetime) -> bool:
+    """Whether `hour` (0 to 23, in `zone`) has come since the last digest."""
     local = now.astimezone(zone)
     today = local.replace(hour=hour, minute=0, second=0, microsecond=0)
     due = today if today <= local else today - timedelta(days=1)
-    return digest_at < due
+    return last_digest_at < due

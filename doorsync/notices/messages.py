@@ -1,4 +1,4 @@
-"""Notices in sentences, in the language that is active, times in the site's zone."""
+"""Notices as messages: in the active language, with times in the site's zone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,16 +10,17 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from doorsync.models.notices import Kind, Notice
+from doorsync.models.notices import Notice
+from doorsync.notices.decision import SILENCE, Kind
 from portal.core.clock import local
 
-LISTED = 20  # of each sort; the rest is counted
-_SUBJECT = 200
+LISTED = 20  # notices in each part of a message; the others are counted
+_SUBJECT_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a recipient is sent: by email subject and text, by webhook the data."""
+    """An email has the subject and the text; a webhook has the data too."""
 
     type: str
     subject: str
@@ -28,37 +29,37 @@ class Message:
 
 
 def news(begun: Sequence[Notice], ended: Sequence[Notice], now: datetime) -> Message:
-    """What is wrong since the last message, and what is over."""
+    """What started and what ended since the last message."""
     if begun:
-        subject = ngettext("Wrong: %(first)s", "%(n)d things are wrong: %(first)s, …", len(begun))
+        subject = ngettext("Needs attention: %(first)s", "%(n)d issues need attention: %(first)s, …", len(begun))
         subject %= {"n": len(begun), "first": begun[0]}
     else:
-        subject = ngettext("Over: %(first)s", "%(n)d things are over: %(first)s, …", len(ended))
+        subject = ngettext("Resolved: %(first)s", "%(n)d issues are resolved: %(first)s, …", len(ended))
         subject %= {"n": len(ended), "first": ended[0]}
-    parts = [(_("Wrong now:"), begun), (_("Over:"), ended)]
+    parts = [(_("Needs attention:"), begun), (_("Resolved:"), ended)]
     return _message("notices.changed", subject, parts, {"begun": begun, "ended": ended}, now)
 
 
 def digest(going_on: Sequence[Notice], ended: Sequence[Notice], now: datetime) -> Message:
-    """What goes on, and what came and went since the last digest."""
-    subject = _("Doors and bookings: %(n)d things are wrong, %(m)d came and went") % {
+    """The open issues, and those that ended since the last digest."""
+    subject = _("Daily digest: open issues: %(n)d, resolved since the last digest: %(m)d") % {
         "n": len(going_on),
         "m": len(ended),
     }
-    parts = [(_("Wrong still:"), going_on), (_("Came and went since the last digest:"), ended)]
+    parts = [(_("Still needs attention:"), going_on), (_("Resolved since the last digest:"), ended)]
     return _message("notices.digest", subject, parts, {"going_on": going_on, "ended": ended}, now)
 
 
-def trial(now: datetime) -> Message:
-    """To see whether messages arrive."""
-    text = _("This is a test, sent at %(time)s. Nothing is wrong.") % {"time": local(now)}
+def test_message(now: datetime) -> Message:
+    """A message that only shows whether messages arrive."""
+    text = _("This is a test message, sent at %(time)s. You need not do anything.") % {"time": local(now)}
     return Message(
-        "notices.test", _("A test of the Offision Access Portal"), f"{text}\n\n{settings.PORTAL_PUBLIC_URL}/\n"
+        "notices.test", _("Test message of the Offision Access Portal"), f"{text}\n\n{settings.PORTAL_PUBLIC_URL}/\n"
     )
 
 
 def _message(
-    kind: str,
+    message_type: str,
     subject: str,
     parts: Sequence[tuple[str, Sequence[Notice]]],
     data: dict[str, Sequence[Notice]],
@@ -75,11 +76,11 @@ def _message(
             lines += ["", _("… and %(n)d more.") % {"n": len(notices) - LISTED}]
         lines.append("")
     lines += [_("As of %(time)s. %(portal)s") % {"time": local(now), "portal": f"{settings.PORTAL_PUBLIC_URL}/"}]
-    # A name with a line break in it must not become a header of the email.
+    # A line break in a name must not start another header of the email.
     subject = " ".join(subject.split())
-    subject = subject if len(subject) <= _SUBJECT else subject[: _SUBJECT - 1] + "…"
+    subject = subject if len(subject) <= _SUBJECT_LENGTH else subject[: _SUBJECT_LENGTH - 1] + "…"
     as_data = {name: [_as_data(notice) for notice in notices[:LISTED]] for name, notices in data.items()}
-    return Message(kind, subject, "\n".join(lines) + "\n", as_data)
+    return Message(message_type, subject, "\n".join(lines) + "\n", as_data)
 
 
 def _lines(notice: Notice) -> list[str]:
@@ -87,8 +88,8 @@ def _lines(notice: Notice) -> list[str]:
         times = {"notice": notice, "since": local(notice.since), "until": local(notice.ended_at)}
         return [_("- %(notice)s, from %(since)s to %(until)s.") % times]
     lines = [_("- %(notice)s, since %(since)s.") % {"notice": notice, "since": local(notice.since)}]
-    if notice.why:
-        lines.append(f"  {notice.why}")
+    if notice.problems:
+        lines.append(f"  {notice.problems}")
     return [*lines, f"  {page_of(notice)}"]
 
 
@@ -96,23 +97,25 @@ def _as_data(notice: Notice) -> dict[str, Any]:
     return {
         "id": notice.pk,
         "kind": notice.kind,
-        "object": notice.label,
+        "object": notice.object_name,
         "since": notice.since.isoformat(),
         "until": notice.ended_at.isoformat() if notice.ended_at else None,
-        "why": notice.why,
+        "why": str(notice.problems),
+        "problems": notice.problems.as_json(),
         "page": page_of(notice),
     }
 
 
 def page_of(notice: Notice) -> str:
-    """The address of the page on which it is seen, and mended."""
-    states = "resourcesync" if notice.key.startswith("resource:") else "controllersync"
-    if notice.kind == Kind.CALLBACKS and notice.key == "silence":
+    """The address of the page on which staff see the issue and fix it."""
+    if notice.key == SILENCE.key:
         path = reverse("admin:doorsync_callback_changelist")
     elif notice.kind == Kind.SEALS:
         path = reverse("admin:audit_seal_changelist")
     elif notice.kind in (Kind.CALLBACKS, Kind.OFFISION):
         path = reverse("admin:doorsync_schedulerstate_changelist")
+    elif notice.key.startswith("resource:"):
+        path = reverse("admin:doorsync_resourcesync_changelist")
     else:
-        path = reverse(f"admin:doorsync_{states}_changelist")
+        path = reverse("admin:doorsync_controllersync_changelist")
     return f"{settings.PORTAL_PUBLIC_URL}{path}"

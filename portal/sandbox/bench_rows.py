@@ -108,8 +108,8 @@ INSERT INTO accessmap_cardevent (pgh_created_at, pgh_label, pgh_obj_id, id, card
     SELECT now() - n * interval '1 hour', 'update', id, id, cardholder_id, number,
         CASE WHEN n % 2 = 0 THEN 'active' ELSE 'lost' END
     FROM accessmap_card, generate_series(1, {HISTORY} / {CARDHOLDERS}) n;
-INSERT INTO doorsync_notice (kind, key, label, why, since, told_at, ended_at, end_told_at)
-    SELECT 'controller', n, 'box ' || n % {CONTROLLERS}, 'No answer.', now(), now(), now(), now()
+INSERT INTO doorsync_notice (kind, key, label, problems, since, notified_at, ended_at, end_notified_at)
+    SELECT 'controller', n, 'box ' || n % {CONTROLLERS}, '[]', now(), now(), now(), now()
     FROM generate_series(1, 20000) n;
 INSERT INTO accessmap_mapimport
     (kind, state, file_name, content, actor, language, uploaded_at, rows_total, rows_done, created, changed, unchanged,

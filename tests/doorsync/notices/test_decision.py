@@ -1,5 +1,7 @@
-"""When something is told: once when it has lasted, once when it is over, and never for what passes."""
+"""When recipients are notified: once when an issue has lasted, once when it has ended, never of a short one."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -7,109 +9,121 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorsync.models.notices import Kind
 from doorsync.notices.decision import (
-    CALM,
-    OFTEN,
-    PATIENCE,
-    PATIENCE_WITH_THE_FICKLE,
-    Known,
-    Seen,
-    Which,
-    Wrong,
-    advanced,
+    CLEAR_AFTER,
+    FLAPPING_COUNT,
+    NOTIFY_AFTER,
+    NOTIFY_AFTER_WHEN_FLAPPING,
+    OFFISION,
+    Kind,
+    State,
+    Subject,
     digest_due,
-    look,
+    next_state,
+    next_states,
 )
 
 START = datetime(2026, 3, 10, 1, 0, tzinfo=UTC)
 HALF_MINUTE = timedelta(seconds=30)
-BOX = Which(Kind.CONTROLLER, "1")
 
 
-def play(states: str, *, kind: str = Kind.CONTROLLER, told_lately: int = 0) -> list[tuple[int, str]]:
-    """What is told at which look, where `states` says for each half minute: x wrong, . well, ? veiled."""
-    known: Known | None = None
-    told = []
-    for number, state in enumerate(states):
-        now = START + number * HALF_MINUTE
-        before = known
-        known = advanced(known, kind=kind, wrong=state == "x", veiled=state == "?", told_lately=told_lately, now=now)
-        if known is None:
+def play(looks: str, *, kind: str = Kind.CONTROLLER, recent_notices: int = 0) -> list[tuple[int, str]]:
+    """What is notified at which look. `looks` has a letter for each half minute: x issue, . clear, ? unknown."""
+    state: State | None = None
+    events = []
+    for number, letter in enumerate(looks):
+        before = state
+        state = next_state(
+            state,
+            kind=kind,
+            has_issue=letter == "x",
+            unknown=letter == "?",
+            recent_notices=recent_notices,
+            now=START + number * HALF_MINUTE,
+        )
+        if state is None:
             continue
-        if known.told_at is not None and (before is None or before.told_at is None):
-            told.append((number, "begun"))
-        if known.ended_at is not None:
-            if known.end_told_at is not None:
-                told.append((number, "ended"))
-            known = None
-    return told
+        if state.notified_at is not None and (before is None or before.notified_at is None):
+            events.append((number, "begun"))
+        if state.ended_at is not None:
+            if state.end_notified_at is not None:
+                events.append((number, "ended"))
+            state = None
+    return events
 
 
-def test_a_controller_that_is_back_within_two_minutes_is_nobodys_affair():
+def test_the_decision_imports_no_django():
+    code = "import sys, doorsync.notices.decision; sys.exit('django' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_issue_of_two_minutes_notifies_nobody():
     assert play("xxxx.....") == []
 
 
-def test_it_is_told_once_when_it_has_lasted_and_once_when_it_is_over():
+def test_an_issue_is_notified_once_when_it_has_lasted_and_once_when_it_has_ended():
     assert play("x" * 30 + "." * 30) == [(4, "begun"), (34, "ended")]
 
 
-def test_what_comes_back_before_it_is_calm_never_ended():
+def test_an_issue_that_returns_before_it_stayed_clear_has_not_ended():
     assert play("xxxxxx..x..xx...xxxx") == [(4, "begun")]
 
 
-def test_drift_that_flickers_between_looks_is_drift_that_lasts():
+def test_drift_that_comes_and_goes_between_looks_lasts():
     assert play("xx.xx.xx.xx", kind=Kind.DRIFT) == [(10, "begun")]
 
 
-def test_drift_that_nobody_can_see_behind_a_dead_controller_is_neither_over_nor_new():
+def test_unknown_drift_neither_starts_nor_ends():
     assert play("x" * 11 + "?" * 40, kind=Kind.DRIFT) == [(10, "begun")]
     assert play("?" * 40, kind=Kind.DRIFT) == []
     assert play("x" * 11 + "?" * 40 + "....." + ".", kind=Kind.DRIFT) == [(10, "begun"), (55, "ended")]
 
 
-def test_what_keeps_coming_and_going_is_left_to_the_digest_unless_it_stays():
-    hour = int(PATIENCE_WITH_THE_FICKLE / HALF_MINUTE)
-    assert play("x" * (hour - 1) + "." * 9, told_lately=OFTEN) == []
-    assert play("x" * (hour + 1), told_lately=OFTEN) == [(hour, "begun")]
-    assert play("x" * 9, told_lately=OFTEN - 1) == [(4, "begun")]
+def test_a_flapping_subject_is_notified_only_when_its_issue_stays():
+    hour = int(NOTIFY_AFTER_WHEN_FLAPPING / HALF_MINUTE)
+    assert play("x" * (hour - 1) + "." * 9, recent_notices=FLAPPING_COUNT) == []
+    assert play("x" * (hour + 1), recent_notices=FLAPPING_COUNT) == [(hour, "begun")]
+    assert play("x" * 9, recent_notices=FLAPPING_COUNT - 1) == [(4, "begun")]
 
 
-def test_what_was_too_short_to_tell_is_not_kept_and_what_was_quieted_is():
-    short = Known(since=START, clear_since=START + HALF_MINUTE)
-    end = advanced(
-        short, kind=Kind.CONTROLLER, wrong=False, veiled=False, told_lately=0, now=START + HALF_MINUTE + CALM
-    )
-    assert end is not None and not end.worth_keeping
-    quiet = Known(since=START, clear_since=START + PATIENCE[Kind.CONTROLLER])
-    end = advanced(
-        quiet, kind=Kind.CONTROLLER, wrong=False, veiled=False, told_lately=9, now=START + timedelta(minutes=9)
-    )
-    assert end is not None and end.worth_keeping and end.end_told_at is None
+def test_a_short_issue_is_forgotten_and_one_of_a_flapping_subject_is_kept():
+    lasted = NOTIFY_AFTER[Kind.CONTROLLER]
+    short, long = (State(since=START, clear_since=START + length) for length in (HALF_MINUTE, lasted))
+    later = START + lasted + CLEAR_AFTER
+    clear = {"kind": Kind.CONTROLLER, "has_issue": False, "unknown": False, "now": later}
+    assert next_state(short, recent_notices=0, **clear) is None
+    end = next_state(long, recent_notices=FLAPPING_COUNT, **clear)
+    assert end is not None
+    assert (end.ended_at, end.end_notified_at) == (START + lasted, None)
 
 
-@given(st.text("x.?", max_size=80), st.sampled_from(Kind.values), st.integers(0, 5))
-def test_beginnings_and_ends_take_turns(states, kind, told_lately):
-    told = [word for _number, word in play(states, kind=kind, told_lately=told_lately)]
-    assert told == ["begun", "ended"] * (len(told) // 2) + ["begun"] * (len(told) % 2)
+@given(st.text("x.?", max_size=80), st.sampled_from(list(Kind)), st.integers(0, 5))
+def test_starts_and_ends_alternate(looks, kind, recent_notices):
+    events = [event for _number, event in play(looks, kind=kind, recent_notices=recent_notices)]
+    assert events == ["begun", "ended"] * (len(events) // 2) + ["begun"] * (len(events) % 2)
 
 
 @given(st.text("x.", max_size=60))
-def test_nothing_is_told_of_what_was_never_wrong_for_its_kinds_patience(states):
-    if not play(states):
+def test_only_an_issue_that_lasted_is_notified(looks):
+    if not play(looks):
         return
-    # Until it was seen well for the whole calm, from the first look to the last, it counts as wrong.
-    stretches = states.split("." * (int(CALM / HALF_MINUTE) + 1))
-    assert max(map(len, stretches)) > PATIENCE[Kind.CONTROLLER] / HALF_MINUTE
+    # An issue lasts until it was clear at every look of CLEAR_AFTER, both ends included.
+    stretches = looks.split("." * (int(CLEAR_AFTER / HALF_MINUTE) + 1))
+    assert max(map(len, stretches)) > NOTIFY_AFTER[Kind.CONTROLLER] / HALF_MINUTE
 
 
-def test_a_look_holds_many_things_at_once():
-    other = Which(Kind.DRIFT, "2")
-    gone = Which(Kind.OFFISION, "offision")
-    seen = Seen((Wrong(BOX, "box", "why"), Wrong(other, "old", "why")))
-    found = look({gone: Known(since=START)}, seen, told_lately={}, now=START + HALF_MINUTE)
-    assert found.keys() == {BOX, other, gone}
-    assert found[gone].clear_since == START + HALF_MINUTE
+def test_every_subject_that_has_or_had_an_issue_has_a_next_state():
+    box, old = Subject(Kind.CONTROLLER, "1"), Subject(Kind.DRIFT, "2")
+    short = Subject(Kind.DRIFT, "3")
+    states = {OFFISION: State(since=START), short: State(since=START, clear_since=START)}
+    now = START + CLEAR_AFTER
+    result = next_states(states, issues={box, old}, unknown=set(), recent_notices={}, now=now)
+    assert result == {
+        box: State(since=now),
+        old: State(since=now),
+        OFFISION: State(since=START, clear_since=now),
+        short: None,
+    }
 
 
 @pytest.mark.parametrize(

@@ -52,20 +52,20 @@ def page(client):
 
 
 def test_a_broken_seal_is_told_at_once_and_its_end_when_a_check_passes(sealed):
-    Recipient.objects.create(name="Ann", email="ann@pier.example", kinds=["seals"], told_until=NOW, digest_at=NOW)
+    Recipient.objects.create(name="Ann", email="ann@pier.example", kinds=["seals"], notified_until=NOW, digest_at=NOW)
     look(0, 2)
     assert not mail.outbox
     tamper(sealed)
     look(2.5, 3)
     (begun,) = mail.outbox
-    assert begun.subject == "Wrong: broken seals of the audit log: the audit log"
+    assert begun.subject == "Needs attention: broken seals of the audit log"
     assert f"Entry {sealed} was changed after seal {Seal.objects.get().pk}." in begun.body
     assert LIST in begun.body
     look(3.5, 20)
     assert len(mail.outbox) == 1
     tamper(sealed, "ann")
     look(20.5, 30)
-    assert [m.subject for m in mail.outbox[1:]] == ["Over: broken seals of the audit log: the audit log"]
+    assert [m.subject for m in mail.outbox[1:]] == ["Resolved: broken seals of the audit log"]
     assert Notice.objects.get(kind="seals").ended_at is not None
 
 
