@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -5,3 +7,8 @@ from django.utils.translation import gettext_lazy as _
 class DoorSyncConfig(AppConfig):
     name = "doorsync"
     verbose_name = _("Door sync")
+
+    def ready(self) -> None:
+        # A worker imports no URLs; the kinds of jobs are registered here.
+        import_module("doorsync.pages.device_calls")
+        import_module("doorsync.setup.jobs")

@@ -1,5 +1,7 @@
 """Celery's doorbells. Each has the name of the service that it calls; what is to be done stands in the database."""
 
+from uuid import UUID
+
 from celery import shared_task
 
 from doorsync.bookings import resources
@@ -62,3 +64,10 @@ def send_notices() -> None:
     from doorsync.notices import delivery
 
     delivery.send_notices()
+
+
+@shared_task
+def run_job(job_id: str) -> None:
+    from doorsync.work import jobs
+
+    jobs.run(UUID(job_id))

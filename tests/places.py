@@ -12,7 +12,7 @@ from doorsync import tasks
 from doorsync.bookings import fetch
 from doorsync.controllers import reconcile
 from doorsync.models import ControllerSync, ResourceSync
-from doorsync.work import queue, scheduler
+from doorsync.work import jobs, queue, scheduler
 from portal.buildings.building import Building
 from portal.buildings.load import load_map
 from portal.core import clock
@@ -116,13 +116,14 @@ class Place:
 
 @pytest.fixture
 def doorbells(monkeypatch):
-    """Celery's messages, noted instead of sent: these tests do the work themselves."""
+    """Celery's messages, noted instead of sent: these tests do the work themselves. Jobs run at once."""
     rung: list[tuple[str, Any]] = []
     monkeypatch.setattr(queue, "enqueue", lambda task, key: task.delay(key))
     for name in ("fetch_bookings", "reconcile_controller", "list_resources", "keep_subscribed"):
         task = getattr(tasks, name)
         monkeypatch.setattr(task, "delay", lambda *a, n=name: rung.append((n, *a)))
         monkeypatch.setattr(task, "delay_on_commit", lambda *a, n=name: rung.append((n, *a)))
+    monkeypatch.setattr(jobs, "wake_worker", jobs.run)
     return rung
 
 

@@ -13,14 +13,12 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from doorsync import tasks
-from doorsync.models import Callback, SchedulerState, UnmappedResource
+from doorsync.models import TEST_CALL, Callback, SchedulerState, UnmappedResource
 from doorsync.work import queue
 from portal.core import clock
 from portal.offision.default import contract_from_settings
 
 MAX_NAME = 200
-# The content type of a call that the portal makes to itself, to see whether it is there. No sign of Offision's.
-TEST_CALL = "application/x-portal-test"
 
 
 def secret_is_right(candidate: str) -> bool:
@@ -102,8 +100,11 @@ def _ask_for_everything(callback: Callback) -> None:
                 external_id=callback.named_resource, defaults={"last_seen_at": clock.now()}
             )
         else:
-            callback.outcome = Callback.Outcome.UNREADABLE
+            is_test = callback.content_type == TEST_CALL
+            callback.outcome = Callback.Outcome.TEST if is_test else Callback.Outcome.UNREADABLE
         callback.save(force_insert=True)
+        if callback.outcome == Callback.Outcome.TEST:
+            return
         SchedulerState.objects.filter(pk=1, full_resync_wanted_at__isnull=True).update(
             full_resync_wanted_at=clock.now()
         )

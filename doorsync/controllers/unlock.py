@@ -4,57 +4,80 @@ With Capabilities.pulse_shows, the relay that opens a door for a moment also hol
 such a controller is read as holding the door: no booking may rely on that. So the moment is written down before it
 begins. Reconciliation leaves the door alone until it is over, and comes back then: a door that is still unlocked by
 mistake is known as the portal's own, and is locked.
+
+A person or a turnstile waits for the answer, and so does a thread of the web server: after UNLOCK_SECONDS the outcome
+is unknown, whatever the controller's own time-out is.
 """
 
 import math
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from threading import Thread
+from typing import Any, TypeVar
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, close_old_connections, connection, transaction
 from django.db.models import Min, Value
 from django.db.models.functions import Least
-from django.utils.translation import gettext as _
 
 from accessmap.models import Controller, Door
+from doorsync.controllers.problems import (
+    CANNOT_UNLOCK,
+    CONTROLLER_DISABLED,
+    NO_ANSWER_IN_TIME,
+    UNLOCKED_LATE,
+)
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import Driver, DriverError, Unknown, Unreachable
 from doorsync.models import ControllerCard, ControllerHold, ControllerSync, UnlockRequest
+from doorsync.work.jobs import problem_of
 from portal.audit.models import Outcome, record
 from portal.core import clock
+from portal.core.problems import Problem
 
 KEYS_KEPT_FOR = timedelta(days=1)
+# From the request until its answer, in all.
+UNLOCK_SECONDS = 2.0
+
+T = TypeVar("T")
 
 
 def open_for_a_moment(door: Door, *, milliseconds: int, key: str, actor: str, reason: str = "") -> bool | None:
     """Unlock a door once for so long, in whole seconds. Whether it did; None where nobody knows. The log says why.
 
-    Never repeated, also where nobody knows whether the controller did it: a door that opens twice lets two in. `key`
-    names this one moment to controllers that know such keys; `reason`: a person's, for the log. settings.OPEN_DOOR
-    names this function.
+    Answers within UNLOCK_SECONDS. A controller that unlocks the door only later is noted in the log then. Never
+    repeated, also where nobody knows whether the controller did it: a door that opens twice lets two in. `key` names
+    this one moment to controllers that know such keys; `reason`: a person's, for the log. settings.OPEN_DOOR names this
+    function.
     """
-    problem = ""
+    problem: Problem | None = None
     opened: bool | None = False
     detail: dict[str, Any] = {"key": key, **({"reason": reason} if reason else {})}
+
+    def note_late() -> None:
+        record(actor=actor, action="door.pulse", on=door, reasons=[UNLOCKED_LATE()], detail={**detail, "late": True})
+
     if not door.controller.enabled:
-        problem = _("Controller %(name)s is disabled.") % {"name": door.controller}
+        problem = CONTROLLER_DISABLED(controller=str(door.controller))
     else:
         try:
-            driver = driver_for(door.controller, clock.now())
+            bounded = BoundedDriver(driver_for(door.controller, clock.now()), seconds=UNLOCK_SECONDS)
             try:
-                if driver.capabilities.pulse:
-                    if not _pulse(driver, door, seconds=max(1, math.ceil(milliseconds / 1000)), key=key):
+                if bounded.driver.capabilities.pulse:
+                    seconds = max(1, math.ceil(milliseconds / 1000))
+                    if not _pulse(bounded, door, seconds=seconds, key=key, note_late=note_late):
                         detail["stood_unlocked"] = True
                     opened = True
                 else:
-                    problem = _("Controller %(name)s can't unlock a door for a moment.") % {"name": door.controller}
+                    problem = CANNOT_UNLOCK(controller=str(door.controller))
             finally:
-                driver.close()
+                bounded.close()
         except Unknown as error:
-            problem, opened = str(error), None
+            problem, opened = problem_of(error), None
         except DriverError as error:
-            problem = str(error)
+            problem = problem_of(error)
     record(
         actor=actor,
         action="door.pulse",
@@ -64,6 +87,59 @@ def open_for_a_moment(door: Door, *, milliseconds: int, key: str, actor: str, re
         detail=detail,
     )
     return opened
+
+
+class BoundedDriver:
+    """A driver whose calls together take no longer than so many seconds. Each call runs in a thread of its own."""
+
+    def __init__(self, driver: Driver, *, seconds: float) -> None:
+        self.driver = driver
+        self._until = time.monotonic() + seconds
+        self._abandoned: Future[Any] | None = None
+
+    def call(self, function: Callable[[], T], *, late: Callable[[], None] | None = None) -> T:
+        """What the function returns. Raises Unknown when the time is up; `late` runs if it succeeds after that.
+
+        The function must not use the database: it would see another transaction.
+        """
+        future: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                result = function()
+            except BaseException as error:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        def note_if_done(ended: Future[T]) -> None:
+            if late is not None and ended.exception() is None:
+                _in_a_connection_of_its_own(late)
+
+        Thread(target=run, name="unlock", daemon=True).start()
+        try:
+            return future.result(timeout=max(0.0, self._until - time.monotonic()))
+        except TimeoutError:
+            if future.done():
+                raise  # of the function itself
+            self._abandoned = future
+            future.add_done_callback(note_if_done)
+            raise Unknown(NO_ANSWER_IN_TIME(seconds=UNLOCK_SECONDS)) from None
+
+    def close(self) -> None:
+        """Close the driver: at once, or when its abandoned call has ended."""
+        if self._abandoned is None:
+            self.driver.close()
+        else:
+            self._abandoned.add_done_callback(lambda _ended: self.driver.close())
+
+
+def _in_a_connection_of_its_own(function: Callable[[], None]) -> None:
+    close_old_connections()
+    try:
+        function()
+    finally:
+        connection.close()
 
 
 def is_first(key: str) -> bool:
@@ -81,24 +157,29 @@ def is_first(key: str) -> bool:
     return True
 
 
-def _pulse(driver: Driver, door: Door, *, seconds: int, key: str) -> bool:
+def _pulse(bounded: BoundedDriver, door: Door, *, seconds: int, key: str, note_late: Callable[[], None]) -> bool:
     """Unlock the door for a moment. False where it stands unlocked already, and the end of a moment would lock it."""
-    if not driver.capabilities.pulse_shows:
+    driver = bounded.driver
+
+    def pulse() -> None:
         driver.pulse(door.number, seconds=seconds, key=key)
+
+    if not driver.capabilities.pulse_shows:
+        bounded.call(pulse, late=note_late)
         return True
-    if _is_held(driver, door):
+    if _is_held(bounded, door):
         return False
     with noted(door, seconds=seconds):
-        driver.pulse(door.number, seconds=seconds, key=key)
+        bounded.call(pulse, late=note_late)
     return True
 
 
-def _is_held(driver: Driver, door: Door) -> bool:
+def _is_held(bounded: BoundedDriver, door: Door) -> bool:
     try:
-        held = driver.read().holds
+        holds = bounded.call(bounded.driver.read).holds
     except Unknown as error:
-        raise Unreachable(str(error)) from error  # it was only asked: nothing has happened
-    return door.number in held and door.number not in under_way(door.controller, clock.now())
+        raise Unreachable(problem_of(error)) from error  # it was only read: nothing has happened
+    return door.number in holds and door.number not in under_way(door.controller, clock.now())
 
 
 State = ControllerCard.State

@@ -4,7 +4,9 @@ import django.db.models.deletion
 import doorsync.models.notices
 import encrypted_fields.fields
 import portal.core.clock
+import portal.core.problems
 import uuid
+from django.conf import settings
 from django.db import migrations, models
 
 
@@ -14,6 +16,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accessmap', '0001_initial'),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
@@ -188,7 +191,7 @@ class Migration(migrations.Migration):
                 ('remote_address', models.GenericIPAddressField(null=True, verbose_name='from')),
                 ('content_type', models.CharField(blank=True, max_length=200, verbose_name='content type')),
                 ('body', models.BinaryField(verbose_name='body')),
-                ('outcome', models.CharField(choices=[('asked', 'resource asked for'), ('unknown_resource', 'no such resource in the map'), ('unreadable', 'not readable; everything is looked at')], max_length=20, verbose_name='outcome')),
+                ('outcome', models.CharField(choices=[('asked', 'resource asked for'), ('unknown_resource', 'no such resource in the map'), ('unreadable', 'not readable; everything is looked at'), ('test', "the portal's own test call; nothing is fetched")], max_length=20, verbose_name='outcome')),
                 ('note', models.TextField(blank=True, verbose_name='note')),
                 ('named_resource', models.CharField(blank=True, max_length=200, verbose_name='resource named')),
                 ('generation', models.BigIntegerField(null=True, verbose_name='generation')),
@@ -289,6 +292,29 @@ class Migration(migrations.Migration):
             ],
             options={
                 'indexes': [models.Index(condition=models.Q(('confirmed_at__isnull', True)), fields=['controller', 'generation'], name='targets_unconfirmed')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Job',
+            fields=[
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('kind', models.CharField(max_length=50)),
+                ('params', models.JSONField(default=dict)),
+                ('label', models.CharField(max_length=300)),
+                ('language', models.CharField(max_length=20)),
+                ('state', models.CharField(choices=[('waiting', 'waiting for a worker'), ('running', 'running'), ('done', 'done'), ('failed', 'failed')], default='waiting', max_length=20)),
+                ('progress', portal.core.problems.ProblemsField()),
+                ('problems', portal.core.problems.ProblemsField()),
+                ('encrypted_result', encrypted_fields.fields.EncryptedTextField(editable=False, null=True)),
+                ('created_at', models.DateTimeField(db_index=True, default=portal.core.clock.now)),
+                ('enqueued_at', models.DateTimeField(default=portal.core.clock.now)),
+                ('started_at', models.DateTimeField(null=True)),
+                ('finished_at', models.DateTimeField(null=True)),
+                ('requested_by', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'default_permissions': (),
+                'constraints': [models.UniqueConstraint(condition=models.Q(('state__in', ['waiting', 'running'])), fields=('kind', 'params', 'requested_by'), name='one_unfinished_job_of_a_kind')],
             },
         ),
         migrations.CreateModel(

@@ -8,6 +8,9 @@ from doorsync.models.bookings import BookingFetch
 from portal.core import clock
 from portal.core.clock import local
 
+# The content type of a call that the portal makes to itself: it tests the way, and says nothing of Offision.
+TEST_CALL = "application/x-portal-test"
+
 
 class Callback(models.Model):
     """One call of Offision's to our callURL, as it came."""
@@ -16,6 +19,7 @@ class Callback(models.Model):
         ASKED = "asked", _("resource asked for")
         UNKNOWN_RESOURCE = "unknown_resource", _("no such resource in the map")
         UNREADABLE = "unreadable", _("not readable; everything is looked at")
+        TEST = "test", _("the portal's own test call; nothing is fetched")
 
     # Every index is paid for while Offision waits for its answer: there are no more than these.
     received_at = models.DateTimeField(_("received"), default=clock.now)

@@ -8,9 +8,9 @@ from django.conf import settings
 from django.db.models import F, OuterRef, Q, Subquery
 from django.utils.translation import gettext as _
 
-from doorsync.bookings.callbacks import TEST_CALL
 from doorsync.controllers.result import SUSPEND_AFTER
 from doorsync.models import BookingFetch, Callback, ControllerSync, ResourceSync, SchedulerState, UnmanagedCard
+from doorsync.models.callbacks import TEST_CALL
 from doorsync.models.notices import Kind
 from doorsync.notices.decision import Seen, Which, Wrong
 from portal.audit.models import SealCheck

@@ -8,8 +8,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from doorsync.bookings.callbacks import TEST_CALL
 from doorsync.models import Callback, ControllerSync, ResourceSync, SchedulerState, UnmanagedCard
+from doorsync.models.callbacks import TEST_CALL
 from doorsync.status import coverage, drift
 from portal.audit.models import SealCheck
 

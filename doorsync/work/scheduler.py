@@ -19,7 +19,7 @@ from doorsync.models import (
     SchedulerState,
     StoredBooking,
 )
-from doorsync.work import queue
+from doorsync.work import jobs, queue
 from portal.audit.models import Outcome, record
 from portal.core import clock
 
@@ -138,6 +138,7 @@ def full_resync(state: SchedulerState, now: datetime) -> None:
     Callback.objects.filter(received_at__lt=old).delete()
     BookingFetch.objects.filter(started_at__lt=old).delete()
     Reconciliation.objects.filter(finished_at__lt=old).delete()
+    jobs.delete_old(now)
 
 
 def late_resources(now: datetime) -> QuerySet[ResourceSync]:

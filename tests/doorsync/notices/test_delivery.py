@@ -14,8 +14,8 @@ from werkzeug.wrappers import Request, Response
 
 from accessmap.models import Controller
 from doorsync.bookings import callbacks
-from doorsync.bookings.callbacks import TEST_CALL
 from doorsync.models import BookingFetch, Callback, ControllerSync, ResourceSync, SchedulerState, UnmanagedCard
+from doorsync.models.callbacks import TEST_CALL
 from doorsync.models.notices import Delivery, Kind, Notice, Recipient
 from doorsync.notices import delivery
 from doorsync.notices.problems import seen
