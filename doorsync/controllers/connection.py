@@ -2,6 +2,8 @@
 
 from functools import reduce
 
+from django.db import transaction
+
 from accessmap.models import Controller
 from doorsync.controllers.problems import AND, ANSWERS, CAPACITY, CARDS_IN_IT, CLOCK_OFF, FIRMWARE, SERIAL
 from doorsync.drivers import driver_for
@@ -23,6 +25,7 @@ def check_connection(controller: Controller, *, actor: str) -> Problem:
     return answer
 
 
+@transaction.atomic
 def _record(controller: Controller, actor: str, reason: Problem, outcome: Outcome) -> None:
     record(actor=actor, action="controller.test", on=controller, outcome=outcome, reasons=[reason])
 

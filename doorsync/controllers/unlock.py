@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -56,8 +57,9 @@ def open_for_a_moment(door: Door, *, milliseconds: int, key: str, actor: str, re
     opened: bool | None = False
     detail: dict[str, Any] = {"key": key, **({"reason": reason} if reason else {})}
 
-    def note_late() -> None:
-        record(actor=actor, action="door.pulse", on=door, reasons=[UNLOCKED_LATE()], detail={**detail, "late": True})
+    @transaction.atomic
+    def note(outcome: Outcome, *reasons: Problem) -> None:
+        record(actor=actor, action="door.pulse", on=door, outcome=outcome, reasons=reasons, detail=detail)
 
     if not door.controller.enabled:
         problem = CONTROLLER_DISABLED(controller=str(door.controller))
@@ -67,6 +69,7 @@ def open_for_a_moment(door: Door, *, milliseconds: int, key: str, actor: str, re
             try:
                 if bounded.driver.capabilities.pulse:
                     seconds = max(1, math.ceil(milliseconds / 1000))
+                    note_late = partial(note, Outcome.DONE, UNLOCKED_LATE())
                     if not _pulse(bounded, door, seconds=seconds, key=key, note_late=note_late):
                         detail["stood_unlocked"] = True
                     opened = True
@@ -78,14 +81,10 @@ def open_for_a_moment(door: Door, *, milliseconds: int, key: str, actor: str, re
             problem, opened = problem_of(error), None
         except DriverError as error:
             problem = problem_of(error)
-    record(
-        actor=actor,
-        action="door.pulse",
-        on=door,
-        outcome=Outcome.FAILED if problem else Outcome.DONE,
-        reasons=[problem] if problem else [],
-        detail=detail,
-    )
+    if problem is not None:
+        note(Outcome.FAILED, problem)
+    else:
+        note(Outcome.DONE)
     return opened
 
 

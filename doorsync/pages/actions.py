@@ -10,22 +10,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.admin.sites import site as admin_site
-from django.contrib.admin.views.decorators import staff_member_required
-from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, render
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
-from django.views.decorators.cache import never_cache
 
 from accessmap.models import Controller, Door, Resource
 from doorsync.bookings import approvals as booking_approvals
 from doorsync.controllers import approvals, unlock
 from doorsync.models import Callback, ControllerSync, ResourceSync, UnmanagedCard
+from portal.core.admin.pages import render_staff_page, staff_page
 
 UNLOCKED_MILLISECONDS = 5000
 MAX_REASON = 200
@@ -89,6 +87,7 @@ class StaffAction:
 # The services, each with its rows and its order. -----------------------------------------------------------------
 
 
+@transaction.atomic
 def _look(rows: QuerySet[Any], order: Order) -> int:
     rows = rows.select_related("resource" if rows.model is ResourceSync else "controller")
     approvals.look(rows, actor=order.actor)
@@ -376,17 +375,14 @@ def urlpatterns() -> list[URLPattern]:
 
 
 def _view(action: StaffAction, button: Button) -> Callable[..., HttpResponse]:
-    @never_cache
-    @staff_member_required
+    methods = ["GET", "HEAD", "POST"] if button.confirm_template else ["POST"]
+
+    @staff_page(action.permission, methods=methods)
     def view(request: HttpRequest, pk: int) -> HttpResponse:
-        if not request.user.has_perm(action.permission):
-            raise PermissionDenied
         target = get_object_or_404(button.target, pk=pk)
         if request.method == "POST":
             return _run(request, action, button, target)
-        if request.method == "GET" and button.confirm_template:
-            return _confirmation(request, button, target)
-        return HttpResponseNotAllowed(["GET", "POST"] if button.confirm_template else ["POST"])
+        return _confirmation(request, button, target)
 
     return view
 
@@ -416,15 +412,9 @@ def _run(request: HttpRequest, action: StaffAction, button: Button, target: Mode
 
 
 def _confirmation(request: HttpRequest, button: Button, target: Model, problem: str = "") -> HttpResponse:
-    context = {
-        **admin_site.each_context(request),
-        "title": button.confirm_title % {"object": target},
-        "target": target,
-        "key": str(uuid.uuid4()),
-        "problem": problem,
-        "max_reason": MAX_REASON,
-    }
-    return render(request, button.confirm_template, context)
+    context = {"target": target, "key": str(uuid.uuid4()), "problem": problem, "max_reason": MAX_REASON}
+    title = str(button.confirm_title % {"object": target})
+    return render_staff_page(request, button.confirm_template, title, context)
 
 
 def _is_uuid(text: str) -> bool:

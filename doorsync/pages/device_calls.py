@@ -2,15 +2,11 @@
 
 from typing import Any
 
-from django.contrib.admin.sites import site as admin_site
-from django.contrib.admin.views.decorators import staff_member_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
 
 from accessmap.models import Controller
 from doorsync.bookings import resources
@@ -22,6 +18,7 @@ from doorsync.pages import jobs as job_pages
 from doorsync.pages.problems import ASKING_OFFISION, CONNECTING, NO_LIST_OF_RESOURCES, READING
 from doorsync.work.jobs import JobFailed, Report, job_kind, problem_of
 from portal.core import clock
+from portal.core.admin.pages import render_staff_page, staff_action, staff_page
 from portal.core.problems import Problem
 from portal.offision.errors import OffisionError, OperationAbsent
 
@@ -82,9 +79,7 @@ def sentences_of(job: Job) -> list[Problem]:
     return list(job.problems)
 
 
-@never_cache
-@staff_member_required
-@require_GET
+@staff_page()
 def preview(request: HttpRequest, pk: int) -> HttpResponse:
     """Start a preview of a controller."""
     controller = get_object_or_404(Controller, pk=pk)
@@ -96,18 +91,16 @@ def preview_page(request: HttpRequest, job: Job) -> HttpResponse:
     controller = get_object_or_404(Controller, pk=job.params["controller"])
     result = job.result
     context = {
-        **admin_site.each_context(request),
-        "title": preview_changes.title % {"label": controller},
         "controller": controller,
         "job": job,
         "in_step": result.get("in_step"),
         "rows": [(kind, row) for kind, rows in result.get("rows", {}).items() for row in rows],
     }
-    return render(request, "doorsync/preview.html", context)
+    title = preview_changes.title % {"label": controller}
+    return render_staff_page(request, "doorsync/preview.html", title, context)
 
 
-@staff_member_required
-@require_POST
+@staff_action()
 def test_connection(request: HttpRequest, pk: int) -> HttpResponse:
     """Start a connection test of a controller, by its stored options."""
     controller = get_object_or_404(Controller, pk=pk)
@@ -120,8 +113,7 @@ def connection_tested(request: HttpRequest, job: Job) -> HttpResponse:
     return job_pages.redirect_with_message(request, job, url, " ".join(map(str, sentences_of(job))))
 
 
-@staff_member_required
-@require_POST
+@staff_action()
 def fetch_resources(request: HttpRequest) -> HttpResponse:
     """Start fetching Offision's list of resources."""
     return job_pages.start(request, fetch_resource_list, label="Offision")

@@ -5,19 +5,16 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.admin.sites import site as admin_site
-from django.contrib.admin.views.decorators import staff_member_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
 
 from doorsync.models import Job
 from doorsync.work import jobs
 from portal.core import clock
+from portal.core.admin.pages import render_staff_page, staff_page
 
 ResultPage = Callable[[HttpRequest, Job], HttpResponse]
 _result_pages: dict[str, ResultPage] = {}
@@ -61,27 +58,17 @@ def redirect_with_message(request: HttpRequest, job: Job, url: str, success: str
     return HttpResponseRedirect(url)
 
 
-@never_cache
-@staff_member_required
-@require_GET
+@staff_page()
 def job_page(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """A job under way, or the page of its result."""
     job = job_for(request, job_id)
     if job.is_finished:
         return _result_pages[job.kind](request, job)
-    context = {
-        **admin_site.each_context(request),
-        "title": jobs.kind_of(job).title % {"label": job.label},
-        "job": job,
-        "progress": _progress(job),
-        "no_worker": jobs.is_unanswered(job, clock.now()),
-    }
-    return render(request, "doorsync/job.html", context)
+    context = {"job": job, "progress": _progress(job), "no_worker": jobs.is_unanswered(job, clock.now())}
+    return render_staff_page(request, "doorsync/job.html", jobs.kind_of(job).title % {"label": job.label}, context)
 
 
-@never_cache
-@staff_member_required
-@require_GET
+@staff_page()
 def job_progress(request: HttpRequest, job_id: UUID) -> JsonResponse:
     """How far a job is, for the script of its page."""
     job = job_for(request, job_id)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import requests
 from django.conf import settings
+from django.db import transaction
 from django.utils.translation import gettext as _
 from urllib3.exceptions import HTTPError
 
@@ -59,15 +60,16 @@ def check_offision(resource_id: str, *, actor: str) -> list[Section]:
     today = clock.now().astimezone(client.time_zone).date()
     sections = check_contract(client, resource_id=resource_id or None, code=None, today=today)
     misfits = sum(len(section.misfits) for section in sections)
-    record(
-        actor=actor,
-        action=CHECKED,
-        on=None,
-        label=f"Offision {client.host}",
-        outcome=Outcome.FAILED if misfits else Outcome.DONE,
-        reasons=[problems.CONTRACT_MISFITS(n=misfits) if misfits else problems.CONTRACT_FITS()],
-        detail={"fingerprint": fingerprint()},
-    )
+    with transaction.atomic():
+        record(
+            actor=actor,
+            action=CHECKED,
+            on=None,
+            label=f"Offision {client.host}",
+            outcome=Outcome.FAILED if misfits else Outcome.DONE,
+            reasons=[problems.CONTRACT_MISFITS(n=misfits) if misfits else problems.CONTRACT_FITS()],
+            detail={"fingerprint": fingerprint()},
+        )
     return sections
 
 
@@ -75,14 +77,15 @@ def call_ourselves(*, actor: str) -> Answer:
     """Call the portal's own callURL as Offision would. Distinguishes a portal that does not work from one that
     Offision does not reach."""
     answer = _call()
-    record(
-        actor=actor,
-        action="callback.test",
-        on=None,
-        label=_("The portal's own callURL"),
-        outcome=Outcome.DONE if answer.worked else Outcome.FAILED,
-        reasons=answer.sentences[:1],
-    )
+    with transaction.atomic():
+        record(
+            actor=actor,
+            action="callback.test",
+            on=None,
+            label=_("The portal's own callURL"),
+            outcome=Outcome.DONE if answer.worked else Outcome.FAILED,
+            reasons=answer.sentences[:1],
+        )
     return answer
 
 
@@ -145,13 +148,14 @@ def read_back(now: datetime, *, actor: str) -> Answer:
         answer = _compared(wanted, compare(controller, now), now)
     except DriverError as error:
         answer = Answer(False, (problems.NOT_READ(controller=str(controller), why=problem_of(error)),))
-    record(
-        actor=actor,
-        action="permission.read_back",
-        on=controller,
-        outcome=Outcome.DONE if answer.worked else Outcome.FAILED,
-        reasons=answer.sentences[:1],
-    )
+    with transaction.atomic():
+        record(
+            actor=actor,
+            action="permission.read_back",
+            on=controller,
+            outcome=Outcome.DONE if answer.worked else Outcome.FAILED,
+            reasons=answer.sentences[:1],
+        )
     return answer
 
 

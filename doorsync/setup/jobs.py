@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import urlencode
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -52,7 +53,8 @@ def check_contract(job: Job, report: Report) -> dict[str, Any]:
 @job_kind("setup.subscription", permission=PERMISSION, title=_("The subscription"))
 def subscribe(job: Job, report: Report) -> dict[str, Any]:
     report(ASKING_OFFISION())
-    record(actor=job.actor, action="subscription.look", on=None, label="Offision")
+    with transaction.atomic():
+        record(actor=job.actor, action="subscription.look", on=None, label="Offision")
     keep_subscribed()
     return {}  # the step shows the state of the subscription
 

@@ -7,15 +7,10 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.admin.sites import site as admin_site
-from django.contrib.admin.views.decorators import staff_member_required
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods
 
 from accessmap.models import AccessPolicy, Controller, Door, Resource, Site
 from doorsync.bookings.subscription import callback_url
@@ -25,6 +20,7 @@ from doorsync.pages.device_calls import sentences_of
 from doorsync.setup import jobs
 from doorsync.setup.steps import facts_at, steps
 from portal.core import clock
+from portal.core.admin.pages import render_staff_page, staff_page
 from portal.core.clock import local
 from portal.offision.subscription import mask_url
 
@@ -41,32 +37,20 @@ class Link:
     allowed: bool = True
 
 
-def _require_permission(request: HttpRequest) -> None:
-    """Integrators and administrators have it. Raises PermissionDenied."""
-    if not request.user.has_perm(jobs.PERMISSION):
-        raise PermissionDenied
-
-
-@never_cache
-@staff_member_required
-@require_GET
+@staff_page(jobs.PERMISSION)
 def index(request: HttpRequest) -> HttpResponse:
     """Every step with its state, and the next one to do."""
-    _require_permission(request)
     now = clock.now()
     all_steps = steps(facts_at(now), now)
     following = next((step for step in all_steps if not step.done), None)
     done = sum(step.done for step in all_steps)
-    context = {"title": _("Setup"), "steps": all_steps, "next": following, "done": done}
-    return render(request, "setup/index.html", {**admin_site.each_context(request), **context})
+    context = {"steps": all_steps, "next": following, "done": done}
+    return render_staff_page(request, "setup/index.html", _("Setup"), context)
 
 
-@never_cache
-@staff_member_required
-@require_http_methods(["GET", "HEAD", "POST"])
+@staff_page(jobs.PERMISSION, methods=["GET", "HEAD", "POST"])
 def step(request: HttpRequest, key: str) -> HttpResponse:
     """One step. A POST starts its action as a job, which leads back here with its result."""
-    _require_permission(request)
     if request.method == "POST":
         return _start(request, key)
     now = clock.now()
@@ -75,7 +59,6 @@ def step(request: HttpRequest, key: str) -> HttpResponse:
     if position is None:
         raise Http404
     context = {
-        "title": all_steps[position].title,
         "step": all_steps[position],
         "number": position + 1,
         "count": len(all_steps),
@@ -85,15 +68,12 @@ def step(request: HttpRequest, key: str) -> HttpResponse:
         **_shown(key),
         **_result(request, key),
     }
-    return render(request, "setup/step.html", {**admin_site.each_context(request), **context})
+    return render_staff_page(request, "setup/step.html", all_steps[position].title, context)
 
 
-@never_cache
-@staff_member_required
-@require_GET
+@staff_page(jobs.PERMISSION)
 def called(request: HttpRequest) -> HttpResponse:
     """Whether Offision has called, for the script of the page that waits for it."""
-    _require_permission(request)
     at = facts_at(clock.now()).called_at
     text = _("Offision has called, at %(time)s.") % {"time": local(at)} if at else _("No call has come yet.")
     return JsonResponse({"arrived": at is not None, "text": text})
