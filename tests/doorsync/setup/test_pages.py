@@ -195,7 +195,9 @@ def test_the_portal_calls_itself_and_sees_the_call(serve, settings):
     settings.PORTAL_PUBLIC_URL = serve(WSGIHandler())
     answer = actions.call_ourselves(actor="ivy")
     assert answer.worked, answer.sentences
-    assert Callback.objects.get().content_type == TEST_CALL
+    callback = Callback.objects.get()
+    assert (callback.content_type, callback.outcome) == (TEST_CALL, "test")
+    assert SchedulerState.objects.get().full_resync_wanted_at is None, "it names nothing to fetch"
     assert facts_at(clock.now()).called_at is None, "that was not Offision"
     settings.ALLOWED_HOSTS = ["portal.example"]
     answer = actions.call_ourselves(actor="ivy")
