@@ -1,9 +1,9 @@
 """Doors opened on request, one moment at a time.
 
 With Capabilities.pulse_shows, the relay that opens a door for a moment also holds it unlocked. While the moment lasts,
-such a controller is read as holding the door: no booking may rely on that. So the moment is written down before it
-begins. Reconciliation leaves the door alone until it is over, and comes back then: a door that is still unlocked by
-mistake is known as the portal's own, and is locked.
+such a controller reports the door as held unlocked, which no booking may rely on. So the moment is stored before it
+begins. Reconciliation leaves the door alone until the moment is over, and acts again then: a door that is still
+unlocked by mistake is known to be the portal's, and is locked.
 
 A person or a turnstile waits for the answer, and so does a thread of the web server: after UNLOCK_SECONDS the outcome
 is unknown, whatever the controller's own time-out is.
@@ -46,12 +46,11 @@ T = TypeVar("T")
 
 
 def open_for_a_moment(door: Door, *, milliseconds: int, key: str, actor: str, reason: str = "") -> bool | None:
-    """Unlock a door once for so long, in whole seconds. Whether it did; None where nobody knows. The log says why.
+    """Unlock a door once for so long, in whole seconds. Returns whether it did; None if nobody knows.
 
-    Answers within UNLOCK_SECONDS. A controller that unlocks the door only later is noted in the log then. Never
-    repeated, also where nobody knows whether the controller did it: a door that opens twice lets two in. `key` names
-    this one moment to controllers that know such keys; `reason`: a person's, for the log. settings.OPEN_DOOR names this
-    function.
+    Returns within UNLOCK_SECONDS. The audit log has the outcome; if the controller unlocks the door only later, it has
+    another entry then. Never repeated, even after an unknown outcome: a door that opens twice lets two in. `key` names
+    this one moment to controllers that know such keys; `reason` is a person's. settings.OPEN_DOOR names this function.
     """
     problem: Problem | None = None
     opened: bool | None = False
@@ -142,9 +141,9 @@ def _in_a_connection_of_its_own(function: Callable[[], None]) -> None:
 
 
 def is_first(key: str) -> bool:
-    """Whether this key (a UUID) was never used before; it is used from now on. Two at the same moment: one is first.
+    """Whether this key (a UUID) was never used before; it is used from now on. Of two at the same moment one is first.
 
-    Keys are forgotten after a day, when nobody presses the button of a page that was opened then.
+    Keys are deleted after a day: nobody presses a button on a page that old.
     """
     now = clock.now()
     UnlockRequest.objects.filter(at__lt=now - KEYS_KEPT_FOR).delete()
@@ -157,7 +156,7 @@ def is_first(key: str) -> bool:
 
 
 def _pulse(bounded: BoundedDriver, door: Door, *, seconds: int, key: str, note_late: Callable[[], None]) -> bool:
-    """Unlock the door for a moment. False where it stands unlocked already, and the end of a moment would lock it."""
+    """Unlock the door for a moment. False if it is held unlocked already: the end of a moment would lock it."""
     driver = bounded.driver
 
     def pulse() -> None:
@@ -183,34 +182,34 @@ def _is_held(bounded: BoundedDriver, door: Door) -> bool:
 
 State = ControllerCard.State
 
-# A moment may begin and end so much later than the portal's own count of it: its request takes time.
+# The request takes time: a moment may begin and end so much later than the portal counts.
 MARGIN = timedelta(seconds=2)
 
 
 def under_way(controller: Controller, now: datetime) -> frozenset[int]:
-    """The doors (numbers) that may stand unlocked for a moment at `now`. To be asked after the controller was read."""
+    """The doors (numbers) that may stand unlocked for a moment at `now`. Call it after the controller was read."""
     rows = ControllerHold.objects.filter(controller=controller, open_until__gt=now)
     return frozenset(rows.values_list("door_number", flat=True))
 
 
 def next_end(controller: Controller, *, after: datetime) -> datetime | None:
-    """When the first of the moments that last beyond `after` is over."""
+    """The end of the first moment that lasts beyond `after`; None if there is none."""
     rows = ControllerHold.objects.filter(controller=controller, open_until__gt=after)
-    found: datetime | None = rows.aggregate(end=Min("open_until"))["end"]
-    return found
+    end: datetime | None = rows.aggregate(end=Min("open_until"))["end"]
+    return end
 
 
 @contextmanager
 def noted(door: Door, *, seconds: int) -> Iterator[None]:
-    """While a door is unlocked for so many seconds: note it down first, and have the controller looked at afterwards.
+    """While a door is unlocked for so many seconds: store that first, and have the controller reconciled afterwards.
 
-    Where the controller clearly did nothing, the note is taken back. Where nobody knows, it stays the portal's affair
-    for a while (ledger.WATCHED_FOR): a request may arrive late.
+    If the controller surely did nothing, the row is restored. If nobody knows, the portal keeps watching the door for a
+    while (store.WATCHED_FOR): a request may arrive late.
     """
     now = clock.now()
     until = now + timedelta(seconds=seconds) + MARGIN
     with transaction.atomic():
-        # Locked before the hold, as at the end of a round: either that sees this note, or this moves its next edge.
+        # Locked before the hold, as when a result is saved: either that sees this row, or this moves its next edge.
         sync = ControllerSync.objects.filter(controller=door.controller_id)
         list(sync.select_for_update().values_list("pk"))
         hold, created = ControllerHold.objects.get_or_create(
