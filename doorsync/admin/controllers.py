@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from accessmap.models import Controller, Door
 from doorsync.drivers import driver_class, driver_for
 from doorsync.drivers.base import BadOptions, Capabilities, Driver, Granularity, Hold, validated
+from doorsync.drivers.options import form_fields
 from portal.core import clock
 from portal.core.admin.labels import LabelledInline
 
@@ -103,7 +104,7 @@ class ControllerForm(forms.ModelForm):
         except BadOptions:
             return
         present = self.instance.all_options
-        for name, info in self._driver.Options.model_fields.items():
+        for name, info in form_fields(self._driver.Options).items():
             field = form_field(info, stored=name in present)
             if name in present and info.annotation is not SecretStr:
                 field.initial = present[name]
@@ -179,7 +180,7 @@ class ControllerAdmin(admin.ModelAdmin):
 
     def _option_names(self, controller: Controller) -> list[str]:
         try:
-            return [_PREFIX + name for name in driver_class(controller.driver).Options.model_fields]
+            return [_PREFIX + name for name in form_fields(driver_class(controller.driver).Options)]
         except BadOptions:
             return []
 

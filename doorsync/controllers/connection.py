@@ -51,6 +51,5 @@ def describe(controller: Controller) -> Problem:
         facts.append(CARDS_IN_IT(n=cards))
     if info.capacity is not None:
         facts.append(CAPACITY(n=info.capacity))
-    if info.found:
-        facts.append(QUOTED(text=info.found))
+    facts += info.notes
     return ANSWERS(facts=reduce(lambda more, fact: AND(fact=fact, more=more), reversed(facts)))

@@ -126,8 +126,8 @@ def _work(driver: Driver, sync: ControllerSync, outcome: Round) -> None:
         if owned_holds[door] != ControllerCard.State.IN_STEP:
             outcome.holds_done[door] = {door: wanted_holds[door]}
     outcome.next_edge_at = _next_edge(driver, desired, encoded)
-    if encoded.at_edges:
-        outcome.warnings.append(_at_edges_in_words(encoded.at_edges, desired))
+    if encoded.portal_timed:
+        outcome.warnings.append(_at_edges_in_words(encoded.portal_timed, desired))
     doubted = store.in_doubt(sync.controller, rows)
     store.write_intents(sync.controller, rows, outcome, cards, holds)
     changes = _in_order(_changes(driver, cards, holds), doubted)
@@ -141,7 +141,7 @@ def _next_edge(driver: Driver, desired: Desired, encoded: Encoded) -> datetime |
     """When the portal must come back: at the edges of what this controller can't be told ahead of time, and, where its
     clock knows no zone, when the clocks change."""
     able = driver.capabilities
-    if able.acts_at_edges or encoded.at_edges:
+    if able.acts_at_edges or encoded.portal_timed:
         edge = next_edge(desired, driver.now, written=encoded.records.values())
     elif able.hold is Hold.NOW:
         edge = next_edge(Desired(unlocked=desired.unlocked), driver.now)

@@ -176,7 +176,7 @@ def _is_held(bounded: BoundedDriver, door: Door) -> bool:
     try:
         holds = bounded.call(bounded.driver.read).holds
     except Unknown as error:
-        raise Unreachable(problem_of(error)) from error  # it was only read: nothing has happened
+        raise Unreachable(error.problem) from error  # it was only read: nothing has happened
     return door.number in holds and door.number not in under_way(door.controller, clock.now())
 
 

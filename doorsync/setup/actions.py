@@ -7,11 +7,9 @@ from datetime import datetime
 from http import HTTPStatus
 from zoneinfo import ZoneInfo
 
-import requests
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
-from urllib3.exceptions import HTTPError
 
 from accessmap.models import Controller, Door, masked
 from doorsync.bookings.subscription import callback_url
@@ -26,8 +24,8 @@ from doorsync.setup.steps import CHECKED, fingerprint
 from doorsync.status.coverage import unmapped_emails
 from doorsync.work.jobs import problem_of
 from portal.audit.models import Outcome, record
-from portal.core import clock, webhooks
-from portal.core.http import Deadline
+from portal.core import clock
+from portal.core.http import BadCertificate, HttpError, HttpSession
 from portal.core.problems import Problem
 from portal.offision.check import Section, check_contract
 from portal.offision.client import OffisionClient
@@ -36,6 +34,7 @@ from portal.offision.default import contract_from_settings
 # An installer waits for the answer: a silent server must not take minutes.
 CONNECT_SECONDS, READ_SECONDS = 3.0, 4.0
 CALL_SECONDS = 5.0
+MAX_ANSWER_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,22 +93,18 @@ def _call() -> Answer:
     headers = {"Content-Type": TEST_CALL}
     if rule := contract_from_settings().callback.signature:
         headers[rule.header] = rule.sign(secret=settings.CALLBACK_SIGNING_KEY.encode(), body=body)
-    # The library's own error texts hold the address, and with it the secret.
-    with webhooks.new_session() as session, Deadline(2 * CALL_SECONDS) as deadline:
+    with HttpSession(timeout=CALL_SECONDS, deadline=2 * CALL_SECONDS, max_bytes=MAX_ANSWER_BYTES) as session:
         try:
-            # Only the status of the response counts; its body is not read.
-            response = session.post(
-                callback_url(), data=body, headers=headers, timeout=CALL_SECONDS, allow_redirects=False, stream=True
-            )
-        except requests.exceptions.SSLError:
+            status = session.request("POST", callback_url(), data=body, headers=headers).status
+        except BadCertificate:
             return Answer(False, (problems.BAD_CERTIFICATE(),))
-        except requests.exceptions.ReadTimeout:
-            return Answer(False, (problems.CALL_UNANSWERED(),))
-        except (OSError, HTTPError):
-            not_reached = problems.NOT_REACHED(url=settings.PORTAL_PUBLIC_URL)
-            return Answer(False, (problems.CALL_UNANSWERED() if deadline.expired else not_reached,))
-    if response.status_code != HTTPStatus.ACCEPTED:
-        return Answer(False, (_wrong_status(response.status_code),))
+        except HttpError as error:
+            if error.answer is None:
+                not_reached = problems.NOT_REACHED(url=settings.PORTAL_PUBLIC_URL)
+                return Answer(False, (problems.CALL_UNANSWERED() if error.sent else not_reached,))
+            status = error.answer.status  # the body does not count
+    if status != HTTPStatus.ACCEPTED:
+        return Answer(False, (_wrong_status(status),))
     if not Callback.objects.filter(content_type=TEST_CALL, body=body).exists():
         return Answer(False, (problems.OTHER_PORTAL(),))
     return Answer(True, (problems.CALL_ARRIVED(), problems.LOOK_BETWEEN()))

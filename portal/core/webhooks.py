@@ -1,47 +1,35 @@
-"""Signed HTTP calls to others, as Standard Webhooks 1.0.0 says.
-
-webhook-id, webhook-timestamp, and webhook-signature "v1,<base64 HMAC-SHA256>" of "id.timestamp.body". Whoever is called
-does nothing for an id that it has seen before.
-"""
+"""Signed HTTP calls to others, as in Standard Webhooks 1.0.0. A receiver ignores an id that it has seen before."""
 
 import base64
-import hashlib
-import hmac
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-import requests
-from django.utils.translation import gettext as _
-from urllib3.exceptions import HTTPError
+from django.utils.translation import gettext_lazy as _
+from standardwebhooks import Webhook
 
-from portal.core.http import Deadline, DeadlineAdapter, TooLongError, read_bounded
+from portal.core.http import HttpError, HttpSession, NotReached
+from portal.core.problems import problem
 
 PREFIX = "whsec_"
 SHORTEST_SECRET = 24  # bytes, as the specification says
-_MAX_ANSWER = 64 * 1024
+_SECONDS = 5.0
+_MAX_ANSWER_BYTES = 64 * 1024
+
+NO_SECRET = problem("webhook.no_secret", _("The signing secret is missing or too short. Enter a new one."))
+
+# The names that callers know the session's errors by.
+NotSent, NoAnswer = NotReached, HttpError
 
 
-class NotSent(Exception):
-    """Nobody was reached. The text says why."""
-
-
-class NoAnswer(Exception):
-    """It was sent, and nobody knows what came of it. The text says why."""
-
-
-def new_session() -> requests.Session:
+def new_session() -> HttpSession:
     """Connections to be used for `post`, and closed after it."""
-    session = requests.Session()
-    session.trust_env = False  # a proxy of the environment's, or a password of its .netrc's, is nobody's wish here
-    session.mount("http://", DeadlineAdapter())
-    session.mount("https://", DeadlineAdapter())
-    return session
+    return HttpSession(timeout=_SECONDS, deadline=2 * _SECONDS, max_bytes=_MAX_ANSWER_BYTES)
 
 
 def post(
-    session: requests.Session,
+    session: HttpSession,
     url: str,
     *,
     secret: str,
@@ -51,49 +39,28 @@ def post(
     now: datetime,
     seconds: float,
 ) -> int:
-    """Send one message, signed at `now` (aware); the status of the answer. Takes twice `seconds` at the most.
+    """Send one message, signed at `now` (aware), with `key` as its id. Returns the status of the answer.
 
-    Raises NotSent or NoAnswer.
+    `seconds`: the time-out for connecting and for each read; the whole call takes twice as long at most. Raises
+    HttpError.
     """
-    body = json.dumps({"type": kind, "timestamp": now.isoformat(), "data": data}).encode()
+    if not is_long_enough(secret):
+        raise NotReached(NO_SECRET())
+    body = json.dumps({"type": kind, "timestamp": now.isoformat(), "data": data})
     headers = {
         "Content-Type": "application/json",
         "webhook-id": key,
         "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": signature(secret, key, int(now.timestamp()), body),
+        "webhook-signature": Webhook(secret).sign(key, now.astimezone(UTC), body),
     }
-    with Deadline(2 * seconds) as deadline:
-        try:
-            with session.post(
-                url, data=body, headers=headers, timeout=seconds, allow_redirects=False, stream=True
-            ) as answer:
-                read_bounded(answer, _MAX_ANSWER)
-        except requests.exceptions.ConnectTimeout as error:
-            raise NotSent(_("No answer when connecting.")) from error
-        except TooLongError as error:
-            raise NoAnswer(_("The answer was longer than %(n)d bytes.") % {"n": _MAX_ANSWER}) from error
-        except (OSError, HTTPError) as error:
-            if "Failed to establish a new connection" in str(error):
-                raise NotSent(_("The connection was refused.")) from error
-            raise NoAnswer(_("No answer, or none that ended.")) from error
-    if deadline.expired:
-        raise NoAnswer(_("The answer did not end in time."))
-    return answer.status_code
-
-
-def signature(secret: str, key: str, timestamp: int, body: bytes) -> str:
-    """The webhook-signature of a message with this id, sent at this time (seconds since 1970)."""
-    signed = f"{key}.{timestamp}.".encode() + body
-    return "v1," + base64.b64encode(hmac.new(_key(secret), signed, hashlib.sha256).digest()).decode()
+    answer = session.request("POST", url, data=body.encode(), headers=headers, timeout=seconds, deadline=2 * seconds)
+    return answer.status
 
 
 def is_long_enough(secret: str) -> bool:
     """Whether it is a signing secret: "whsec_" and base64 of at least 24 bytes."""
-    return len(_key(secret)) >= SHORTEST_SECRET
-
-
-def _key(secret: str) -> bytes:
     try:
-        return base64.b64decode(secret.removeprefix(PREFIX), validate=True) if secret.startswith(PREFIX) else b""
+        key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
     except ValueError:
-        return b""
+        return False
+    return secret.startswith(PREFIX) and len(key) >= SHORTEST_SECRET

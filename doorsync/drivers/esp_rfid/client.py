@@ -1,4 +1,4 @@
-"""MQTT 5 that ends: one connection to a broker for one exchange, worked in the caller's own thread, bounded in time."""
+"""MQTT 5 bounded in time: one connection to a broker for one exchange, in the caller's own thread."""
 
 import base64
 import re
@@ -10,11 +10,10 @@ import uuid
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import paho.mqtt.client as mqtt
-from django.utils.translation import gettext as _
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.exception import MQTTException
 from paho.mqtt.packettypes import PacketTypes
@@ -22,14 +21,15 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from doorsync.drivers.base import Refused, Unknown, Unreachable
+from doorsync.drivers.errors import Refused, Unknown, Unreachable
+from doorsync.drivers.esp_rfid import problems
 
 SLOWNESS = 2  # a whole exchange may take this many time-outs
 WINDOW = 200  # messages that a broker may send before the first is acknowledged; many send fewer
 _LONGEST = 64 * 1024  # bytes of one message
-_MOST = 10_000  # messages of one exchange, but for those acknowledged
+_MOST = 10_000  # messages of one exchange, without those acknowledged
 _NO_SUBSCRIBERS = 16  # MQTT 5's reason code: nobody listens there
-# How paho ends when it takes apart what is no packet of MQTT.
+# What paho raises when it parses a packet that is not MQTT.
 _NO_MQTT = (ValueError, LookupError, TypeError, struct.error, MQTTException)
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -37,7 +37,7 @@ _PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Where a broker is, and as whom. `tls`: what it must prove; None speaks plainly."""
+    """The address of a broker, and the login there. `tls`: how to check its certificate; None: no encryption."""
 
     address: str  # mqtt://host:port or mqtts://host:port
     username: str
@@ -51,22 +51,22 @@ class Message:
     topic: str
     payload: bytes
     qos: int
-    number: int  # by which the broker knows it, for this connection
+    number: int  # its id at the broker, for this connection
 
 
 class Line:
-    """A connection to a broker. Whatever it takes in all, it is over after twice the time-out.
+    """A connection to a broker. It ends after twice the time-out, whatever it is used for.
 
     `session`: a client id under which the broker keeps messages for so many seconds (`kept_seconds`) while nobody is
-    connected; what comes then must be acknowledged one by one. "": nothing is kept.
+    connected; each of them must be acknowledged. "": the broker keeps nothing.
     """
 
     def __init__(self, broker: Broker, *, session: str = "", kept_seconds: int = 0) -> None:
-        self._raises_qos = False  # whether anything has come that asks to be acknowledged
-        self._retained: dict[str, bytes] = {}  # by topic: what stood there before
+        self._raises_qos = False  # whether any message came that must be acknowledged
+        self._retained: dict[str, bytes] = {}  # retained messages by topic
         self._broker, self._session, self._kept_seconds = broker, session, kept_seconds
         self._inbox: deque[Message] = deque()
-        self._taken = 0
+        self._unacknowledged = 0
         self._until = time.monotonic() + SLOWNESS * broker.timeout_seconds
         self._answered: ReasonCode | None = None
         self._granted: Mapping[str, ReasonCode] | None = None
@@ -86,9 +86,20 @@ class Line:
         client.on_publish = self._on_publish
         client.on_message = self._on_message
 
+    def __enter__(self) -> Self:
+        try:
+            self.open()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
     def open(self) -> None:
-        """Connect. Raises Unreachable, or Refused where the broker says no."""
-        place = urlsplit(self._broker.address)
+        """Connect. Raises Unreachable, or Refused where the broker refuses the login."""
+        address = urlsplit(self._broker.address)
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho has no types there
         properties.MaximumPacketSize = _LONGEST
         if self._session:
@@ -96,32 +107,31 @@ class Line:
             properties.ReceiveMaximum = WINDOW
         try:
             self._client.connect(
-                place.hostname or "",
-                place.port or _PORTS[place.scheme],
+                address.hostname or "",
+                address.port or _PORTS[address.scheme],
                 clean_start=not self._session,
                 properties=properties,
             )
         except ssl.SSLError as error:
-            raise Unreachable(
-                _("No secure connection to the broker: %(why)s.") % {"why": getattr(error, "verify_message", error)}
-            ) from error
-        except (OSError, UnicodeError) as error:  # a name that can't be one ends in the latter
-            why = getattr(error, "strerror", None) or _("no answer")
-            raise Unreachable(_("The broker was not reached: %(why)s.") % {"why": why}) from error
+            why = str(getattr(error, "verify_message", error))
+            raise Unreachable(problems.NOT_SECURE(why=why)) from error
+        except (OSError, UnicodeError) as error:  # the latter for a host name that can't exist
+            reason = getattr(error, "strerror", None) or problems.NO_CONNECTION_ANSWER()
+            raise Unreachable(problems.BROKER_NOT_REACHED(why=reason)) from error
         while self._answered is None:
             try:
                 in_time = self._turn()
             except Unknown as error:
                 if self._answered is not None:
-                    break  # a no, after which brokers hang up
-                raise Unreachable(str(error)) from error
+                    break  # refused; brokers hang up after that
+                raise Unreachable(error.problem) from error
             if not in_time:
-                raise Unreachable(_("The broker did not answer in time."))
+                raise Unreachable(problems.BROKER_SILENT())
         if self._answered.is_failure:
-            raise Refused(_("The broker refused the portal: %(why)s.") % {"why": self._answered})
+            raise Refused(problems.BROKER_REFUSED(why=str(self._answered)))
 
     def subscribe(self, topics: Mapping[str, int]) -> None:
-        """Listen to these topics, each at a QoS, from now on. Raises Refused where the broker allows it not."""
+        """Listen to these topics, each at a QoS, from now on. Raises Refused where the broker forbids it."""
         granted: list[ReasonCode] = []
 
         def on_subscribe(_client: Any, _data: Any, _mid: int, codes: list[ReasonCode], _properties: Any) -> None:
@@ -131,53 +141,47 @@ class Line:
         self._client.subscribe([(topic, SubscribeOptions(qos=qos)) for topic, qos in topics.items()])
         while not granted:
             if not self._turn():
-                raise Unknown(_("The broker did not answer in time."))
+                raise Unknown(problems.BROKER_SILENT())
         for topic, code in zip(topics, granted, strict=False):
             if code.is_failure:
-                raise Refused(
-                    _("The broker does not let the portal read %(topic)s: %(why)s.") % {"topic": topic, "why": code}
-                )
+                raise Refused(problems.NOT_READABLE(topic=topic, why=str(code)))
 
-    def tell(self, topic: str, payload: str) -> None:
-        """Publish, and see that the broker has somebody to give it to.
+    def publish(self, topic: str, payload: str) -> None:
+        """Publish, and wait for the broker to confirm that somebody listens.
 
-        Raises Unreachable where nobody listens, Refused where the broker allows it not, Unknown where it does not say.
+        Raises Unreachable where nobody listens, Refused where the broker forbids it, Unknown where it does not answer.
         """
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has no types there
-        # A command must not come out late, when a reader is back that was away.
+        # A command must not reach a reader late that was away.
         properties.MessageExpiryInterval = max(1, int(SLOWNESS * self._broker.timeout_seconds))
         mid = self._client.publish(topic, payload, qos=1, properties=properties).mid
         while mid not in self._published:
             if not self._turn():
-                raise Unknown(_("The broker did not say in time whether it passed the command on."))
+                raise Unknown(problems.UNCONFIRMED())
         code = self._published[mid]
         if code.value == _NO_SUBSCRIBERS:
-            raise Unreachable(
-                _("No reader listens on %(topic)s: it is off, or the topic is another.") % {"topic": topic}
-            )
+            raise Unreachable(problems.NO_READER(topic=topic))
         if code.is_failure:
-            raise Refused(
-                _("The broker does not let the portal write %(topic)s: %(why)s.") % {"topic": topic, "why": code}
-            )
+            raise Refused(problems.NOT_WRITABLE(topic=topic, why=str(code)))
 
     def next(self) -> Message | None:
-        """The next message; None once the time is up. What was retained is put aside."""
+        """The next message that is not retained; None once the time is up."""
         while not self._inbox:
             if not self._turn():
                 return None
         return self._inbox.popleft()
 
     def kept(self, topics: Sequence[str], *, own: str) -> Iterator[Message]:
-        """What the broker has kept on these topics for the session, in order, as far as it sends it now. At the end it
-        has heard all that was acknowledged before this began.
+        """The messages that the broker has kept on these topics for the session, in order, as far as it sends them now.
+        At the end the broker has all acknowledgements from before this call.
 
-        `own`: a topic for marks of ours. Raises Refused where nothing is kept of what is published at QoS 0.
+        `own`: a topic for the portal's own marks. Raises Refused where the broker keeps no messages of QoS 0.
         """
         end, mark = f"{own}/end", str(uuid.uuid4())
         self.subscribe({**dict.fromkeys(topics, 1), own: 1, end: 0})
-        # Said as readers do: it must ask to be acknowledged once it comes back.
+        # At QoS 0, as readers publish: the broker must raise it, so that it must be acknowledged here.
         self._client.publish(own, mark, qos=0)
-        # Comes back after what was sent before it, also where the broker sends no more until that is acknowledged.
+        # Comes back after the messages before it, also where the broker waits for their acknowledgement.
         self._client.publish(end, mark, qos=0)
         while (message := self.next()) is not None:
             if message.topic == own:
@@ -186,12 +190,12 @@ class Line:
                 yield message
             elif message.payload == mark.encode():
                 if not self._raises_qos:
-                    raise Refused(_("The broker must raise the QoS to the subscriber's (upgrade_outgoing_qos)."))
+                    raise Refused(problems.QOS_NOT_RAISED())
                 return
-        raise Unknown(_("The broker did not say in time what it has kept."))
+        raise Unknown(problems.KEPT_UNKNOWN())
 
-    def turn_until_retained(self, topic: str) -> bytes | None:
-        """What stood at a topic already; None where nothing comes in time."""
+    def retained(self, topic: str) -> bytes | None:
+        """The retained message of a topic; None where none comes in time."""
         while topic not in self._retained:
             if not self._turn():
                 return None
@@ -200,24 +204,24 @@ class Line:
     def acknowledge(self, message: Message) -> None:
         """Let the broker forget a message that it kept."""
         self._client.ack(message.number, message.qos)
-        self._taken -= 1
+        self._unacknowledged -= 1
 
     def close(self) -> None:
         self._client.disconnect()
 
     def _turn(self) -> bool:
-        """Wait for something to happen, and let it; False once the time is up. Raises Unknown where the line breaks."""
+        """Wait for packets and handle them; False once the time is up. Raises Unknown where the connection breaks."""
         left = self._until - time.monotonic()
         if left <= 0:
             return False
         try:
-            went = self._client.loop(left)
+            result = self._client.loop(left)
         except _NO_MQTT as error:
-            raise Unknown(_("What answers is no MQTT broker.")) from error
-        if went != MQTTErrorCode.MQTT_ERR_SUCCESS or self._lost is not None:
-            raise Unknown(_("The connection to the broker broke off: %(why)s.") % {"why": self._lost or went.name})
-        if self._taken > _MOST:
-            raise Unknown(_("The reader says more than %(n)d things at once.") % {"n": _MOST})
+            raise Unknown(problems.NOT_MQTT()) from error
+        if result != MQTTErrorCode.MQTT_ERR_SUCCESS or self._lost is not None:
+            raise Unknown(problems.LINE_BROKE(why=str(self._lost or result.name)))
+        if self._unacknowledged > _MOST:
+            raise Unknown(problems.TOO_MANY_MESSAGES(n=_MOST))
         return True
 
     def _on_connect(self, _client: Any, _data: Any, _flags: Any, code: ReasonCode, _properties: Any) -> None:
@@ -230,7 +234,7 @@ class Line:
         self._published[mid] = code
 
     def _on_message(self, _client: Any, _data: Any, received: mqtt.MQTTMessage) -> None:
-        self._taken += 1
+        self._unacknowledged += 1
         self._raises_qos |= received.qos > 0
         message = Message(received.topic, bytes(received.payload), received.qos, received.mid)
         if received.retain:
@@ -241,17 +245,17 @@ class Line:
 
 
 def _without_delay(_client: Any, _data: Any, connection: Any) -> None:
-    """Small packets that follow one another go out at once, and need not wait for the other side's acknowledgement."""
+    """Small packets go out at once, without waiting for the acknowledgement of those before them."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def tls_context(authorities: str) -> ssl.SSLContext:
-    """Checks certificate and name of the other side, by these authorities (PEM), or by this machine's where there are
-    none. Raises ValueError or ssl.SSLError where they are none."""
+    """Checks certificate and name of the broker by these authorities (PEM), or by this machine's where the text is
+    empty. Raises ValueError or ssl.SSLError for text that is no certificate."""
     if not authorities:
         return ssl.create_default_context()
-    # A form may have eaten the line breaks of a PEM, so what stands between them is read here.
-    found = _CERTIFICATE.findall(authorities)
-    if not found:
+    # A form may remove the line breaks of a PEM, so its parts are read here.
+    bodies = _CERTIFICATE.findall(authorities)
+    if not bodies:
         raise ValueError("no certificate")
-    return ssl.create_default_context(cadata=b"".join(base64.b64decode("".join(body.split())) for body in found))
+    return ssl.create_default_context(cadata=b"".join(base64.b64decode("".join(body.split())) for body in bodies))

@@ -5,16 +5,15 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.utils.translation import gettext as _
-
 from doorsync.drivers.base import DoorEvent, Refused
-from doorsync.drivers.hikvision.client import Isapi, listed, search_id, understood
+from doorsync.drivers.hikvision.client import Isapi, entries_of, search_id, understood
+from doorsync.drivers.hikvision.problems import EVENTS_OUT_OF_ORDER
 
 PAGES = 10
 _MAJOR = 5
 
-# By minor type, of the vendor's table. What belongs to a passage that is told already, such as the lock's part, is only
-# counted as read.
+# By minor type, from the vendor's table. A type that belongs to a passage of another event, such as the lock's part of
+# it, is only counted as read.
 _KINDS = {
     **dict.fromkeys((0x01, 0x02, 0x10, 0x26, 0x28, 0x2B, 0x2E, 0x36, 0x39, 0x3C, 0x3F, 0x42, 0x45), "opened"),
     **dict.fromkeys((0x48, 0x4B, 0x4D, 0x65, 0x69, 0x99), "opened"),
@@ -30,28 +29,28 @@ _KINDS = {
 
 def events_after(device: Isapi, index: int, zone: ZoneInfo) -> list[DoorEvent]:
     """Some hundreds of the events with a serial number above `index`, oldest first. Raises DriverError."""
-    found = _from(device, index + 1, zone)
-    # Nothing new. Where the last one known is not there any more either, the device counts anew.
-    if not found and index and not _page(device, index, zone, last=index):
-        found = _from(device, 1, zone)
-    return found
+    events = _from(device, index + 1, zone)
+    # Where not even the last known event exists any more, the device's count has restarted.
+    if not events and index and not _page(device, index, zone, last=index):
+        events = _from(device, 1, zone)
+    return events
 
 
 def _from(device: Isapi, first: int, zone: ZoneInfo) -> list[DoorEvent]:
-    found: list[DoorEvent] = []
+    events: list[DoorEvent] = []
     for _number in range(PAGES):
         page = _page(device, first, zone)
-        found += page
+        events += page
         if len(page) < device.limits("AcsEvent").page:
             break
         first = page[-1].index + 1
-    return found
+    return events
 
 
 def _page(device: Isapi, first: int, zone: ZoneInfo, *, last: int | None = None) -> list[DoorEvent]:
-    """The events from this serial number on, as many as the device tells at once."""
-    # No times and no order: some firmware refuses a request that names them, integrators say.
-    asked = {
+    """The events from this serial number on, as many as the device gives at once."""
+    # No times and no order: integrators report firmware that refuses a request with them.
+    condition = {
         "searchID": search_id(),
         "searchResultPosition": 0,
         "maxResults": device.limits("AcsEvent").page,
@@ -60,13 +59,13 @@ def _page(device: Isapi, first: int, zone: ZoneInfo, *, last: int | None = None)
         "beginSerialNo": first,
         **({} if last is None else {"endSerialNo": last}),
     }
-    answer = device.json("POST", "AccessControl/AcsEvent", {"AcsEventCond": asked})
+    answer = device.json("POST", "AccessControl/AcsEvent", {"AcsEventCond": condition})
     with understood():
-        found = [_event(info, zone) for info in listed(answer["AcsEvent"].get("InfoList"))]
-    indexes = [event.index for event in found]
+        events = [_event(info, zone) for info in entries_of(answer["AcsEvent"].get("InfoList"))]
+    indexes = [event.index for event in events]
     if indexes != sorted(indexes) or (indexes and indexes[0] < first):
-        raise Refused(_("The device does not tell its events by serial number: its firmware may be too old."))
-    return found
+        raise Refused(EVENTS_OUT_OF_ORDER())
+    return events
 
 
 def _event(info: Mapping[str, Any], zone: ZoneInfo) -> DoorEvent:
@@ -80,8 +79,8 @@ def _event(info: Mapping[str, Any], zone: ZoneInfo) -> DoorEvent:
 
 
 def _moment(text: str, zone: ZoneInfo) -> datetime:
-    """When an event was. A zone told with it is believed only if it is one of the site's: so the clock is set."""
-    told = datetime.fromisoformat(text)
-    shown = told.replace(tzinfo=zone, fold=0)
+    """When an event was. The offset in the text counts only if the site's zone has it then: the clock is set so."""
+    stated = datetime.fromisoformat(text)
+    shown = stated.replace(tzinfo=zone, fold=0)
     later = shown.replace(fold=1)
-    return (later if told.utcoffset() == later.utcoffset() else shown).astimezone(UTC)
+    return (later if stated.utcoffset() == later.utcoffset() else shown).astimezone(UTC)

@@ -1,40 +1,50 @@
-"""Boards that tell at once that something happened: heard, and taken as a reason to read their events now.
+"""The events of a UHPPOTE board, read by their index."""
 
-What a board sends is believed no more than a callback of Offision's: anybody on the network could have sent it. The
-events themselves are read from the board, by their index, as they are every ten seconds anyway.
-"""
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
-import select
-import socket
-from collections.abc import Iterator
+from uhppoted.errors import EventNotFound, EventOverwritten
+from uhppoted.structs import EventRecord
+from uhppoted.uhppote import Uhppote
 
-import structlog
-from uhppoted import decode
+from doorsync.drivers.base import DoorEvent
+from doorsync.drivers.uhppote.client import Board
+from doorsync.policy import naive_clock
 
-from accessmap.models import Controller
+EVENTS_AT_ONCE = 200
 
-log = structlog.get_logger(__name__)
-
-# So long the words of many boards are gathered, each of which is then rung for once.
-GATHER_SECONDS = 0.2
-_LONGEST = 1024
+# uhppoted's event types and reasons.
+_SWIPE, _ALARM = 1, 3
+_REASONS = {20: "unlocked", 25: "unlocked", 44: "unlocked", 45: "unlocked", 37: "held_open", 38: "forced"}
 
 
-def listen(heard_at: socket.socket) -> Iterator[int]:
-    """The controllers (primary keys) that say here that they have an event, as they say it, without end."""
-    while select.select([heard_at], [], [])[0]:
-        serials = set(_gathered(heard_at))
-        boards = Controller.objects.filter(driver="uhppote", enabled=True, options__serial__in=serials)
-        yield from boards.values_list("pk", flat=True)
-
-
-def _gathered(heard_at: socket.socket) -> Iterator[int]:
-    """The serial numbers of the boards that spoke; at most a few hundred words at once."""
-    for _word in range(500):
-        if not select.select([heard_at], [], [], GATHER_SECONDS)[0]:
-            return
-        packet = heard_at.recv(_LONGEST)
+def events_after(board: Board, index: int, zone: ZoneInfo, now: datetime) -> list[DoorEvent]:
+    """Some hundreds of the events with an index above this one, oldest first. Raises DriverError."""
+    newest = board.ask(Uhppote.get_status).event_index
+    index = index + 1 if index <= newest else 1  # the board's count has restarted
+    events: list[DoorEvent] = []
+    while index <= newest and len(events) < EVENTS_AT_ONCE:
         try:
-            yield decode.event(packet).controller
-        except ValueError:
-            log.warning("heard what is no event of a board", bytes=len(packet))
+            events.append(_door_event(board.ask(Uhppote.get_event_record, index), zone, now))
+        except EventNotFound:
+            events.append(DoorEvent(index=index, at=now, door=0, card="", kind=""))
+        except EventOverwritten:
+            # Event 0 is the oldest that the board still has.
+            index = max(index, board.ask(Uhppote.get_event, 0).index - 1)
+        index += 1
+    return events
+
+
+def _door_event(event: EventRecord, zone: ZoneInfo, now: datetime) -> DoorEvent:
+    if event.kind == _SWIPE:
+        kind = "opened" if event.access_granted else "denied"
+    else:
+        kind = _REASONS.get(event.reason, "alarm" if event.kind == _ALARM else "")
+    shown = event.timestamp
+    return DoorEvent(
+        index=event.index,
+        at=now if shown is None else naive_clock.meant_by(shown, zone, now),
+        door=event.door,
+        card=str(event.card) if event.kind == _SWIPE else "",
+        kind=kind,
+    )

@@ -1,11 +1,11 @@
 """Time profiles of the UHPPOTE boards (UT0311): windows into profiles, and back. Pure.
 
-A profile says from which to which date, on which weekdays, in three segments of the day, and which profile is to be
-looked at as well. Facts from the uhppoted project's documentation and simulator, github.com/uhppoted:
+A profile has a first and a last date, weekdays, three segments of the day, and the number of a linked profile that
+admits as well. Facts from the uhppoted project's documentation and simulator, github.com/uhppoted:
 
 - a segment goes to the end of its last minute: 10:00 until just before 11:00 is 10:00-10:59;
-- a segment that is not used would be 00:00-00:00, and admit during that minute: it repeats another one instead;
-- whoever is named a profile that does not exist is admitted, so the last of a chain is written first.
+- an unused segment would be 00:00-00:00, and admit during that minute: it repeats another one instead;
+- a board admits a card that names a missing profile, so the last profile of a chain is written first.
 
 All times here are what the board's clock shows: the site's local time.
 """
@@ -22,16 +22,16 @@ SEGMENTS = 3
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
 MIDNIGHT, LAST_MINUTE = time(0, 0), time(23, 59)
 _MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
-# A profile of somebody else's may go on for years: it is read this far only.
+# A foreign profile may last for years: only so many days of it are read.
 _LONGEST = 400
 
-Segment = tuple[time, time]  # the last minute belongs to it
+Segment = tuple[time, time]  # its last minute included
 Schedule = tuple["Page", ...]  # a chain of profiles
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What one profile says: the first and last date, the weekdays (Monday first) and one to three segments."""
+    """The content of one profile: first and last date, weekdays (Monday first) and one to three segments."""
 
     first: date
     last: date
@@ -49,7 +49,7 @@ def schedule(windows: Iterable[NaiveWindow]) -> Schedule:
                 days[first].append(segment)
             else:
                 whole.append(Page(first, last, (segment,)))
-    single = [Page(day, day, tuple(some)) for day, found in sorted(days.items()) for some in _in_threes(found)]
+    single = [Page(day, day, three) for day, segments in sorted(days.items()) for three in _in_threes(segments)]
     return tuple(sorted([*whole, *_joined(single)], key=lambda page: (page.first, page.segments)))
 
 
@@ -67,17 +67,17 @@ def windows(pages: Iterable[Page]) -> tuple[NaiveWindow, ...]:
 
 def needed(schedules: Iterable[Schedule]) -> set[Schedule]:
     """Every chain that must exist for these schedules; equal ends of chains are shared."""
-    return {found[number:] for found in schedules for number in range(len(found))}
+    return {chain[number:] for chain in schedules for number in range(len(chain))}
 
 
 def that_fit(wanted: Mapping[Schedule, datetime], room: int) -> set[Schedule]:
-    """The schedules that find room in so many profiles, those that begin first (`wanted`: when) before the others."""
+    """The schedules that fit into so many profiles (`room`), those that begin first (`wanted`: when) before others."""
     chosen: set[Schedule] = set()
     taken: set[Schedule] = set()
-    for found in sorted(wanted, key=lambda s: (wanted[s], [(p.first, p.last, p.segments) for p in s])):
-        more = needed([found]) - taken
+    for chain in sorted(wanted, key=lambda s: (wanted[s], [(p.first, p.last, p.segments) for p in s])):
+        more = needed([chain]) - taken
         if len(taken) + len(more) <= room:
-            chosen.add(found)
+            chosen.add(chain)
             taken |= more
     return chosen
 
@@ -99,8 +99,8 @@ def _by_days(window: NaiveWindow) -> Iterator[tuple[date, date, Segment]]:
         yield last.date(), last.date(), (MIDNIGHT, last.time())
 
 
-def _in_threes(found: list[Segment]) -> Iterator[tuple[Segment, ...]]:
-    ordered = sorted(found)
+def _in_threes(segments: list[Segment]) -> Iterator[tuple[Segment, ...]]:
+    ordered = sorted(segments)
     for number in range(0, len(ordered), SEGMENTS):
         yield tuple(ordered[number : number + SEGMENTS])
 
@@ -109,12 +109,12 @@ def _joined(pages: list[Page]) -> list[Page]:
     """Days that follow one another with the same segments, as one page."""
     by_segments: dict[tuple[Segment, ...], list[Page]] = defaultdict(list)
     for page in pages:
-        some = by_segments[page.segments]
-        if some and some[-1].last + _DAY == page.first:
-            some[-1] = Page(some[-1].first, page.last, page.segments)
+        joined = by_segments[page.segments]
+        if joined and joined[-1].last + _DAY == page.first:
+            joined[-1] = Page(joined[-1].first, page.last, page.segments)
         else:
-            some.append(page)
-    return [page for some in by_segments.values() for page in some]
+            joined.append(page)
+    return [page for joined in by_segments.values() for page in joined]
 
 
 def _spans(page: Page) -> Iterator[tuple[datetime, datetime]]:

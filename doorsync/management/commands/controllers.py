@@ -25,7 +25,7 @@ from doorsync.controllers.events import entries
 from doorsync.controllers.preview import Comparison, compare, rows_of
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import DriverError
-from doorsync.drivers.uhppote.events import listen
+from doorsync.drivers.uhppote.listener import listen
 from doorsync.models import ControllerSync
 from doorsync.work import queue
 from portal.core import clock

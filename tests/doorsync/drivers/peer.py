@@ -1,6 +1,6 @@
-"""What the contract suite needs of a device, or of a fake of one: to be reached, watched and troubled.
+"""The interface of the contract suite to a device, or to a fake of one.
 
-A peer answers `opens` by the device's own rules and its own clock, never by what the driver meant.
+A peer answers `opens` by the device's own rules and its own clock, never by the driver's intentions.
 """
 
 from abc import ABC, abstractmethod
@@ -13,11 +13,11 @@ from portal.core import clock
 
 
 class Fault(StrEnum):
-    """What can be wrong with a device."""
+    """A fault of a device."""
 
-    SILENT = "silent"  # it takes requests and never answers, nor does what they say
-    ANSWERS_LOST = "answers_lost"  # it does what it is told, and the answers to changes don't arrive
-    REFUSES = "refuses"  # it says no to every change
+    SILENT = "silent"  # it takes requests, and neither answers nor carries them out
+    ANSWERS_LOST = "answers_lost"  # it carries out every change, and its answers to changes don't arrive
+    REFUSES = "refuses"  # it refuses every change
 
 
 class Peer(ABC):
@@ -48,12 +48,12 @@ class Peer(ABC):
     def stop(self) -> None: ...
 
     @abstractmethod
-    def problem(self, fault: Fault | None) -> None:
-        """Have this be wrong with it from now on; None: nothing."""
+    def set_fault(self, fault: Fault | None) -> None:
+        """Have this fault from now on; None: none."""
 
     @abstractmethod
     def held_unlocked(self, door: int) -> bool:
-        """Whether the door stands unlocked for anyone at this moment of its clock, but for a pulse."""
+        """Whether the door is held unlocked at this moment of its clock. A pulse does not count."""
 
     @abstractmethod
     def pulses(self, door: int) -> int:

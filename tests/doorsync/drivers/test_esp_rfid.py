@@ -451,7 +451,7 @@ def test_a_broker_that_was_down_has_kept_them(house, broker, at_broker, tmp_path
 
 def test_a_broker_that_keeps_nothing_is_named(house, broker, at_broker):
     driver = at_broker(broker(OPEN_TO_ALL))
-    assert "upgrade_outgoing_qos" in driver.info().found
+    assert "upgrade_outgoing_qos" in str(driver.info().notes)
     house.work()
     assert house.sync.last_error == "", "doors work all the same"
     events.drain_events(house.controller.pk)

@@ -291,7 +291,7 @@ def test_nobody_there_is_unreachable(host):
 
 
 def test_a_door_is_not_unlocked_where_the_board_does_not_say_how_it_stands(flash):
-    flash.peer.last_error(Fault.SILENT)
+    flash.peer.set_fault(Fault.SILENT)
     assert open_up(flash) is False, "it was only asked: nothing was sent that could unlock"
     assert flash.peer.changes_asked == 0
     assert not ControllerHold.objects.exists()
@@ -385,11 +385,11 @@ def test_the_portal_ends_a_pulse_that_it_times_itself(plain):
 
 
 def test_where_nobody_knows_whether_it_is_on_it_is_switched_off_until_that_is_answered(plain):
-    plain.peer.last_error(Fault.ANSWERS_LOST)
+    plain.peer.set_fault(Fault.ANSWERS_LOST)
     assert open_up(plain, seconds=60) is None
     with plain.peer.written:
         assert plain.peer.written.wait_for(lambda: plain.peer.writes.count((1, False)) == 2, timeout=10)
-    plain.peer.last_error(None)
+    plain.peer.set_fault(None)
     assert plain.peer.pulses(1) == 1
     assert ControllerHold.objects.get().state == "pending", "late as it may come, it is known for the portal's own"
 
@@ -406,7 +406,7 @@ def test_where_it_is_surely_off_nothing_is_left_to_do(plain, monkeypatch, fault)
 
     if fault is None:
         monkeypatch.setattr(ModbusDriver, "pulse", unplugged)
-    plain.peer.last_error(fault)
+    plain.peer.set_fault(fault)
     assert open_up(plain) is False
     assert not ControllerHold.objects.exists()
     assert meant == []
@@ -461,8 +461,8 @@ def test_a_pulse_in_the_middle_of_a_round_is_looked_at_after_it(plain, monkeypat
 def test_a_refusal_in_the_time_of_another_pulse_does_not_forget_that(plain, monkeypatch):
     dies(monkeypatch)
     assert open_up(plain, "k1") is True
-    plain.peer.last_error(Fault.REFUSES)
+    plain.peer.set_fault(Fault.REFUSES)
     assert open_up(plain, "k2") is False
-    plain.peer.last_error(None)
+    plain.peer.set_fault(None)
     with plain.at(NOW + OVER):
         assert not plain.peer.is_on(1)

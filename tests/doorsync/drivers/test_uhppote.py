@@ -9,7 +9,7 @@ from accessmap.models import Controller
 from doorsync.controllers import events
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import BadOptions, Refused, Unknown, Unreachable
-from doorsync.drivers.uhppote.events import listen
+from doorsync.drivers.uhppote.listener import listen
 from doorsync.models import ControllerCard, EventCursor
 from doorsync.policy.windows import ALWAYS, Window
 from portal.audit.models import Entry

@@ -289,7 +289,7 @@ class EspRfid(Peer):
             self._broker.thaw()
             self.reader.leave()
 
-    def problem(self, fault: Fault | None) -> None:
+    def set_fault(self, fault: Fault | None) -> None:
         self.reader.fault = fault
         if fault is Fault.SILENT:
             self._broker.freeze()

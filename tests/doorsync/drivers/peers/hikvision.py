@@ -76,11 +76,11 @@ class Hikvision(Peer):
         return {"url": self.url, "username": USER, "password": PASSWORD, "timeout_seconds": 0.4}
 
     def stop(self) -> None:
-        self.problem(None)
+        self.set_fault(None)
         self._server.shutdown()
         self._server.server_close()
 
-    def problem(self, fault: Fault | None) -> None:
+    def set_fault(self, fault: Fault | None) -> None:
         self._fault = fault
         self._back.set()  # those that hang are let go
         self._back = threading.Event()
@@ -199,7 +199,7 @@ class Hikvision(Peer):
             start_response("401 Unauthorized", [("Content-Type", "application/xml"), *headers])
             return [content.encode()]
         if self._fault is Fault.ANSWERS_LOST and self._is_change(method, path):
-            self._hang()
+            raise ConnectionAbortedError
         kind = "application/xml" if isinstance(answer, str) else "application/json"
         content = answer if isinstance(answer, str) else json.dumps(answer)
         start_response(f"{status} so", [("Content-Type", kind), ("Content-Length", str(len(content.encode())))])

@@ -75,7 +75,7 @@ class ModbusPlain(Peer):
 
     # What goes wrong ------------------------------------------------------------------------------
 
-    def problem(self, fault: Fault | None) -> None:
+    def set_fault(self, fault: Fault | None) -> None:
         self.fault = fault
 
     def _packet(self, sending: bool, data: bytes) -> bytes:

@@ -46,11 +46,11 @@ class Simulated(Peer):
         return answer.json() if answer.content else None
 
     def stop(self) -> None:
-        self.problem(None)
+        self.set_fault(None)
         self._server.shutdown()
         self._server.server_close()
 
-    def problem(self, fault: Fault | None) -> None:
+    def set_fault(self, fault: Fault | None) -> None:
         self._order("PUT", "faults", FAULTS[fault] if fault else {})
 
     def opens(self, card: str, door: int) -> bool:

@@ -111,7 +111,7 @@ class Uhppote(Peer):
         self._thread.join()
         self._socket.close()
 
-    def problem(self, fault: Fault | None) -> None:
+    def set_fault(self, fault: Fault | None) -> None:
         self._fault = fault
 
     # Its clock ----------------------------------------------------------------------------------------------

@@ -97,7 +97,7 @@ class Unifi(Peer):
         }
 
     def stop(self) -> None:
-        self.problem(None)
+        self.set_fault(None)
         self._server.shutdown()
         self._server.server_close()
 
@@ -243,7 +243,7 @@ class Unifi(Peer):
 
     # The wire -----------------------------------------------------------------------------------------------
 
-    def problem(self, fault: Fault | None) -> None:
+    def set_fault(self, fault: Fault | None) -> None:
         self._released.set()
         self._released, self._fault = threading.Event(), fault
 
@@ -304,7 +304,6 @@ class Unifi(Peer):
         except No as no:
             return {"code": no.code, "msg": no.message}
         if changes and fault == Fault.ANSWERS_LOST:
-            released.wait()
             return None
         return {"code": "SUCCESS", "msg": "success", **answer}
 

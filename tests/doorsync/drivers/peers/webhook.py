@@ -49,12 +49,12 @@ class SignedWebhook(Peer):
         return {"url": self.url, "secret": self.secret, "timeout_seconds": 0.15}
 
     def stop(self) -> None:
-        self.problem(None)
+        self.set_fault(None)
         self._server.shutdown()
         self._server.server_close()
         self._clock.stop()
 
-    def problem(self, fault: Fault | None) -> None:
+    def set_fault(self, fault: Fault | None) -> None:
         self.fault = fault
         self._fault_over.set()
         self._fault_over = threading.Event()

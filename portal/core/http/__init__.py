@@ -1,0 +1,32 @@
+"""HTTP that ends: one bounded session with typed errors."""
+
+from portal.core.http.deadline import Deadline
+from portal.core.http.old import DeadlineAdapter, PinnedAdapter, TooLongError, read_bounded
+from portal.core.http.session import (
+    Answer,
+    BadCertificate,
+    HttpError,
+    HttpSession,
+    NoAnswer,
+    NotReached,
+    TooLong,
+    TooSlow,
+    normal_fingerprint,
+)
+
+__all__ = [
+    "Answer",
+    "BadCertificate",
+    "Deadline",
+    "DeadlineAdapter",
+    "HttpError",
+    "HttpSession",
+    "NoAnswer",
+    "NotReached",
+    "PinnedAdapter",
+    "TooLong",
+    "TooLongError",
+    "TooSlow",
+    "normal_fingerprint",
+    "read_bounded",
+]
