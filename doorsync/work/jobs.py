@@ -31,6 +31,8 @@ KEPT_FOR = timedelta(days=1)
 SILENT_AFTER = timedelta(seconds=5)
 # Longer than any kind may take: each call to a device or to Offision has a time-out of seconds.
 ABANDONED_AFTER = timedelta(minutes=3)
+# The worker's other threads are for bookings and doors, whatever staff ask for.
+AT_ONCE = 4
 
 _UNFINISHED = [Job.State.WAITING, Job.State.RUNNING]
 
@@ -90,15 +92,21 @@ def start(kind: JobKind, *, user: User, label: str, params: dict[str, Any]) -> J
     return job
 
 
-def wake_worker(job_id: UUID) -> None:
-    """Send the task once this transaction is committed. A broker that is down is logged."""
-    task = "doorsync.tasks.run_job"
-    transaction.on_commit(partial(current_app.send_task, task, args=[str(job_id)]), robust=True)
+def wake_worker(job_id: UUID, *, seconds: int = 0) -> None:
+    """Send the task once this transaction is committed, for so many seconds later. A broker that is down is logged."""
+    send = partial(current_app.send_task, "doorsync.tasks.run_job", args=[str(job_id)], countdown=seconds)
+    transaction.on_commit(send, robust=True)
+
+
+def is_busy(now: datetime) -> bool:
+    """Whether as many jobs are under way as may be."""
+    running = Job.objects.filter(state=Job.State.RUNNING, started_at__gt=now - ABANDONED_AFTER)
+    return running.count() >= AT_ONCE
 
 
 def is_unanswered(job: Job, now: datetime) -> bool:
     """Whether no worker took the job in time. Wakes a worker again: its message may be lost."""
-    if job.state != Job.State.WAITING or now - job.created_at < SILENT_AFTER:
+    if job.state != Job.State.WAITING or now - job.created_at < SILENT_AFTER or is_busy(now):
         return False
     forgotten = Job.objects.filter(pk=job.pk, state=Job.State.WAITING, enqueued_at__lt=now - SILENT_AFTER)
     if forgotten.update(enqueued_at=now):
@@ -107,7 +115,11 @@ def is_unanswered(job: Job, now: datetime) -> bool:
 
 
 def run(job_id: UUID) -> None:
-    """Run a job that waits. Does nothing for one that is under way or finished: a message may come twice."""
+    """Run a job that waits; later, if AT_ONCE others run. Does nothing for one that is under way or finished: a message
+    may come twice."""
+    if is_busy(clock.now()):
+        wake_worker(job_id, seconds=1)
+        return
     waiting = Job.objects.filter(pk=job_id, state=Job.State.WAITING)
     if not waiting.update(state=Job.State.RUNNING, started_at=clock.now()):
         return

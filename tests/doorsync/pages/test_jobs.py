@@ -12,6 +12,7 @@ from doorsync.models import Job
 from doorsync.work import jobs
 from portal import roles
 from portal.core import clock
+from portal.core.problems import QUOTED
 
 
 @pytest.fixture
@@ -138,3 +139,23 @@ def test_no_device_is_called_in_the_thread_of_the_page(place, as_role, monkeypat
         assert "Waiting for the worker." in answer.content.decode()
     assert not threads
     assert len(waiting) == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_page_follows_the_job_by_itself(browser_page, live_server, unanswered, as_role):
+    """In a real browser on a phone: progress, a silent worker, the result."""
+    client = as_role(roles.SECURITY)
+    page = browser_page
+    page.set_viewport_size({"width": 390, "height": 800})
+    cookie = client.cookies["sessionid"].value
+    page.context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
+    page.goto(live_server.url + preview())
+    assert page.locator("#progress").inner_text() == "Waiting for the worker."
+    assert page.locator("#no-worker").is_hidden()
+    job = Job.objects.get()
+    Job.objects.update(progress=[QUOTED(text="Half way.")], created_at=clock.now() - 2 * jobs.SILENT_AFTER)
+    page.get_by_text("Half way.").wait_for()
+    page.get_by_text("The worker does not answer.").wait_for()
+    jobs.run(job.pk)
+    page.get_by_text("Read it again").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")

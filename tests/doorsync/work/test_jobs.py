@@ -44,7 +44,7 @@ def kind(calls, monkeypatch):
 def woken(monkeypatch):
     """The jobs that a worker was woken for; none runs by itself."""
     woken = []
-    monkeypatch.setattr(jobs, "wake_worker", woken.append)
+    monkeypatch.setattr(jobs, "wake_worker", lambda job_id, seconds=0: woken.append(job_id))
     return woken
 
 
@@ -129,3 +129,19 @@ def test_jobs_are_deleted_after_a_day(kind, woken, ann):
     Job.objects.update(created_at=clock.now() - jobs.KEPT_FOR - timedelta(seconds=1))
     start(kind, ann, door=2)
     assert not Job.objects.filter(pk=job.pk).exists()
+
+
+def test_jobs_leave_the_worker_threads_for_doors(kind, woken, ann):
+    for door in range(jobs.AT_ONCE):
+        start(kind, ann, door=door)
+    Job.objects.update(state=Job.State.RUNNING, started_at=clock.now())
+    job = start(kind, ann)
+    jobs.run(job.pk)
+    job.refresh_from_db()
+    assert job.state == Job.State.WAITING
+    assert woken[-2:] == [job.pk, job.pk], "it is tried again"
+    assert not jobs.is_unanswered(job, clock.now() + 2 * jobs.SILENT_AFTER), "the worker is there, and busy"
+    Job.objects.exclude(pk=job.pk).update(state=Job.State.DONE)
+    jobs.run(job.pk)
+    job.refresh_from_db()
+    assert job.state == Job.State.DONE
