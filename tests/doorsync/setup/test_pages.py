@@ -135,10 +135,10 @@ def test_secrets_are_on_no_page(integrator, place, settings):
 
 def test_the_contract_is_checked_live_field_by_field_and_remembered(integrator, place, settings, tmp_path):
     assert state("contract") == "todo"
-    said = shown(integrator, "contract", resource="room")
-    assert "Resource room, four days: 1 records" in said
-    assert "organizer_email" in said
-    assert state("contract") == "done", said
+    text = shown(integrator, "contract", resource="room")
+    assert "Resource room, four days: 1 records" in text
+    assert "organizer_email" in text
+    assert state("contract") == "done", text
     entry = Entry.objects.get(action="contract.check")
     assert (entry.actor, entry.outcome) == (roles.INTEGRATOR, "done")
     other = tmp_path / "contract.toml"
@@ -155,8 +155,8 @@ def test_a_silent_server_is_given_up_soon(integrator, place, settings, monkeypat
     monkeypatch.setattr(actions, "READ_SECONDS", 0.2)
     settings.OFFISION_READ_TIMEOUT = 60
     place.offision_fault("stall", 5)
-    said = shown(integrator, "contract", resource="room")
-    assert "no answer within 0.2 seconds" in said
+    text = shown(integrator, "contract", resource="room")
+    assert "no answer within 0.2 seconds" in text
 
 
 def test_an_unusable_setting_is_shown_on_every_page_that_needs_it(integrator, place, settings):
@@ -169,8 +169,8 @@ def test_an_unusable_setting_is_shown_on_every_page_that_needs_it(integrator, pl
 
 def test_the_subscription_is_made_on_the_spot(integrator, place):
     assert state("subscription") == "todo"
-    said = shown(integrator, "subscription", x="1")
-    assert "It is in place" in said
+    text = shown(integrator, "subscription", x="1")
+    assert "It is in place" in text
     assert state("subscription") == "done"
     assert [one.callback_url for one in client_from_settings().subscriptions()] == [callback_url()]
 
@@ -259,9 +259,9 @@ def test_a_controller_is_tested_on_its_step(integrator, place):
 def test_an_integrator_reads_who_must_do_a_step(as_role, place):
     client = as_role(roles.INTEGRATOR)
     for key in ("policy", "cardholder", "resource"):
-        said = shown(client, key)
-        assert "must do this" in said
-        assert "/add/" not in said.partition('id="content-main"')[2], "no button that fails"
+        text = shown(client, key)
+        assert "must do this" in text
+        assert "/add/" not in text.partition('id="content-main"')[2], "no button that fails"
     client = as_role(roles.ADMINISTRATOR)
     assert reverse("admin:accessmap_cardholder_add") in shown(client, "cardholder")
 
@@ -284,12 +284,12 @@ def test_the_first_permission_is_read_back_in_words(integrator, place):
     )
     assert state("permission") == "todo"
     place.fetch()
-    said = shown(integrator, "permission", x="1")
-    assert "the controller does not hold it yet" in said
+    text = shown(integrator, "permission", x="1")
+    assert "the controller does not hold it yet" in text
     place.reconcile()
-    said = shown(integrator, "permission", x="1")
-    assert "Card •••• may pass Room door from 2026-03-10 09:45 until 2026-03-10 11:10, and the controller holds" in said
-    assert "1001" not in said
+    text = shown(integrator, "permission", x="1")
+    assert "Card •••• may pass Room door from 2026-03-10 09:45 until 2026-03-10 11:10, and the controller holds" in text
+    assert "1001" not in text
     assert state("permission") == "done"
     place.box("PUT", "faults", {"down": True})
     assert "box could not be read" in shown(integrator, "permission", x="1")
@@ -348,9 +348,9 @@ def test_from_nothing_to_the_first_door(as_role, nothing, place):
         assert answer.status_code == 302, answer.content.decode()
 
     def link(key: str) -> str:
-        found = client.get(page(key)).context["links"][0]
-        assert found.allowed
-        return str(found.url)
+        first = client.get(page(key)).context["links"][0]
+        assert first.allowed
+        return str(first.url)
 
     shown(client, "contract", resource="room")
     shown(client, "subscription", x="1")
@@ -373,7 +373,7 @@ def test_from_nothing_to_the_first_door(as_role, nothing, place):
     scheduler.tick()
     place.fetch()
     place.reconcile("gate")
-    said = shown(client, "permission", x="1")
-    assert "Card •••• may pass Room door from 2026-03-10 09:45 until 2026-03-10 11:00, and the controller holds" in said
+    text = shown(client, "permission", x="1")
+    assert "Card •••• may pass Room door from 2026-03-10 09:45 until 2026-03-10 11:00, and the controller holds" in text
     assert undone(NOW) == 0
     assert place.cards().keys() == {"1001"}
