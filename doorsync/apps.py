@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -11,3 +13,6 @@ class DoorSyncConfig(AppConfig):
         from doorsync.controllers import lost_cards
 
         cards_deactivated.connect(lost_cards.remove_from_controllers)
+        # A worker imports no URLs; the kinds of jobs are registered here.
+        import_module("doorsync.pages.device_calls")
+        import_module("doorsync.setup.jobs")

@@ -3,6 +3,8 @@
 Services wake a task by its name (portal.core.tasks.send_task); nobody imports this module.
 """
 
+from uuid import UUID
+
 from celery import shared_task
 
 
@@ -64,3 +66,10 @@ def send_notices() -> None:
     from doorsync.notices import delivery
 
     delivery.send_notices()
+
+
+@shared_task
+def run_job(job_id: str) -> None:
+    from doorsync.work import jobs
+
+    jobs.run(UUID(job_id))

@@ -12,7 +12,7 @@ from accessmap.models import Controller, Resource, Site
 from doorsync.bookings import fetch
 from doorsync.controllers import reconcile
 from doorsync.models import ControllerSync, ResourceSync
-from doorsync.work import queue, scheduler
+from doorsync.work import jobs, queue, scheduler
 from portal.buildings.loading import load_map
 from portal.buildings.model import Building
 from portal.core import clock
@@ -117,13 +117,14 @@ class Place:
 
 @pytest.fixture
 def doorbells(monkeypatch):
-    """Celery's messages, listed at once instead of sent: these tests do the work themselves."""
+    """Celery's messages, listed at once instead of sent: these tests do the work themselves. Jobs run at once."""
     sent: list[tuple[Any, ...]] = []
     at_once = SimpleNamespace(on_commit=lambda send, robust: send())
     monkeypatch.setattr(core_tasks, "transaction", at_once)
     monkeypatch.setattr(
         core_tasks, "publish", lambda name, args, **options: sent.append((name.rpartition(".")[2], *args))
     )
+    monkeypatch.setattr(jobs, "wake_worker", jobs.run)
     return sent
 
 

@@ -1,4 +1,4 @@
-"""Cards in the admin: found by their number, reported lost, followed out of the controllers, shown whole on request."""
+"""Cards in the admin: search by number, reporting lost, which controllers still hold one, showing a whole number."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ class CardAdmin(WithHistory, NumberHidden, LabelledFields, admin.ModelAdmin):
     search_help_text = gettext_lazy("A whole card number, or part of the holder's name or email.")
     show_full_result_count = False
     fields = ["masked_number", "cardholder", "status", "valid_from", "valid_until"]
-    # Numbers and holders are entered on the cardholder's page.
+    # Numbers and holders are edited on the page of the cardholder.
     readonly_fields = ["masked_number", "cardholder"]
     actions = ["report_lost"]
     change_form_template = "admin/accessmap/card/change_form.html"
@@ -50,12 +50,12 @@ class CardAdmin(WithHistory, NumberHidden, LabelledFields, admin.ModelAdmin):
         if not lost:
             self.message_user(request, _("Lost already: nothing was changed."), messages.WARNING)
             return
-        said = ngettext(
+        reported = ngettext(
             "%(n)d card is reported lost.",
             "%(n)d cards are reported lost.",
             len(lost),
         ) % {"n": len(lost)}
-        asked = (
+        removal = (
             ngettext(
                 "%(n)d controller was asked to take it out.",
                 "%(n)d controllers were asked to take it out.",
@@ -65,7 +65,7 @@ class CardAdmin(WithHistory, NumberHidden, LabelledFields, admin.ModelAdmin):
             if controllers
             else _("No controller held it.")
         )
-        self.message_user(request, f"{said} {asked}", messages.SUCCESS)
+        self.message_user(request, f"{reported} {removal}", messages.SUCCESS)
 
     def save_model(self, request: HttpRequest, obj: Card, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
@@ -81,7 +81,7 @@ class CardAdmin(WithHistory, NumberHidden, LabelledFields, admin.ModelAdmin):
         ]
 
     def lost_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Where a card is at the doors; a POST reports it lost."""
+        """Which controllers hold a card; a POST reports it lost."""
         card = get_object_or_404(Card.objects.select_related("cardholder"), pk=pk)
         if not self.has_view_or_change_permission(request, card):
             raise PermissionDenied
@@ -106,7 +106,7 @@ class CardAdmin(WithHistory, NumberHidden, LabelledFields, admin.ModelAdmin):
         return TemplateResponse(request, "admin/accessmap/card/lost.html", context)
 
     def number_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Show one whole number, once. The log notes it."""
+        """Show one whole number, once. The audit log records it."""
         if not may_have_numbers_shown(request):
             raise PermissionDenied
         if request.method != "POST":

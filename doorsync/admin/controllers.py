@@ -1,23 +1,22 @@
-"""Controllers in the admin: a form with named fields for each driver's options, and a test of the connection."""
+"""Controllers in the admin: a form with a named field for each option of the driver."""
 
 from typing import Any, Literal, get_args, get_origin
 
 from django import forms
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.conf import settings
+from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from accessmap.models import Controller, Door
 from doorsync.drivers import driver_class, driver_for
-from doorsync.drivers.base import BadOptions, Capabilities, Driver, DriverError, Granularity, Hold, validated
+from doorsync.drivers.base import BadOptions, Capabilities, Driver, Granularity, Hold, validated
 from doorsync.drivers.options import form_fields
-from portal.audit.models import record_alone
 from portal.core import clock
 from portal.core.admin.labels import LabelledInline
 
@@ -25,9 +24,9 @@ _PREFIX = "option_"
 
 
 def form_field(info: FieldInfo, *, stored: bool) -> forms.Field:
-    """The form's field for one of a driver's options. `stored`: a secret that is left blank stays as it is."""
-    needed = info.is_required()
-    common: dict[str, Any] = {"label": info.title, "help_text": info.description or "", "required": needed}
+    """The form field of a driver's option. `stored`: a blank secret keeps its stored value."""
+    required = info.is_required()
+    common: dict[str, Any] = {"label": info.title, "help_text": info.description or "", "required": required}
     if get_origin(info.annotation) is Literal:
         choices = [(str(value), str(value)) for value in get_args(info.annotation)]
         return forms.ChoiceField(**common, choices=choices, initial=str(info.default))
@@ -37,8 +36,8 @@ def form_field(info: FieldInfo, *, stored: bool) -> forms.Field:
         if stored:
             common["help_text"] = _("Stored, and not shown. Leave blank to keep it.") + f" {common['help_text']}"
         widget = forms.PasswordInput(attrs={"autocomplete": "off"})
-        return forms.CharField(**{**common, "required": needed and not stored}, widget=widget)
-    initial = None if needed else info.default
+        return forms.CharField(**{**common, "required": required and not stored}, widget=widget)
+    initial = None if required else info.default
     if info.annotation is int:
         return forms.IntegerField(**common, initial=initial)
     if info.annotation is float:
@@ -46,46 +45,50 @@ def form_field(info: FieldInfo, *, stored: bool) -> forms.Field:
     return forms.CharField(**common, initial=initial)
 
 
-def capabilities_in_words(found: Capabilities) -> list[str]:
+def capabilities_in_words(capabilities: Capabilities) -> list[str]:
     """What a controller can and can't do, for staff."""
-    said = [
+    sentences = [
         {
             Granularity.CARD_AND_DOOR: _("Time windows for each card and door: access ends by itself."),
-            Granularity.CARD: _("One time window a card: the portal must be up when several follow one another."),
-            Granularity.PERSON: _("One time window a person: the portal must be up when several follow one another."),
+            Granularity.CARD: _("One time window per card: the portal must be up when several follow one another."),
+            Granularity.PERSON: _("One time window per person: the portal must be up when several follow one another."),
             Granularity.NONE: _("No time windows: revocation depends on the portal being up."),
-        }[found.windows]
-        if found.holds_cards
+        }[capabilities.windows]
+        if capabilities.holds_cards
         else _("Holds no cards: it only unlocks doors.")
     ]
-    if found.holds_cards and not found.lists_cards:
-        said.append(_("Can't be asked what it holds: lost memory is not noticed."))
-    elif not found.holds_cards:
-        said.append(
-            _("Can be asked which doors it holds unlocked: what others switched is noticed.")
-            if found.lists_cards
-            else _("Can't be asked which doors it holds unlocked.")
+    if capabilities.holds_cards and not capabilities.lists_cards:
+        sentences.append(_("Can't list the cards it holds: a loss of its memory is not noticed."))
+    elif not capabilities.holds_cards:
+        sentences.append(
+            _("Can list the doors it holds unlocked: what others switched is noticed.")
+            if capabilities.lists_cards
+            else _("Can't list the doors it holds unlocked.")
         )
-    said.append(_("Unlocks a door for a moment.") if found.pulse else _("Can't unlock a door for a moment."))
-    said.append(
+    sentences.append(
+        _("Unlocks a door for a moment.") if capabilities.pulse else _("Can't unlock a door for a moment.")
+    )
+    sentences.append(
         {
-            Hold.WINDOWS: _("Holds doors unlocked for the time of a booking by itself."),
+            Hold.WINDOWS: _("Holds doors unlocked during a booking by itself."),
             Hold.NOW: _("Holds doors unlocked: locking them again depends on the portal being up."),
             Hold.NO: _("Can't hold a door unlocked."),
-        }[found.hold]
+        }[capabilities.hold]
     )
-    said.append(_("Tells what happens at its doors.") if found.events else _("Doesn't tell what happens at its doors."))
-    if found.resolution_seconds >= 60:
-        said.append(
-            _("Counts in whole minutes: access begins and ends within its minute, never outside the booking's.")
+    sentences.append(
+        _("Reports events at its doors.") if capabilities.events else _("Doesn't report events at its doors.")
+    )
+    if capabilities.resolution_seconds >= 60:
+        sentences.append(
+            _("Works in whole minutes: access begins and ends within its minute, never outside the booking's.")
         )
-    if found.naive_clock:
-        said.append(_("Its clock knows no time zone: the portal must be up when the clocks change."))
-    return said
+    if capabilities.naive_clock:
+        sentences.append(_("Its clock has no time zone: the portal must be up when the clocks change."))
+    return sentences
 
 
 class ControllerForm(forms.ModelForm):
-    """A controller with its driver's options, each by its name. The driver is chosen when the controller is made."""
+    """A controller and its driver's options, a field for each. The driver is chosen when the controller is added."""
 
     class Meta:
         model = Controller
@@ -121,13 +124,13 @@ class ControllerForm(forms.ModelForm):
         return cleaned
 
     def _options(self, cleaned: dict[str, Any]) -> dict[str, Any]:
-        """What was there, with what the form says in its place; what is left blank has its default."""
+        """The stored options, overridden by the form. A blank field means the default; a blank secret stays."""
         assert self._driver is not None
         options = dict(self.instance.all_options)
         for name, info in self._driver.Options.model_fields.items():
             value = cleaned.get(_PREFIX + name)
             if value not in (None, ""):
-                # A choice among numbers comes as text.
+                # The form sends a choice among numbers as text.
                 options[name] = next((v for v in get_args(info.annotation) if str(v) == value), value)
             elif not _is_secret(info):
                 options.pop(name, None)
@@ -158,13 +161,13 @@ class ControllerAdmin(admin.ModelAdmin):
         return ["site", "name", "driver", "enabled", *options, "can", "verified"]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        # The options' fields are the form's own, made for this controller's driver.
+        # The form itself adds the fields of the driver's options.
         if obj is not None:
             kwargs["fields"] = ["site", "name", "enabled"]
         return super().get_form(request, obj, change, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Controller | None = None) -> list[str]:
-        # Its entries stay in the box that it names: another box is another controller.
+        # Its cards are in the device that it names: another device is another controller.
         return ["driver", "can", "verified"] if obj else []
 
     def get_inlines(self, request: HttpRequest, obj: Controller | None) -> list[Any]:
@@ -172,8 +175,6 @@ class ControllerAdmin(admin.ModelAdmin):
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "driver":
-            from django.conf import settings
-
             return forms.ChoiceField(label=db_field.verbose_name, choices=[(n, n) for n in sorted(settings.DRIVERS)])
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
@@ -201,53 +202,9 @@ class ControllerAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Controller, form: Any, change: bool) -> None:
         if not change:
-            obj.enabled = False  # until its options are there
+            obj.enabled = False  # until it has its options
         super().save_model(request, obj, form, change)
 
     def response_add(self, request: HttpRequest, obj: Controller, post_url_continue: str | None = None) -> HttpResponse:
-        self.message_user(request, _("Now say where it is, test the connection, enable it and add its doors."))
+        self.message_user(request, _("Now enter its options, test the connection, enable it and add its doors."))
         return HttpResponseRedirect(reverse("admin:accessmap_controller_change", args=[obj.pk]))
-
-    def get_urls(self) -> list[URLPattern]:
-        test = path(
-            "<int:pk>/test/", self.admin_site.admin_view(self.test_connection), name="accessmap_controller_test"
-        )
-        return [test, *super().get_urls()]
-
-    def test_connection(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Ask the controller who it is, by its stored options, and say what was found."""
-        controller = get_object_or_404(Controller, pk=pk)
-        if request.method != "POST" or not self.has_change_permission(request, controller):
-            raise PermissionDenied
-        try:
-            found = tested(controller)
-        except DriverError as error:
-            self.message_user(request, str(error), messages.ERROR)
-        else:
-            self.message_user(request, found, messages.SUCCESS)
-        record_alone(actor=request.user.get_username(), action="controller.test", on=controller)
-        return HttpResponseRedirect(reverse("admin:accessmap_controller_change", args=[pk]))
-
-
-def tested(controller: Controller) -> str:
-    """What a controller says of itself, in a sentence. Raises DriverError."""
-    driver = driver_for(controller, clock.now())
-    try:
-        info = driver.info()
-        able = driver.capabilities
-        cards = len(driver.read().cards) if able.holds_cards and able.lists_cards else None
-    finally:
-        driver.close()
-    said = [_("It answers: %(model)s") % {"model": info.model}]
-    if info.firmware:
-        said.append(_("firmware %(firmware)s") % {"firmware": info.firmware})
-    if info.serial:
-        said.append(_("serial number %(serial)s") % {"serial": info.serial})
-    if info.time is not None:
-        said.append(_("clock %(seconds)+.0f s off") % {"seconds": (info.time - clock.now()).total_seconds()})
-    if cards is not None:
-        said.append(ngettext("%(n)d card in it", "%(n)d cards in it", cards) % {"n": cards})
-    if info.capacity is not None:
-        said.append(_("room for %(n)d") % {"n": info.capacity})
-    said += map(str, info.notes)
-    return ", ".join(said).rstrip(".") + "."

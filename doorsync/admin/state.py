@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from accessmap.admin.masking import NumberHidden
 from accessmap.models import masked
-from doorsync.bookings import approvals as booking_approvals
+from doorsync.admin.actions import WithStaffActions
 from doorsync.controllers import approvals
 from doorsync.models import (
     BookingFetch,
@@ -25,18 +25,9 @@ from doorsync.models import (
     UnmanagedCard,
     UnmappedResource,
 )
+from doorsync.pages import actions
 from portal.core.admin.changelists import SEARCHES_THE_NEWEST
 from portal.core.admin.read_only import ReadOnlyLongList
-
-
-class StateAdmin(ReadOnlyLongList):
-    """Rows that staff act on. The actions ask for the model's own permissions."""
-
-    def has_act_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
-
-    def has_approve_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(f"{self.opts.app_label}.approve_{self.opts.model_name}")
 
 
 class BehindFilter(admin.SimpleListFilter):
@@ -57,40 +48,26 @@ class BehindFilter(admin.SimpleListFilter):
 
 
 @admin.register(ResourceSync)
-class ResourceSyncAdmin(StateAdmin):
+class ResourceSyncAdmin(WithStaffActions, ReadOnlyLongList):
     list_display = ["resource", "succeeded_at", "failures", "in_words"]
     list_filter = [BehindFilter]
     list_select_related = ["resource"]
     search_fields = ["resource__name", "resource__external_id"]
-    actions = ["fetch_now", "accept"]
+    staff_actions = [actions.FETCH_RESOURCE, actions.ACCEPT_BOOKINGS]
     exclude = ["enqueued_at", "lease_token", "leased_until", "leased_generation"]
 
     @admin.display(description=gettext_lazy("what is wrong"))
     def in_words(self, sync: ResourceSync) -> str:
         return " ".join(map(str, [*sync.last_error, *sync.pending_reason])) or "–"
 
-    @admin.action(description=gettext_lazy("Fetch the bookings now"), permissions=["act"])
-    def fetch_now(self, request: HttpRequest, queryset: QuerySet[ResourceSync]) -> None:
-        booking_approvals.fetch_now(queryset, actor=request.user.get_username())
-        self.message_user(request, _("They are fetched within seconds."))
-
-    @admin.action(description=gettext_lazy("Accept this booking list"), permissions=["approve"])
-    def accept(self, request: HttpRequest, queryset: QuerySet[ResourceSync]) -> None:
-        count = booking_approvals.accept(queryset, actor=request.user.get_username())
-        self.message_user(
-            request,
-            ngettext("%d booking list accepted.", "%d booking lists accepted.", count) % count,
-            messages.SUCCESS if count else messages.WARNING,
-        )
-
 
 @admin.register(ControllerSync)
-class ControllerSyncAdmin(StateAdmin):
+class ControllerSyncAdmin(WithStaffActions, ReadOnlyLongList):
     list_display = ["controller", "succeeded_at", "suspended_until", "failures", "in_words", "revocation"]
     list_filter = [BehindFilter]
     list_select_related = ["controller__site"]  # its driver asks for the zone
     search_fields = ["controller__name"]
-    actions = ["reconcile_now", "approve", "forget"]
+    staff_actions = [actions.SYNC_CONTROLLER, actions.APPROVE_PLAN, actions.FORGET_CONTROLLER]
     fields = [
         "controller",
         "in_words",
@@ -125,37 +102,6 @@ class ControllerSyncAdmin(StateAdmin):
     def pending_cards(self, sync: ControllerSync) -> str:
         cards = dict.fromkeys(card for card, _door in (sync.pending_plan or {}).get("pairs", []))
         return ", ".join(masked(card) for card in cards) or "–"
-
-    @admin.action(description=gettext_lazy("Reconcile now"), permissions=["act"])
-    def reconcile_now(self, request: HttpRequest, queryset: QuerySet[ControllerSync]) -> None:
-        approvals.reconcile_now(queryset, actor=request.user.get_username())
-        self.message_user(request, _("They are reconciled within seconds."))
-
-    @admin.action(description=gettext_lazy("Approve the pending plan"), permissions=["approve"])
-    def approve(self, request: HttpRequest, queryset: QuerySet[ControllerSync]) -> None:
-        count = approvals.approve(queryset, actor=request.user.get_username())
-        self.message_user(
-            request,
-            ngettext("%d plan approved.", "%d plans approved.", count) % count,
-            messages.SUCCESS if count else messages.WARNING,
-        )
-
-    @admin.action(description=gettext_lazy("The device was replaced: forget what it held"), permissions=["forget"])
-    def forget(self, request: HttpRequest, queryset: QuerySet[ControllerSync]) -> None:
-        count = approvals.forget_devices(queryset, actor=request.user.get_username())
-        self.message_user(
-            request,
-            ngettext(
-                "%d device forgotten. If it is still in use, it goes on admitting the cards in it.",
-                "%d devices forgotten. If they are still in use, they go on admitting the cards in them.",
-                count,
-            )
-            % count,
-            messages.WARNING,
-        )
-
-    def has_forget_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("accessmap.change_controller")
 
 
 @admin.register(StoredBooking)
@@ -238,34 +184,18 @@ class ControllerCardAdmin(NumberHidden, ReadOnlyLongList):
 
 
 @admin.register(UnmanagedCard)
-class UnmanagedCardAdmin(NumberHidden, StateAdmin):
+class UnmanagedCardAdmin(WithStaffActions, NumberHidden, ReadOnlyLongList):
     list_display = ["masked_number", "controller", "wanted", "first_seen_at"]
     list_filter = ["controller", "wanted"]
     list_select_related = ["controller"]
     search_fields = ["=number"]
     exclude = ["number"]
     readonly_fields = ["masked_number"]
-    actions = ["adopt"]
+    staff_actions = [actions.ADOPT_CARDS]
 
     @admin.display(description=gettext_lazy("card"))
     def masked_number(self, row: UnmanagedCard) -> str:
         return masked(row.number)
-
-    @admin.action(
-        description=gettext_lazy("Adopt: have these cards follow the bookings from now on"), permissions=["approve"]
-    )
-    def adopt(self, request: HttpRequest, queryset: QuerySet[UnmanagedCard]) -> None:
-        count = approvals.adopt(queryset, actor=request.user.get_username())
-        self.message_user(
-            request,
-            ngettext(
-                "%d card follows the bookings from now on. If nothing admits it, it is removed.",
-                "%d cards follow the bookings from now on. Those that nothing admits are removed.",
-                count,
-            )
-            % count,
-            messages.SUCCESS,
-        )
 
 
 @admin.register(Reconciliation)

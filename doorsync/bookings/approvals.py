@@ -3,6 +3,7 @@
 from django.db import transaction
 from django.db.models import F, QuerySet
 
+from accessmap.models import Resource
 from doorsync.models import Callback, ResourceSync, SchedulerState
 from doorsync.work import queue
 from portal.audit.models import record
@@ -21,11 +22,12 @@ def accept(rows: QuerySet[ResourceSync], *, actor: str) -> int:
 
 
 @transaction.atomic
-def fetch_now(rows: QuerySet[ResourceSync], *, actor: str) -> None:
-    """Fetch the bookings of these resources now."""
-    queue.enqueue(rows, at_once=True)
-    for row in rows.select_related("resource"):
-        record(actor=actor, action="look.now", on=row.resource)
+def fetch_now(rows: QuerySet[ResourceSync], *, actor: str) -> int:
+    """Fetch the bookings of these resources now. How many."""
+    resources = Resource.objects.filter(pk__in=queue.enqueue(rows, at_once=True))
+    for resource in resources:
+        record(actor=actor, action="look.now", on=resource)
+    return len(resources)
 
 
 @transaction.atomic

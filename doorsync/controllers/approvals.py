@@ -138,11 +138,12 @@ def enable(controller: Controller, *, enabled: bool, reason: str, actor: str) ->
 
 
 @transaction.atomic
-def reconcile_now(rows: QuerySet[ControllerSync], *, actor: str) -> None:
-    """Reconcile these controllers now."""
-    queue.enqueue(rows, at_once=True)
-    for row in rows.select_related("controller"):
-        record(actor=actor, action="look.now", on=row.controller)
+def reconcile_now(rows: QuerySet[ControllerSync], *, actor: str) -> int:
+    """Reconcile these controllers now. How many."""
+    controllers = Controller.objects.filter(pk__in=queue.enqueue(rows, at_once=True))
+    for controller in controllers:
+        record(actor=actor, action="look.now", on=controller)
+    return len(controllers)
 
 
 def revocation_sentence(controller: Controller) -> str:

@@ -1,4 +1,4 @@
-"""Problems of controllers, as a reconciliation finds them."""
+"""Problems of controllers: what a reconciliation, a connection test or an unlocking finds."""
 
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
@@ -66,8 +66,22 @@ FOREIGN_HOLDS = problem(
     "controller.foreign_holds", _("%(doors)s: held unlocked, and not by the portal, which leaves it so.")
 )
 FORGOTTEN = problem("controller.forgotten", _("%(n)d cards of serial number %(serial)s forgotten."))
-DISABLED = problem("controller.disabled", _("Controller %(name)s is disabled."))
-NO_PULSE = problem("controller.no_pulse", _("Controller %(name)s can't unlock a door for a moment."))
-TOO_SLOW = problem(
-    "controller.too_slow", _("Controller %(name)s did not answer in time: it may have unlocked the door or not.")
+CONTROLLER_DISABLED = problem("controller.disabled", _("Controller %(controller)s is disabled."))
+CANNOT_UNLOCK = problem("controller.cannot_unlock", _("Controller %(controller)s can't unlock a door for a moment."))
+NO_ANSWER_IN_TIME = problem(
+    "controller.no_answer_in_time", _("No answer from the controller within %(seconds)g seconds.")
 )
+UNLOCKED_LATE = problem(
+    "controller.unlocked_late", _("The controller unlocked the door after the portal had stopped waiting.")
+)
+
+# A connection test: what the controller says of itself, as one sentence.
+ANSWERS = problem("controller.answers", _("It answers: %(facts)s."))
+AND = problem("controller.and", _("%(fact)s, %(more)s"))
+FIRMWARE = problem("controller.firmware", _("firmware %(firmware)s"))
+SERIAL = problem("controller.serial", _("serial number %(serial)s"))
+CLOCK_FACT = problem("controller.clock_fact", _("clock %(seconds)+.0f s off"))
+CARDS_IN_IT = problem(
+    "controller.cards_in_it", ngettext_lazy("%(n)d card in it", "%(n)d cards in it", "n"), params=["n"]
+)
+CAPACITY = problem("controller.capacity", _("room for %(n)d"))

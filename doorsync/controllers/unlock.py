@@ -1,81 +1,148 @@
-"""Doors unlocked on request, for a moment.
+"""Doors opened on request, one moment at a time.
 
 With Capabilities.pulse_shows, the relay that opens a door for a moment also holds it unlocked. While the moment lasts,
-such a controller is read as holding the door: no booking may rely on that. So the moment is written down before it
-begins. Reconciliation leaves the door alone until it is over, and comes back then: a door that is still unlocked by
-mistake is known as the portal's own, and is locked.
+such a controller reports the door as held unlocked, which no booking may rely on. So the moment is stored before it
+begins. Reconciliation leaves the door alone until the moment is over, and acts again then: a door that is still
+unlocked by mistake is known to be the portal's, and is locked.
+
+A person or a turnstile waits for the answer, and so does a thread of the web server: after UNLOCK_SECONDS the outcome
+is unknown, whatever the controller's own time-out is.
 """
 
 import math
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from functools import partial
+from threading import Thread
+from typing import Any, TypeVar
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, close_old_connections, connection, transaction
 from django.db.models import Min, Value
 from django.db.models.functions import Least
 
 from accessmap.models import Controller, Door
-from doorsync.controllers.problems import DISABLED, NO_PULSE
+from doorsync.controllers.problems import (
+    CANNOT_UNLOCK,
+    CONTROLLER_DISABLED,
+    NO_ANSWER_IN_TIME,
+    UNLOCKED_LATE,
+)
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import Driver, DriverError, Unknown, Unreachable
 from doorsync.models import ControllerCard, ControllerHold, ControllerSync, UnlockRequest
-from portal.audit.models import Outcome, record_alone
+from portal.audit.models import Outcome, record
 from portal.core import clock
 from portal.core.problems import Problem, problem_of
 
-State = ControllerCard.State
-
 KEYS_KEPT_FOR = timedelta(days=1)
-# A moment may begin and end this much later than by the portal's clock: its request takes time.
-MARGIN = timedelta(seconds=2)
+# From the request until its answer, in all.
+UNLOCK_SECONDS = 2.0
+
+T = TypeVar("T")
 
 
 def open_for_a_moment(door: Door, *, milliseconds: int, key: str, actor: str, reason: str = "") -> bool | None:
-    """Unlock a door once for so long, rounded up to whole seconds. Whether it did; None if unknown. The log says why.
+    """Unlock a door once for so long, in whole seconds. Returns whether it did; None if nobody knows.
 
-    Never repeated, even where the outcome is unknown: a door that opens twice lets two people in. `key` names this
-    moment to controllers that know such keys; `reason`: a person's, for the log. settings.OPEN_DOOR names it.
+    Returns within UNLOCK_SECONDS. The audit log has the outcome; if the controller unlocks the door only later, it has
+    another entry then. Never repeated, even after an unknown outcome: a door that opens twice lets two in. `key` names
+    this one moment to controllers that know such keys; `reason` is a person's. settings.OPEN_DOOR names this function.
     """
+    problem: Problem | None = None
+    opened: bool | None = False
     detail: dict[str, Any] = {"key": key, **({"reason": reason} if reason else {})}
-    opened, problem = _open(door, seconds=max(1, math.ceil(milliseconds / 1000)), key=key, detail=detail)
-    record_alone(
-        actor=actor,
-        action="door.pulse",
-        on=door,
-        outcome=Outcome.FAILED if problem else Outcome.DONE,
-        reasons=[problem] if problem else [],
-        detail=detail,
-    )
+
+    @transaction.atomic
+    def note(outcome: Outcome, *reasons: Problem) -> None:
+        record(actor=actor, action="door.pulse", on=door, outcome=outcome, reasons=reasons, detail=detail)
+
+    if not door.controller.enabled:
+        problem = CONTROLLER_DISABLED(controller=str(door.controller))
+    else:
+        try:
+            bounded = BoundedDriver(driver_for(door.controller, clock.now()), seconds=UNLOCK_SECONDS)
+            try:
+                if bounded.driver.capabilities.pulse:
+                    seconds = max(1, math.ceil(milliseconds / 1000))
+                    note_late = partial(note, Outcome.DONE, UNLOCKED_LATE())
+                    if not _pulse(bounded, door, seconds=seconds, key=key, note_late=note_late):
+                        detail["stood_unlocked"] = True
+                    opened = True
+                else:
+                    problem = CANNOT_UNLOCK(controller=str(door.controller))
+            finally:
+                bounded.close()
+        except Unknown as error:
+            problem, opened = problem_of(error), None
+        except DriverError as error:
+            problem = problem_of(error)
+    if problem is not None:
+        note(Outcome.FAILED, problem)
+    else:
+        note(Outcome.DONE)
     return opened
 
 
-def _open(door: Door, *, seconds: int, key: str, detail: dict[str, Any]) -> tuple[bool | None, Problem | None]:
-    """Whether the door was unlocked (None: unknown), and the problem if there was one."""
-    controller = door.controller
-    if not controller.enabled:
-        return False, DISABLED(name=controller)
-    try:
-        driver = driver_for(controller, clock.now())
+class BoundedDriver:
+    """A driver whose calls together take no longer than so many seconds. Each call runs in a thread of its own."""
+
+    def __init__(self, driver: Driver, *, seconds: float) -> None:
+        self.driver = driver
+        self._until = time.monotonic() + seconds
+        self._abandoned: Future[Any] | None = None
+
+    def call(self, function: Callable[[], T], *, late: Callable[[], None] | None = None) -> T:
+        """What the function returns. Raises Unknown when the time is up; `late` runs if it succeeds after that.
+
+        The function must not use the database: it would see another transaction.
+        """
+        future: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                result = function()
+            except BaseException as error:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        def note_if_done(ended: Future[T]) -> None:
+            if late is not None and ended.exception() is None:
+                _in_a_connection_of_its_own(late)
+
+        Thread(target=run, name="unlock", daemon=True).start()
         try:
-            if not driver.capabilities.pulse:
-                return False, NO_PULSE(name=controller)
-            if not _pulse(driver, door, seconds=seconds, key=key):
-                detail["stood_unlocked"] = True
-            return True, None
-        finally:
-            driver.close()
-    except Unknown as error:
-        return None, problem_of(error)
-    except DriverError as error:
-        return False, problem_of(error)
+            return future.result(timeout=max(0.0, self._until - time.monotonic()))
+        except TimeoutError:
+            if future.done():
+                raise  # of the function itself
+            self._abandoned = future
+            future.add_done_callback(note_if_done)
+            raise Unknown(NO_ANSWER_IN_TIME(seconds=UNLOCK_SECONDS)) from None
+
+    def close(self) -> None:
+        """Close the driver: at once, or when its abandoned call has ended."""
+        if self._abandoned is None:
+            self.driver.close()
+        else:
+            self._abandoned.add_done_callback(lambda _ended: self.driver.close())
+
+
+def _in_a_connection_of_its_own(function: Callable[[], None]) -> None:
+    close_old_connections()
+    try:
+        function()
+    finally:
+        connection.close()
 
 
 def is_first(key: str) -> bool:
-    """Whether this key (a UUID) was never used before; from now on it is. Of two at the same moment, one is first.
+    """Whether this key (a UUID) was never used before; it is used from now on. Of two at the same moment one is first.
 
-    Keys are forgotten after a day.
+    Keys are deleted after a day: nobody presses a button on a page that old.
     """
     now = clock.now()
     UnlockRequest.objects.filter(at__lt=now - KEYS_KEPT_FOR).delete()
@@ -87,50 +154,61 @@ def is_first(key: str) -> bool:
     return True
 
 
-def _pulse(driver: Driver, door: Door, *, seconds: int, key: str) -> bool:
-    """Unlock the door for a moment. False where it is held unlocked: the end of the moment would lock it."""
+def _pulse(bounded: BoundedDriver, door: Door, *, seconds: int, key: str, note_late: Callable[[], None]) -> bool:
+    """Unlock the door for a moment. False if it is held unlocked already: the end of a moment would lock it."""
+    driver = bounded.driver
+
+    def pulse() -> None:
+        driver.pulse(door.number, seconds=seconds, key=key)
+
     if not driver.capabilities.pulse_shows:
-        driver.pulse(door.number, seconds=seconds, key=key)
+        bounded.call(pulse, late=note_late)
         return True
-    if _is_held(driver, door):
+    if _is_held(bounded, door):
         return False
-    with _written_down(door, seconds=seconds):
-        driver.pulse(door.number, seconds=seconds, key=key)
+    with noted(door, seconds=seconds):
+        bounded.call(pulse, late=note_late)
     return True
 
 
-def _is_held(driver: Driver, door: Door) -> bool:
+def _is_held(bounded: BoundedDriver, door: Door) -> bool:
     try:
-        holds = driver.read().holds
+        holds = bounded.call(bounded.driver.read).holds
     except Unknown as error:
-        raise Unreachable(problem_of(error)) from error  # only a question was asked: nothing happened
+        raise Unreachable(error.problem) from error  # it was only read: nothing has happened
     return door.number in holds and door.number not in under_way(door.controller, clock.now())
 
 
+State = ControllerCard.State
+
+# The request takes time: a moment may begin and end so much later than the portal counts.
+MARGIN = timedelta(seconds=2)
+
+
 def under_way(controller: Controller, now: datetime) -> frozenset[int]:
-    """The doors (numbers) that may be unlocked for a moment at `now`. Ask after the controller was read."""
+    """The doors (numbers) that may stand unlocked for a moment at `now`. Call it after the controller was read."""
     rows = ControllerHold.objects.filter(controller=controller, open_until__gt=now)
     return frozenset(rows.values_list("door_number", flat=True))
 
 
 def next_end(controller: Controller, *, after: datetime) -> datetime | None:
-    """When the first of the moments that last beyond `after` is over."""
+    """The end of the first moment that lasts beyond `after`; None if there is none."""
     rows = ControllerHold.objects.filter(controller=controller, open_until__gt=after)
     end: datetime | None = rows.aggregate(end=Min("open_until"))["end"]
     return end
 
 
 @contextmanager
-def _written_down(door: Door, *, seconds: int) -> Iterator[None]:
-    """Write the moment down before the door is unlocked, and have the controller looked at when it is over.
+def noted(door: Door, *, seconds: int) -> Iterator[None]:
+    """While a door is unlocked for so many seconds: store that first, and have the controller reconciled afterwards.
 
-    Where the controller clearly did nothing, the row is restored. Where the outcome is unknown, the door stays the
-    portal's own for a while (store.WATCHED_FOR): a request may arrive late.
+    If the controller surely did nothing, the row is restored. If nobody knows, the portal keeps watching the door for a
+    while (store.WATCHED_FOR): a request may arrive late.
     """
     now = clock.now()
     until = now + timedelta(seconds=seconds) + MARGIN
     with transaction.atomic():
-        # Locked before the hold, as at the end of a reconciliation: that either sees this row, or this moves its edge.
+        # Locked before the hold, as when a result is saved: either that sees this row, or this moves its next edge.
         sync = ControllerSync.objects.filter(controller=door.controller_id)
         list(sync.select_for_update().values_list("pk"))
         hold, created = ControllerHold.objects.get_or_create(
@@ -138,19 +216,19 @@ def _written_down(door: Door, *, seconds: int) -> Iterator[None]:
             door_number=door.number,
             defaults={"state": State.PENDING, "changed_at": now},
         )
-        state_before = State.IN_STEP if created else hold.state
-        rows = ControllerHold.objects.filter(pk=hold.pk)
-        rows.update(open_until=until, state=State.PENDING, changed_at=now)
+        before = State.IN_STEP if created else hold.state
+        mine = ControllerHold.objects.filter(pk=hold.pk)
+        mine.update(open_until=until, state=State.PENDING, changed_at=now)
         sync.update(next_edge_at=Least("next_edge_at", Value(until)))
-    rows = rows.filter(open_until=until)  # unless another moment began meanwhile
+    mine = mine.filter(open_until=until)  # unless another moment began meanwhile
     try:
         yield
     except Unknown:
         raise
     except DriverError:
         if created:
-            rows.delete()
+            mine.delete()
         else:
-            rows.update(state=state_before)
+            mine.update(state=before)
         raise
-    rows.update(state=state_before)
+    mine.update(state=before)

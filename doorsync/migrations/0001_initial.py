@@ -8,6 +8,7 @@ import pgtrigger.migrations
 import portal.core.clock
 import portal.core.problems
 import uuid
+from django.conf import settings
 from django.db import migrations, models
 
 
@@ -17,6 +18,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accessmap', '0001_initial'),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
@@ -302,6 +304,28 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='Job',
+            fields=[
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('kind', models.CharField(max_length=50)),
+                ('params', models.JSONField(default=dict)),
+                ('label', models.CharField(max_length=300)),
+                ('language', models.CharField(max_length=20)),
+                ('state', models.CharField(choices=[('waiting', 'waiting for a worker'), ('running', 'running'), ('done', 'done'), ('failed', 'failed')], default='waiting', max_length=20)),
+                ('progress', portal.core.problems.ProblemsField()),
+                ('problems', portal.core.problems.ProblemsField()),
+                ('encrypted_result', encrypted_fields.fields.EncryptedTextField(editable=False, null=True)),
+                ('created_at', models.DateTimeField(db_index=True, default=portal.core.clock.now)),
+                ('enqueued_at', models.DateTimeField(default=portal.core.clock.now)),
+                ('started_at', models.DateTimeField(null=True)),
+                ('finished_at', models.DateTimeField(null=True)),
+                ('requested_by', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'default_permissions': (),
+            },
+        ),
+        migrations.CreateModel(
             name='Notice',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -434,6 +458,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='fetchtarget',
             index=models.Index(condition=models.Q(('confirmed_at__isnull', True)), fields=['controller', 'generation'], name='targets_unconfirmed'),
+        ),
+        migrations.AddConstraint(
+            model_name='job',
+            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['waiting', 'running'])), fields=('kind', 'params', 'requested_by'), name='one_unfinished_job_of_a_kind'),
         ),
         migrations.AddIndex(
             model_name='delivery',

@@ -1,7 +1,7 @@
 """The database of doorsync: one module for each concept."""
 
 from doorsync.models.bookings import BookingFetch, FetchTarget, RejectedBooking, StoredBooking, UnmappedResource
-from doorsync.models.callbacks import Callback
+from doorsync.models.callbacks import TEST_CALL, Callback
 from doorsync.models.controllers import (
     ControllerCard,
     ControllerHold,
@@ -10,10 +10,12 @@ from doorsync.models.controllers import (
     UnlockRequest,
     UnmanagedCard,
 )
+from doorsync.models.jobs import Job
 from doorsync.models.notices import Delivery, Notice, Recipient
 from doorsync.models.work import ControllerSync, ResourceSync, SchedulerState, SyncWork
 
 __all__ = [
+    "TEST_CALL",
     "BookingFetch",
     "Callback",
     "ControllerCard",
@@ -22,6 +24,7 @@ __all__ = [
     "Delivery",
     "EventCursor",
     "FetchTarget",
+    "Job",
     "Notice",
     "Recipient",
     "Reconciliation",

@@ -1,249 +1,424 @@
-"""What staff can do at a controller, a resource, a door and a callback, each behind a button."""
+"""One table of what staff can do at a controller, a resource, a door, a callback and an unmanaged card.
+
+An action is a button with an address of its own, a bulk action of the admin, or both. Whoever runs it needs its
+permission; its service writes its audit event. Slow calls that only read are in doorsync.pages.device_calls.
+"""
 
 import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.admin.sites import site as admin_site
-from django.contrib.admin.views.decorators import staff_member_required
-from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, render
-from django.urls import reverse
-from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
 from accessmap.models import Controller, Door, Resource
 from doorsync.bookings import approvals as booking_approvals
-from doorsync.bookings import resources
 from doorsync.controllers import approvals, unlock
-from doorsync.controllers.preview import preview as preview_of
-from doorsync.controllers.preview import rows_of
-from doorsync.drivers.base import DriverError
-from doorsync.models import Callback, ControllerSync, ResourceSync
-from portal.core import clock
-from portal.offision.errors import OffisionError, OperationAbsent
+from doorsync.models import Callback, ControllerSync, ResourceSync, UnmanagedCard
+from portal.core.admin.pages import render_staff_page, staff_page
 
 UNLOCKED_MILLISECONDS = 5000
 MAX_REASON = 200
 
 
-def _may(request: HttpRequest, permission: str) -> None:
-    if not request.user.has_perm(permission):
-        raise PermissionDenied
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Who runs an action and why. `key`: this one time, where it must not happen twice."""
+
+    actor: str
+    reason: str = ""
+    key: str = ""
 
 
-def _back(controller: Controller) -> HttpResponseRedirect:
-    return HttpResponseRedirect(reverse("admin:accessmap_controller_change", args=[controller.pk]))
+# Returns how many rows it changed, or whether it changed any; None where nobody knows.
+Service = Callable[[QuerySet[Any], Order], int | bool | None]
 
 
-@never_cache
-@staff_member_required
-@require_GET
-def preview(request: HttpRequest, pk: int) -> HttpResponse:
-    """What would change at a controller if it were reconciled now. Reads it, and writes nothing."""
-    _may(request, "doorsync.view_controllersync")
-    controller = get_object_or_404(Controller.objects.select_related("site"), pk=pk)
-    context: dict[str, Any] = {
-        **admin_site.each_context(request),
-        "title": _("What would change at %(controller)s") % {"controller": controller},
-        "controller": controller,
-    }
-    try:
-        _info, plan = preview_of(controller, clock.now())
-    except DriverError as error:
-        context["problem"] = str(error)
-    else:
-        context["in_step"] = plan.in_step
-        context["rows"] = [(kind, row) for kind, rows in rows_of(controller, plan).items() for row in rows]
-    return render(request, "doorsync/preview.html", context)
+@dataclass(frozen=True, slots=True)
+class Button:
+    """An address below the admin's, for one row of `target`; its admin page is the way back.
+
+    `key`: the field of the service's rows that holds the target. Messages may name it: %(object)s.
+    """
+
+    address: str
+    target: type[Model]
+    key: str
+    done: str | Promise
+    nothing: str | Promise
+    nothing_level: int = messages.WARNING
+    unknown: str | Promise = ""
+    needs_reason: str | Promise = ""  # what to say where the reason is missing; "" where none is asked for
+    confirm_title: str | Promise = ""
+    confirm_template: str = ""  # a page that asks before; each opening of it runs the action once at most
+    done_already: str | Promise = ""
 
 
-@staff_member_required
-@require_POST
-def sync_controller(request: HttpRequest, pk: int) -> HttpResponse:
-    """Have a controller reconciled now."""
-    _may(request, "doorsync.change_controllersync")
-    controller = get_object_or_404(Controller, pk=pk)
-    approvals.reconcile_now(ControllerSync.objects.filter(controller=controller), actor=request.user.get_username())
-    messages.success(request, _("%(controller)s is reconciled within seconds.") % {"controller": controller})
-    return _back(controller)
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """An action on chosen rows of a changelist. `done` counts them: %(n)d."""
+
+    title: str | Promise
+    done: str | Promise
+    level: int = messages.SUCCESS
 
 
-@staff_member_required
-@require_POST
-def suspend_controller(request: HttpRequest, pk: int) -> HttpResponse:
-    """Leave a controller alone, as it is, until it is resumed; with a reason."""
-    return _enable(request, pk, enabled=False)
+@dataclass(frozen=True, slots=True)
+class StaffAction:
+    """Something that staff can do. `rows`: the model that the service changes; `event`: what it audits."""
+
+    name: str
+    permission: str
+    event: str
+    rows: type[Model]
+    service: Service
+    button: Button | None = None
+    bulk: Bulk | None = None
 
 
-@staff_member_required
-@require_POST
-def resume_controller(request: HttpRequest, pk: int) -> HttpResponse:
-    """Speak to a controller again."""
-    return _enable(request, pk, enabled=True)
+# The services, each with its rows and its order. -----------------------------------------------------------------
 
 
-def _enable(request: HttpRequest, pk: int, *, enabled: bool) -> HttpResponse:
-    _may(request, "doorsync.change_controllersync")
-    controller = get_object_or_404(Controller, pk=pk)
-    reason = request.POST.get("reason", "").strip()[:MAX_REASON]
-    if not enabled and not reason:
-        messages.error(request, _("Say why it is suspended; the log keeps it. Nothing was changed."))
-        return _back(controller)
-    approvals.enable(controller, enabled=enabled, reason=reason, actor=request.user.get_username())
-    said = (
-        _("%(controller)s is spoken to again.")
-        if enabled
-        else _("%(controller)s is left as it is: cards in it stay, and go on opening, until it is resumed.")
+def _reconcile(rows: QuerySet[ControllerSync], order: Order) -> int:
+    return approvals.reconcile_now(rows, actor=order.actor)
+
+
+def _fetch(rows: QuerySet[ResourceSync], order: Order) -> int:
+    return booking_approvals.fetch_now(rows, actor=order.actor)
+
+
+def _suspend(rows: QuerySet[Controller], order: Order) -> bool:
+    approvals.enable(rows.get(), enabled=False, reason=order.reason, actor=order.actor)
+    return True
+
+
+def _resume(rows: QuerySet[Controller], order: Order) -> bool:
+    approvals.enable(rows.get(), enabled=True, reason=order.reason, actor=order.actor)
+    return True
+
+
+def _approve(rows: QuerySet[ControllerSync], order: Order) -> int:
+    return approvals.approve(rows, actor=order.actor)
+
+
+def _drop(rows: QuerySet[Controller], order: Order) -> bool:
+    return approvals.drop(rows.get(), reason=order.reason, actor=order.actor)
+
+
+def _decide_anew(rows: QuerySet[ControllerSync], order: Order) -> int:
+    return sum(approvals.reconsider(row.controller, actor=order.actor) for row in rows.select_related("controller"))
+
+
+def _forget(rows: QuerySet[ControllerSync], order: Order) -> int:
+    return approvals.forget_devices(rows, actor=order.actor)
+
+
+def _adopt(rows: QuerySet[UnmanagedCard], order: Order) -> int:
+    return approvals.adopt(rows, actor=order.actor)
+
+
+def _accept(rows: QuerySet[ResourceSync], order: Order) -> int:
+    return booking_approvals.accept(rows, actor=order.actor)
+
+
+def _reprocess(rows: QuerySet[Callback], order: Order) -> bool:
+    booking_approvals.reprocess(rows.get(), actor=order.actor)
+    return True
+
+
+def _unlock(rows: QuerySet[Door], order: Order) -> bool | None:
+    return unlock.open_for_a_moment(
+        rows.select_related("controller__site").get(),
+        milliseconds=UNLOCKED_MILLISECONDS,
+        key=order.key,
+        actor=order.actor,
+        reason=order.reason,
     )
-    messages.success(request, said % {"controller": controller})
-    return _back(controller)
 
 
-@staff_member_required
-@require_POST
-def approve_plan(request: HttpRequest, pk: int) -> HttpResponse:
-    """Let the plan that is held for a controller go ahead."""
-    _may(request, "doorsync.approve_controllersync")
-    controller = get_object_or_404(Controller, pk=pk)
-    held = approvals.approve(ControllerSync.objects.filter(controller=controller), actor=request.user.get_username())
-    if held:
-        messages.success(request, _("The plan goes ahead within seconds."))
-    else:
-        messages.warning(request, _("No plan is held any more: somebody else decided, or it changed."))
-    return _back(controller)
+# The table. ------------------------------------------------------------------------------------------------------
+
+_NO_STATE_YET = _("Nothing was started: the worker has not seen %(object)s yet. See on the home page whether it runs.")
+_DECIDED_ALREADY = _("No plan is pending approval any more: somebody else decided, or it changed.")
+
+SYNC_CONTROLLER = StaffAction(
+    name="sync-controller",
+    permission="doorsync.change_controllersync",
+    event="look.now",
+    rows=ControllerSync,
+    service=_reconcile,
+    button=Button(
+        address="controllers/<int:pk>/sync/",
+        target=Controller,
+        key="controller",
+        done=_("%(object)s is reconciled within seconds."),
+        nothing=_NO_STATE_YET,
+    ),
+    bulk=Bulk(
+        title=_("Reconcile now"),
+        done=ngettext_lazy(
+            "%(n)d controller is reconciled within seconds.", "%(n)d controllers are reconciled within seconds.", "n"
+        ),
+    ),
+)
+SUSPEND_CONTROLLER = StaffAction(
+    name="suspend-controller",
+    permission="doorsync.change_controllersync",
+    event="controller.suspend",
+    rows=Controller,
+    service=_suspend,
+    button=Button(
+        address="controllers/<int:pk>/suspend/",
+        target=Controller,
+        key="pk",
+        done=_("%(object)s is suspended. Cards in it stay there and keep opening its doors until it is resumed."),
+        nothing="",
+        needs_reason=_("Give a reason for the suspension; the log keeps it. Nothing was changed."),
+    ),
+)
+RESUME_CONTROLLER = StaffAction(
+    name="resume-controller",
+    permission="doorsync.change_controllersync",
+    event="controller.resume",
+    rows=Controller,
+    service=_resume,
+    button=Button(
+        address="controllers/<int:pk>/resume/",
+        target=Controller,
+        key="pk",
+        done=_("%(object)s is resumed, and reconciled within seconds."),
+        nothing="",
+    ),
+)
+APPROVE_PLAN = StaffAction(
+    name="approve-plan",
+    permission="doorsync.approve_controllersync",
+    event="plan.approve",
+    rows=ControllerSync,
+    service=_approve,
+    button=Button(
+        address="controllers/<int:pk>/approve/",
+        target=Controller,
+        key="controller",
+        done=_("The plan is approved, and carried out within seconds."),
+        nothing=_DECIDED_ALREADY,
+    ),
+    bulk=Bulk(
+        title=_("Approve the pending plan"),
+        done=ngettext_lazy("%(n)d plan approved.", "%(n)d plans approved.", "n"),
+    ),
+)
+DROP_PLAN = StaffAction(
+    name="drop-plan",
+    permission="doorsync.approve_controllersync",
+    event="plan.drop",
+    rows=Controller,
+    service=_drop,
+    button=Button(
+        address="controllers/<int:pk>/drop/",
+        target=Controller,
+        key="pk",
+        done=_(
+            "The plan is dropped: the cards keep their doors until their bookings would have ended. Permissions "
+            "without an end stay pending approval."
+        ),
+        nothing=_DECIDED_ALREADY,
+        needs_reason=_("Give a reason for dropping the plan; the log keeps it. Nothing was changed."),
+    ),
+)
+TAKE_UP_PLAN = StaffAction(
+    name="take-up-plan",
+    permission="doorsync.approve_controllersync",
+    event="plan.take_up",
+    rows=ControllerSync,
+    service=_decide_anew,
+    button=Button(
+        address="controllers/<int:pk>/take-up/",
+        target=Controller,
+        key="controller",
+        done=_("A new plan is made within seconds. If it takes much away, it is pending approval."),
+        nothing=_("No dropped plan is left: its permissions have ended, or the bookings give them again."),
+    ),
+)
+FORGET_CONTROLLER = StaffAction(
+    name="forget-controller",
+    permission="accessmap.change_controller",
+    event="controller.forget",
+    rows=ControllerSync,
+    service=_forget,
+    bulk=Bulk(
+        title=_("The device was replaced: forget what it held"),
+        done=ngettext_lazy(
+            "%(n)d controller forgotten. If the old device is still in place, it keeps admitting the cards in it.",
+            "%(n)d controllers forgotten. Old devices that are still in place keep admitting the cards in them.",
+            "n",
+        ),
+        level=messages.WARNING,
+    ),
+)
+ADOPT_CARDS = StaffAction(
+    name="adopt-cards",
+    permission="doorsync.approve_unmanagedcard",
+    event="card.adopt",
+    rows=UnmanagedCard,
+    service=_adopt,
+    bulk=Bulk(
+        title=_("Adopt: these cards follow the bookings from now on"),
+        done=ngettext_lazy(
+            "%(n)d card is managed by the portal from now on. If nothing admits it, it is removed.",
+            "%(n)d cards are managed by the portal from now on. Those that nothing admits are removed.",
+            "n",
+        ),
+    ),
+)
+FETCH_RESOURCE = StaffAction(
+    name="fetch-resource",
+    permission="doorsync.change_resourcesync",
+    event="look.now",
+    rows=ResourceSync,
+    service=_fetch,
+    button=Button(
+        address="resources/<int:pk>/fetch/",
+        target=Resource,
+        key="resource",
+        done=_("The bookings of %(object)s are fetched within seconds."),
+        nothing=_NO_STATE_YET,
+    ),
+    bulk=Bulk(
+        title=_("Fetch the bookings now"),
+        done=ngettext_lazy(
+            "The bookings of %(n)d resource are fetched within seconds.",
+            "The bookings of %(n)d resources are fetched within seconds.",
+            "n",
+        ),
+    ),
+)
+ACCEPT_BOOKINGS = StaffAction(
+    name="accept-bookings",
+    permission="doorsync.approve_resourcesync",
+    event="bookings.approve",
+    rows=ResourceSync,
+    service=_accept,
+    bulk=Bulk(
+        title=_("Accept this booking list"),
+        done=ngettext_lazy("%(n)d booking list accepted.", "%(n)d booking lists accepted.", "n"),
+    ),
+)
+REPROCESS_CALLBACK = StaffAction(
+    name="reprocess-callback",
+    permission="doorsync.change_resourcesync",
+    event="callback.reprocess",
+    rows=Callback,
+    service=_reprocess,
+    button=Button(
+        address="callbacks/<int:pk>/reprocess/",
+        target=Callback,
+        key="pk",
+        done=_("What the callback names is fetched again within seconds."),
+        nothing="",
+    ),
+)
+UNLOCK_DOOR = StaffAction(
+    name="unlock-door",
+    permission="accessmap.unlock_door",
+    event="door.pulse",
+    rows=Door,
+    service=_unlock,
+    button=Button(
+        address="doors/<int:pk>/unlock/",
+        target=Door,
+        key="pk",
+        done=_("%(object)s is unlocked for a moment."),
+        nothing=_("%(object)s was not unlocked. The audit log has the reason."),
+        nothing_level=messages.ERROR,
+        unknown=_("It is not known whether %(object)s was unlocked: the controller did not answer. Look at the door."),
+        needs_reason=_("Give a reason; the log keeps it. The door was not unlocked."),
+        confirm_title=_("Unlock %(object)s for a moment"),
+        confirm_template="doorsync/unlock.html",
+        done_already=_("The door was unlocked already. Open the page again to unlock it once more."),
+    ),
+)
+
+ACTIONS = [
+    SYNC_CONTROLLER,
+    SUSPEND_CONTROLLER,
+    RESUME_CONTROLLER,
+    APPROVE_PLAN,
+    DROP_PLAN,
+    TAKE_UP_PLAN,
+    FORGET_CONTROLLER,
+    ADOPT_CARDS,
+    FETCH_RESOURCE,
+    ACCEPT_BOOKINGS,
+    REPROCESS_CALLBACK,
+    UNLOCK_DOOR,
+]
 
 
-@staff_member_required
-@require_POST
-def drop_plan(request: HttpRequest, pk: int) -> HttpResponse:
-    """Drop the plan that is held for a controller: the cards keep their doors until the ends that were promised."""
-    _may(request, "doorsync.approve_controllersync")
-    controller = get_object_or_404(Controller, pk=pk)
+# The one view. ---------------------------------------------------------------------------------------------------
+
+
+def urlpatterns() -> list[URLPattern]:
+    """The address of each button, by the action's name."""
+    return [
+        path(action.button.address, _view(action, action.button), name=action.name)
+        for action in ACTIONS
+        if action.button is not None
+    ]
+
+
+def _view(action: StaffAction, button: Button) -> Callable[..., HttpResponse]:
+    methods = ["GET", "HEAD", "POST"] if button.confirm_template else ["POST"]
+
+    @staff_page(action.permission, methods=methods)
+    def view(request: HttpRequest, pk: int) -> HttpResponse:
+        target = get_object_or_404(button.target, pk=pk)
+        if request.method == "POST":
+            return _run(request, action, button, target)
+        return _confirmation(request, button, target)
+
+    return view
+
+
+def _run(request: HttpRequest, action: StaffAction, button: Button, target: Model) -> HttpResponse:
+    meta = target._meta
+    back = HttpResponseRedirect(reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[target.pk]))
     reason = request.POST.get("reason", "").strip()[:MAX_REASON]
-    if not reason:
-        messages.error(request, _("Say why the plan is dropped; the log keeps it. Nothing was changed."))
-    elif approvals.drop(controller, reason=reason, actor=request.user.get_username()):
-        messages.success(
-            request,
-            _(
-                "The plan is dropped: the cards keep their doors until their bookings would have ended. What has no "
-                "end goes on waiting for an approval."
-            ),
-        )
-    else:
-        messages.warning(request, _("No plan is held any more: somebody else decided, or it changed."))
-    return _back(controller)
-
-
-@staff_member_required
-@require_POST
-def take_up_plan(request: HttpRequest, pk: int) -> HttpResponse:
-    """Have what was dropped for a controller decided anew."""
-    _may(request, "doorsync.approve_controllersync")
-    controller = get_object_or_404(Controller, pk=pk)
-    if approvals.reconsider(controller, actor=request.user.get_username()):
-        messages.success(request, _("It is decided anew within seconds: where much is taken away, the plan is held."))
-    else:
-        messages.warning(request, _("Nothing is kept any more: it has ended, or the bookings give it again."))
-    return _back(controller)
-
-
-@staff_member_required
-@require_POST
-def fetch_resource(request: HttpRequest, pk: int) -> HttpResponse:
-    """Have a resource's bookings fetched now."""
-    _may(request, "doorsync.change_resourcesync")
-    resource = get_object_or_404(Resource, pk=pk)
-    booking_approvals.fetch_now(ResourceSync.objects.filter(resource=resource), actor=request.user.get_username())
-    messages.success(request, _("The bookings of %(resource)s are fetched within seconds.") % {"resource": resource})
-    return HttpResponseRedirect(reverse("admin:accessmap_resource_change", args=[pk]))
-
-
-@staff_member_required
-@require_POST
-def reprocess_callback(request: HttpRequest, pk: int) -> HttpResponse:
-    """Look once more at what a callback points at, as if it had come just now."""
-    _may(request, "doorsync.change_resourcesync")
-    callback = get_object_or_404(Callback, pk=pk)
-    booking_approvals.reprocess(callback, actor=request.user.get_username())
-    messages.success(request, _("It is looked at again within seconds."))
-    return HttpResponseRedirect(reverse("admin:doorsync_callback_change", args=[pk]))
-
-
-@never_cache
-@staff_member_required
-@require_http_methods(["GET", "POST"])
-def unlock_door(request: HttpRequest, pk: int) -> HttpResponse:
-    """Unlock a door for a moment: asked for a reason, once for each time that the page was opened."""
-    _may(request, "accessmap.unlock_door")
-    door = get_object_or_404(Door.objects.select_related("controller__site"), pk=pk)
-    back = HttpResponseRedirect(reverse("admin:accessmap_door_change", args=[pk]))
-    reason = request.POST.get("reason", "").strip()[:MAX_REASON]
-    if request.method == "POST" and reason:
-        key = request.POST.get("key", "")[:36]
-        if not _is_key(key) or not unlock.is_first(key):
-            messages.warning(request, _("The door was unlocked already. Open the page again for another time."))
-            return back
-        opened = unlock.open_for_a_moment(
-            door,
-            milliseconds=UNLOCKED_MILLISECONDS,
-            key=key,
-            actor=request.user.get_username(),
-            reason=reason,
-        )
-        if opened:
-            messages.success(request, _("%(door)s is unlocked for a moment.") % {"door": door})
-        elif opened is None:
-            messages.warning(
-                request,
-                _("Nobody knows whether %(door)s was unlocked: the controller did not answer. Look at the door.")
-                % {"door": door},
-            )
-        else:
-            messages.error(request, _("%(door)s was not unlocked; the log says why.") % {"door": door})
+    if button.needs_reason and not reason:
+        if button.confirm_template:
+            return _confirmation(request, button, target, problem=str(button.needs_reason))
+        messages.error(request, str(button.needs_reason))
         return back
-    context = {
-        **admin_site.each_context(request),
-        "title": _("Unlock %(door)s for a moment") % {"door": door},
-        "door": door,
-        "key": str(uuid.uuid4()),
-        "missing": request.method == "POST",
-        "max_reason": MAX_REASON,
-    }
-    return render(request, "doorsync/unlock.html", context)
+    key = request.POST.get("key", "")[:36] if button.confirm_template else ""
+    if button.confirm_template and not (_is_uuid(key) and unlock.is_first(key)):
+        messages.warning(request, str(button.done_already))
+        return back
+    rows = action.rows._default_manager.filter(**{button.key: target.pk})
+    result = action.service(rows, Order(request.user.get_username(), reason, key))
+    level, text = messages.SUCCESS, button.done
+    if result is None:
+        level, text = messages.WARNING, button.unknown
+    elif not result:
+        level, text = button.nothing_level, button.nothing
+    messages.add_message(request, level, text % {"object": target})
+    return back
 
 
-def _is_key(said: str) -> bool:
+def _confirmation(request: HttpRequest, button: Button, target: Model, problem: str = "") -> HttpResponse:
+    context = {"target": target, "key": str(uuid.uuid4()), "problem": problem, "max_reason": MAX_REASON}
+    title = str(button.confirm_title % {"object": target})
+    return render_staff_page(request, button.confirm_template, title, context)
+
+
+def _is_uuid(text: str) -> bool:
     try:
-        return str(uuid.UUID(said)) == said
+        return str(uuid.UUID(text)) == text
     except ValueError:
         return False
-
-
-@staff_member_required
-@require_POST
-def fetch_resources(request: HttpRequest) -> HttpResponse:
-    """Fetch Offision's list of resources, so that those that the map does not know can be given doors."""
-    _may(request, "doorsync.change_resourcesync")
-    try:
-        listed, unknown = resources.fetch_resources()
-    except OperationAbsent:
-        messages.warning(
-            request,
-            _(
-                "The contract has no list of resources. Enter them by hand, or import a sheet with their ids in "
-                "Offision."
-            ),
-        )
-    except OffisionError as error:
-        messages.error(request, error.summary)
-    else:
-        messages.success(
-            request,
-            _("Offision lists %(listed)d resources; the map does not know %(unknown)d of them.")
-            % {"listed": listed, "unknown": unknown},
-        )
-    return HttpResponseRedirect(reverse("coverage") + "#rooms")

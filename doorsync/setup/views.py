@@ -1,30 +1,27 @@
-"""The pages of the setup: a list of the steps, a page a step, and what came of an act there."""
+"""The pages of the setup: the list of steps, a page for each step, and the result of its action there."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.conf import settings
-from django.contrib.admin.sites import site as admin_site
-from django.contrib.admin.views.decorators import staff_member_required
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, render
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods
 
 from accessmap.models import AccessPolicy, Controller, Door, Resource, Site
-from doorsync.bookings.subscription import callback_url, keep_subscribed
-from doorsync.models import UnmappedResource
-from doorsync.setup import actions
+from doorsync.bookings.subscription import callback_url
+from doorsync.models import Job, UnmappedResource
+from doorsync.pages import jobs as job_pages
+from doorsync.pages.device_calls import sentences_of
+from doorsync.setup import jobs
 from doorsync.setup.steps import facts_at, steps
-from portal.audit.models import record_alone
 from portal.core import clock
+from portal.core.admin.pages import render_staff_page, staff_page
 from portal.core.clock import local
-from portal.offision.errors import OffisionError
 from portal.offision.subscription import mask_url
 
 SHOWN = 20  # controllers, or unmapped resources
@@ -33,89 +30,85 @@ _MAX_ID = 200
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Where a step is done in the admin. `allowed`: whether whoever looks may do it there."""
+    """An admin page for a step. `allowed`: whether the user may do it there."""
 
     label: str
     url: str
     allowed: bool = True
 
 
-def _let_in(request: HttpRequest) -> None:
-    """Those who set up controllers: integrators and administrators."""
-    if not request.user.has_perm("accessmap.change_controller"):
-        raise PermissionDenied
-
-
-@never_cache
-@staff_member_required
-@require_GET
+@staff_page(jobs.PERMISSION)
 def index(request: HttpRequest) -> HttpResponse:
-    """Every step, how far it is, and the one that is next."""
-    _let_in(request)
+    """Every step with its state, and the next one to do."""
     now = clock.now()
-    every = steps(facts_at(now), now)
-    following = next((one for one in every if not one.done), None)
-    context = {"title": _("Setup"), "steps": every, "next": following, "done": sum(one.done for one in every)}
-    return render(request, "setup/index.html", {**admin_site.each_context(request), **context})
+    all_steps = steps(facts_at(now), now)
+    following = next((step for step in all_steps if not step.done), None)
+    done = sum(step.done for step in all_steps)
+    context = {"steps": all_steps, "next": following, "done": done}
+    return render_staff_page(request, "setup/index.html", _("Setup"), context)
 
 
-@never_cache
-@staff_member_required
-@require_http_methods(["GET", "HEAD", "POST"])
+@staff_page(jobs.PERMISSION, methods=["GET", "HEAD", "POST"])
 def step(request: HttpRequest, key: str) -> HttpResponse:
-    """One step. Posting to it does what it is there for, and shows what came of that."""
-    _let_in(request)
-    came_of_it = _act(request, key) if request.method == "POST" else {}
+    """One step. A POST starts its action as a job, which leads back here with its result."""
+    if request.method == "POST":
+        return _start(request, key)
     now = clock.now()
-    every = steps(facts_at(now), now)
-    position = next((number for number, one in enumerate(every) if one.key == key), None)
+    all_steps = steps(facts_at(now), now)
+    position = next((number for number, one in enumerate(all_steps) if one.key == key), None)
     if position is None:
         raise Http404
     context = {
-        "title": every[position].title,
-        "step": every[position],
+        "step": all_steps[position],
         "number": position + 1,
-        "count": len(every),
-        "before": every[position - 1] if position else None,
-        "after": every[position + 1] if position + 1 < len(every) else None,
+        "count": len(all_steps),
+        "before": all_steps[position - 1] if position else None,
+        "after": all_steps[position + 1] if position + 1 < len(all_steps) else None,
         "links": _links(request, key),
         **_shown(key),
-        **came_of_it,
+        **_result(request, key),
     }
-    return render(request, "setup/step.html", {**admin_site.each_context(request), **context})
+    return render_staff_page(request, "setup/step.html", all_steps[position].title, context)
 
 
-@never_cache
-@staff_member_required
-@require_GET
+@staff_page(jobs.PERMISSION)
 def called(request: HttpRequest) -> HttpResponse:
-    """Whether Offision has called; asked by the page that waits for it."""
-    _let_in(request)
+    """Whether Offision has called, for the script of the page that waits for it."""
     at = facts_at(clock.now()).called_at
-    said = _("Offision has called, at %(time)s.") % {"time": local(at)} if at else _("Nothing has come yet.")
-    return JsonResponse({"arrived": at is not None, "said": said})
+    text = _("Offision has called, at %(time)s.") % {"time": local(at)} if at else _("No call has come yet.")
+    return JsonResponse({"arrived": at is not None, "text": text})
 
 
-def _act(request: HttpRequest, key: str) -> dict[str, Any]:
-    actor = request.user.get_username()
+def _start(request: HttpRequest, key: str) -> HttpResponseRedirect:
+    kind = jobs.STEPS.get(key)
+    if kind is None:
+        raise Http404
+    if key == "contract":
+        resource = request.POST.get("resource", "").strip()[:_MAX_ID]
+        return job_pages.start(request, kind, label="Offision", resource=resource)
+    if key == "controller":
+        controller = get_object_or_404(Controller, pk=_number(request.POST.get("controller", "")))
+        return job_pages.start(request, kind, label=str(controller), controller=controller.pk)
+    return job_pages.start(request, kind, label="")
+
+
+def _result(request: HttpRequest, key: str) -> dict[str, Any]:
+    """What came of the finished job that the address names, if it is one of this step."""
+    kind = jobs.STEPS.get(key)
     try:
-        if key == "contract":
-            resource = request.POST.get("resource", "").strip()[:_MAX_ID]
-            return {"sections": actions.check_offision(resource, actor=actor), "resource": resource}
-        if key == "subscription":
-            record_alone(actor=actor, action="subscription.look", on=None, label="Offision")
-            keep_subscribed()
-            return {}
-        if key == "callback":
-            return {"told": actions.call_ourselves(actor=actor)}
-        if key == "controller":
-            controller = get_object_or_404(Controller, pk=_number(request.POST.get("controller", "")))
-            return {"told": actions.test_controller(controller, actor=actor), "tried": controller}
-        if key == "permission":
-            return {"told": actions.read_back(clock.now(), actor=actor)}
-    except OffisionError as error:
-        return {"told": actions.Told(False, error.summary)}
-    raise Http404
+        job_id = UUID(request.GET.get("job", ""))
+    except ValueError:
+        return {}
+    job = job_pages.job_for(request, job_id)
+    if kind is None or job.kind != kind.name or not job.is_finished:
+        return {}
+    return {
+        "worked": job.state == Job.State.DONE,
+        "sentences": sentences_of(job),
+        "tested": job.label if key == "controller" else "",
+        "sections": job.result.get("sections"),
+        "resource": job.params.get("resource", ""),
+    }
 
 
 def _number(text: str) -> int:
@@ -125,14 +118,14 @@ def _number(text: str) -> int:
 
 
 def _shown(key: str) -> dict[str, Any]:
-    """What a step's page shows beside its state."""
+    """What the page of a step shows beside its state."""
     if key == "settings":
         contract = settings.OFFISION_CONTRACT
         return {
             "settings_shown": [
                 ("OFFISION_URL", settings.OFFISION_URL or _("not set")),
-                ("OFFISION_TOKEN", _("set, and not shown") if settings.OFFISION_TOKEN else _("not set")),
-                ("OFFISION_CALLBACK_SECRET", _("set, and not shown")),
+                ("OFFISION_TOKEN", _("set, not shown") if settings.OFFISION_TOKEN else _("not set")),
+                ("OFFISION_CALLBACK_SECRET", _("set, not shown")),
                 ("PORTAL_PUBLIC_URL", settings.PORTAL_PUBLIC_URL),
                 ("OFFISION_CONTRACT", contract),
             ]
@@ -145,7 +138,7 @@ def _shown(key: str) -> dict[str, Any]:
 
 
 def _links(request: HttpRequest, key: str) -> list[Link]:
-    """The admin's pages on which a step is done."""
+    """The admin pages for a step."""
     user = request.user
 
     def add(model: str, label: str, initial: Mapping[str, object] | None = None) -> Link:
@@ -177,21 +170,21 @@ def _links(request: HttpRequest, key: str) -> list[Link]:
 
 
 def _resources(add: Any, at_site: Mapping[str, object]) -> list[Link]:
-    """Resources of Offision's to choose from, each with the form already filled in; and an empty form for an id."""
+    """Offision's resources to choose from, each with a form filled in, and an empty form for an id."""
     policies = AccessPolicy.objects.values_list("pk", flat=True)[:2]
     common = {**at_site, **({"policy": policies[0]} if len(policies) == 1 else {})}
     unmapped = UnmappedResource.objects.exclude(external_id__in=Resource.objects.values("external_id"))
     links = [
-        add("resource", one.name or one.external_id, {**common, "external_id": one.external_id, "name": one.name})
-        for one in unmapped.order_by("name", "external_id")[:SHOWN]
+        add("resource", row.name or row.external_id, {**common, "external_id": row.external_id, "name": row.name})
+        for row in unmapped.order_by("name", "external_id")[:SHOWN]
     ]
     doorless = Resource.objects.filter(doors__isnull=True).order_by("name")[:SHOWN] if Door.objects.exists() else []
     links += [
         Link(
-            _("%(resource)s, which has no door yet") % {"resource": one.name},
-            reverse("admin:accessmap_resource_change", args=[one.pk]),
+            _("%(resource)s, without a door") % {"resource": resource.name},
+            reverse("admin:accessmap_resource_change", args=[resource.pk]),
             allowed=links[0].allowed if links else add("resource", "").allowed,
         )
-        for one in doorless
+        for resource in doorless
     ]
     return [*links, add("resource", _("Enter its id in Offision"), common)]

@@ -1,4 +1,4 @@
-"""Problems of the work queue and the scheduler."""
+"""Problems of the work queue, the scheduler and jobs."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -16,3 +16,5 @@ DISABLED_WITH_CARDS = problem(
     "controller.disabled_with_cards",
     _("This controller is disabled: %(cards)d cards are left in it, and the portal removes none of them."),
 )
+JOB_BROKEN = problem("job.broken", _("The portal itself failed (%(error)s). Its log has the details."))
+JOB_ABANDONED = problem("job.abandoned", _("The worker stopped before it had an answer. Try again."))

@@ -18,7 +18,7 @@ from doorsync.models import (
     SchedulerState,
     StoredBooking,
 )
-from doorsync.work import queue, touched
+from doorsync.work import jobs, queue, touched
 from doorsync.work.problems import DISABLED_WITH_CARDS, LATE, NOT_LATE
 from portal.audit.models import Outcome, record
 from portal.core import clock
@@ -140,6 +140,7 @@ def full_resync(state: SchedulerState, now: datetime) -> None:
     Callback.objects.filter(received_at__lt=old).delete()
     BookingFetch.objects.filter(started_at__lt=old).delete()
     Reconciliation.objects.filter(finished_at__lt=old).delete()
+    jobs.delete_old(now)
 
 
 def late_resources(now: datetime) -> QuerySet[ResourceSync]:

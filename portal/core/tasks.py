@@ -11,17 +11,17 @@ log = structlog.get_logger(__name__)
 _RETRY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 
 
-def send_task(name: str, *args: object, expires: float | None = None) -> None:
+def send_task(name: str, *args: object, **options: object) -> None:
     """Wake a worker for the task `name` once this transaction is committed; at once where there is none.
 
-    `expires`: seconds after which no worker need run it.
+    `options`: Celery's, such as `expires` (seconds after which no worker need run it) and `countdown`.
 
     Never raises. The work itself is a row of the database: while the broker is down, the periodic tasks find it.
     """
 
     def publish_after_commit() -> None:
         try:
-            publish(name, args, **({} if expires is None else {"expires": expires}))
+            publish(name, args, **options)
         except (OperationalError, OSError) as error:
             log.warning("broker unreachable: the task was not sent", task=name, error=str(error))
 

@@ -1,16 +1,16 @@
-// Looks every few seconds whether Offision has called, and says so in place.
+// Asks every few seconds whether Offision has called, and shows the answer in place.
 (function () {
   const waiting = document.getElementById("waiting");
   async function look() {
     try {
-      const answer = await fetch(waiting.dataset.url, { credentials: "same-origin" });
-      if (answer.ok) {
-        const found = await answer.json();
-        if (waiting.textContent !== found.said) waiting.textContent = found.said;
-        if (found.arrived) return;
+      const response = await fetch(waiting.dataset.url, { credentials: "same-origin" });
+      if (response.ok) {
+        const answer = await response.json();
+        if (waiting.textContent !== answer.text) waiting.textContent = answer.text;
+        if (answer.arrived) return;
       }
     } catch (error) {
-      // The portal is away for a moment: look again.
+      // The portal is away for a moment: ask again.
     }
     setTimeout(look, 3000);
   }

@@ -1,4 +1,4 @@
-"""Controllers in the admin: named options, secrets that stay secret, a tested connection."""
+"""Controllers in the admin: named options, secrets that stay secret, the connection test."""
 
 import base64
 from typing import Any
@@ -84,16 +84,19 @@ def test_options_that_no_form_shows_stay(integrator):
     assert (box.options["windows"], box.options["resolution_seconds"]) == ("none", 60)
 
 
-def test_the_connection_is_tested_and_what_was_found_is_said(integrator, place):
+def test_the_connection_test_shows_and_audits_its_outcome(integrator, place):
     box = Controller.objects.get(name="box")
-    test = reverse("admin:accessmap_controller_test", args=[box.pk])
-    said = integrator.post(test, follow=True).content.decode()
-    assert "firmware 1.0" in said
-    assert "PRETEND-box" in said
-    assert "0 cards in it" in said
+    test = reverse("test-controller", args=[box.pk])
+    text = integrator.post(test, follow=True).content.decode()
+    assert "firmware 1.0" in text
+    assert "PRETEND-box" in text
+    assert "0 cards in it" in text
     place.box("PUT", "faults", {"down": True})
     assert "The connection" in integrator.post(test, follow=True).content.decode()
-    assert Entry.objects.filter(action="controller.test", actor="ivy").count() == 2
+    done, failed = Entry.objects.filter(action="controller.test", actor="ivy").order_by("id")
+    assert (done.outcome, failed.outcome) == ("done", "failed")
+    assert "PRETEND-box" in str(done.reasons)
+    assert "The connection" in str(failed.reasons)
     user = User.objects.create_user("sam", password="x", is_staff=True)
     user.groups.add(Group.objects.get(name=roles.SECURITY))
     integrator.force_login(user)

@@ -10,8 +10,8 @@ import pytest
 import trustme
 from paho.mqtt.enums import CallbackAPIVersion
 
-from doorsync.admin import controllers
 from doorsync.controllers import events
+from doorsync.controllers.connection import describe
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import BadOptions, Full, Refused, Unknown, Unreachable
 from doorsync.drivers.esp_rfid.client import WINDOW, Line
@@ -245,7 +245,7 @@ def test_a_hundred_cards_are_listed(driver, reader):
 
 
 def test_it_says_who_it_is(house, reader):
-    assert controllers.tested(house.controller) == (
+    assert str(describe(house.controller)) == (
         "It answers: esp-rfid, firmware 2.0.0, serial number 5C:CF:7F:0A:1B:2C, 0 cards in it."
     )
 

@@ -14,6 +14,7 @@ from pymodbus.client import ModbusTcpClient
 
 from doorsync.admin import controllers
 from doorsync.controllers import preview, store, unlock
+from doorsync.controllers.connection import describe
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import Actual, BadOptions, DriverError, Refused, Unknown, Unreachable
 from doorsync.drivers.modbus import driver as modbus_driver
@@ -144,10 +145,10 @@ def test_the_last_coils_that_there_are_fit():
 
 
 def test_staff_are_told_what_it_is(flash):
-    assert controllers.tested(flash.controller) == "It answers: Modbus TCP, 8 relays, none of them on."
+    assert str(describe(flash.controller)) == "It answers: Modbus TCP, 8 relays, none of them on."
     for relay in (2, 5):
         flash.peer.somebody_switches(relay, on=True)
-    assert controllers.tested(flash.controller) == "It answers: Modbus TCP, 8 relays, on: 2, 5."
+    assert str(describe(flash.controller)) == "It answers: Modbus TCP, 8 relays, on: 2, 5."
     driver = driver_for(flash.controller, NOW)
     driver.close()
     words = " ".join(controllers.capabilities_in_words(driver.capabilities))

@@ -65,7 +65,8 @@ def page(key: str) -> str:
 
 
 def shown(client: Any, key: str, **post: Any) -> str:
-    answer = client.post(page(key), post) if post else client.get(page(key))
+    """The text of a step's page; after its action, if there is something to post."""
+    answer = client.post(page(key), post, follow=True) if post else client.get(page(key))
     assert answer.status_code == 200
     return " ".join(answer.content.decode().split())
 
@@ -102,7 +103,7 @@ def test_every_step_opens_from_nothing_and_with_a_building(as_role, request, rol
 
 
 @pytest.mark.parametrize("role", [roles.FACILITY_STAFF, roles.SECURITY])
-def test_who_sets_up_no_controllers_has_no_business_here(as_role, place, role):
+def test_the_setup_is_for_those_who_set_up_controllers(as_role, place, role):
     client = as_role(role)
     for address in (reverse("setup"), reverse("setup-called"), page("contract")):
         assert client.get(address).status_code == 403
@@ -111,12 +112,12 @@ def test_who_sets_up_no_controllers_has_no_business_here(as_role, place, role):
     assert not Entry.objects.filter(actor=role).exists()
 
 
-def test_nobody_else_gets_in(client, db):
+def test_the_setup_needs_a_login(client, db):
     assert client.get(reverse("setup")).status_code == 302
     assert client.post(page("callback")).status_code == 302
 
 
-def test_a_step_that_there_is_not(integrator, place):
+def test_an_unknown_step_is_not_found(integrator, place):
     assert integrator.get(page("nonsense")).status_code == 404
     assert integrator.post(page("worker"), {"x": 1}).status_code == 404
     for number in ("", "x", "9" * 30, "999999"):
@@ -134,10 +135,10 @@ def test_secrets_are_on_no_page(integrator, place, settings):
 
 def test_the_contract_is_checked_live_field_by_field_and_remembered(integrator, place, settings, tmp_path):
     assert state("contract") == "todo"
-    said = shown(integrator, "contract", resource="room")
-    assert "Resource room, four days: 1 records" in said
-    assert "organizer_email" in said
-    assert state("contract") == "done", said
+    text = shown(integrator, "contract", resource="room")
+    assert "Resource room, four days: 1 records" in text
+    assert "organizer_email" in text
+    assert state("contract") == "done", text
     entry = Entry.objects.get(action="contract.check")
     assert (entry.actor, entry.outcome) == (roles.INTEGRATOR, "done")
     other = tmp_path / "contract.toml"
@@ -150,15 +151,15 @@ def test_the_contract_is_checked_live_field_by_field_and_remembered(integrator, 
     assert state("contract") == "failed"
 
 
-def test_a_server_that_is_silent_keeps_nobody_for_long(integrator, place, settings, monkeypatch):
+def test_a_silent_server_is_given_up_soon(integrator, place, settings, monkeypatch):
     monkeypatch.setattr(actions, "READ_SECONDS", 0.2)
     settings.OFFISION_READ_TIMEOUT = 60
     place.offision_fault("stall", 5)
-    said = shown(integrator, "contract", resource="room")
-    assert "came within 0.2 seconds" in said
+    text = shown(integrator, "contract", resource="room")
+    assert "no answer within 0.2 seconds" in text
 
 
-def test_a_setting_that_cannot_be_used_is_said_on_every_page_that_needs_it(integrator, place, settings):
+def test_an_unusable_setting_is_shown_on_every_page_that_needs_it(integrator, place, settings):
     settings.OFFISION_URL = "http://offision.example"
     client_from_settings.cache_clear()
     assert "must start with https://" in shown(integrator, "settings")
@@ -168,18 +169,18 @@ def test_a_setting_that_cannot_be_used_is_said_on_every_page_that_needs_it(integ
 
 def test_the_subscription_is_made_on_the_spot(integrator, place):
     assert state("subscription") == "todo"
-    said = shown(integrator, "subscription", x="1")
-    assert "In order" in said
+    text = shown(integrator, "subscription", x="1")
+    assert "It is in place" in text
     assert state("subscription") == "done"
     assert [one.callback_url for one in client_from_settings().subscriptions()] == [callback_url()]
 
 
-def test_the_page_that_waits_hears_of_offisions_call_and_not_of_our_own(integrator, place):
+def test_the_waiting_page_shows_offisions_call_and_not_our_own(integrator, place):
     assert "data-url" in shown(integrator, "callback")
     look = reverse("setup-called")
     Callback.objects.create(body=b"{}", outcome="unreadable", content_type=TEST_CALL)
-    assert integrator.get(look).json() == {"arrived": False, "said": "Nothing has come yet."}
-    Callback.objects.create(body=b"{}", outcome="enqueued")
+    assert integrator.get(look).json() == {"arrived": False, "text": "No call has come yet."}
+    Callback.objects.create(body=b"{}", outcome="asked")
     assert integrator.get(look).json()["arrived"] is True
     assert "data-url" not in shown(integrator, "callback")
 
@@ -192,14 +193,16 @@ def test_the_portal_calls_itself_and_sees_the_call(serve, settings):
     SchedulerState.objects.get_or_create(pk=1)
     settings.ALLOWED_HOSTS = ["127.0.0.1"]
     settings.PORTAL_PUBLIC_URL = serve(WSGIHandler())
-    told = actions.call_ourselves(actor="ivy")
-    assert told.good, told.said
-    assert Callback.objects.get().content_type == TEST_CALL
+    answer = actions.call_ourselves(actor="ivy")
+    assert answer.worked, answer.sentences
+    callback = Callback.objects.get()
+    assert (callback.content_type, callback.outcome) == (TEST_CALL, "test")
+    assert SchedulerState.objects.get().full_resync_wanted_at is None, "it names nothing to fetch"
     assert facts_at(clock.now()).called_at is None, "that was not Offision"
     settings.ALLOWED_HOSTS = ["portal.example"]
-    told = actions.call_ourselves(actor="ivy")
-    assert not told.good
-    assert "PORTAL_ALLOWED_HOSTS" in told.said
+    answer = actions.call_ourselves(actor="ivy")
+    assert not answer.worked
+    assert "PORTAL_ALLOWED_HOSTS" in str(answer.sentences[0])
 
 
 @pytest.mark.django_db(transaction=True)
@@ -213,7 +216,7 @@ def test_where_callbacks_are_signed_so_is_ours(serve, settings, tmp_path):
     contract_from_settings.cache_clear()
     settings.ALLOWED_HOSTS = ["127.0.0.1"]
     settings.PORTAL_PUBLIC_URL = serve(WSGIHandler())
-    assert actions.call_ourselves(actor="ivy").good
+    assert actions.call_ourselves(actor="ivy").worked
 
 
 @pytest.mark.parametrize(
@@ -221,23 +224,23 @@ def test_where_callbacks_are_signed_so_is_ours(serve, settings, tmp_path):
     [
         (404, "send /api/offision/ to the portal"),
         (401, "ask for a login"),
-        (301, "sends callers elsewhere"),
+        (301, "It redirects"),
         (502, "proxy before the portal"),
         (202, "Another portal answers"),
     ],
 )
-def test_what_stands_before_the_portal_is_told_apart(db, serve, settings, status, words):
+def test_the_status_of_a_proxy_names_its_cause(db, serve, settings, status, words):
     settings.PORTAL_PUBLIC_URL = serve(Response(status=status))
-    told = actions.call_ourselves(actor="ivy")
-    assert not told.good
-    assert words in told.said
-    assert settings.CALLBACK_SECRETS[0] not in told.said
+    answer = actions.call_ourselves(actor="ivy")
+    assert not answer.worked
+    assert words in str(answer.sentences[0])
+    assert settings.CALLBACK_SECRETS[0] not in str(answer.sentences)
 
 
-def test_nobody_there_is_said_without_the_secret(db, settings):
+def test_an_unreachable_portal_is_reported_without_the_secret(db, settings):
     settings.PORTAL_PUBLIC_URL = "http://127.0.0.1:9"
-    told = actions.call_ourselves(actor="ivy")
-    assert "could not reach itself at http://127.0.0.1:9" in told.said
+    answer = actions.call_ourselves(actor="ivy")
+    assert "could not reach itself at http://127.0.0.1:9" in str(answer.sentences[0])
     assert settings.CALLBACK_SECRETS[0] not in str(list(Entry.objects.values()))
 
 
@@ -253,22 +256,22 @@ def test_a_controller_is_tested_on_its_step(integrator, place):
     assert list(outcomes) == ["done", "failed"]
 
 
-def test_an_integrator_is_told_who_does_what_an_integrator_may_not(as_role, place):
+def test_an_integrator_reads_who_must_do_a_step(as_role, place):
     client = as_role(roles.INTEGRATOR)
     for key in ("policy", "cardholder", "resource"):
-        said = shown(client, key)
-        assert "must do this" in said
-        assert "/add/" not in said.partition('id="content-main"')[2], "no button that fails"
+        text = shown(client, key)
+        assert "must do this" in text
+        assert "/add/" not in text.partition('id="content-main"')[2], "no button that fails"
     client = as_role(roles.ADMINISTRATOR)
     assert reverse("admin:accessmap_cardholder_add") in shown(client, "cardholder")
 
 
-def test_a_resource_of_offisions_is_chosen_and_its_form_is_filled_in(as_role, place):
+def test_a_listed_resource_opens_a_filled_in_form(as_role, place):
     client = as_role(roles.ADMINISTRATOR)
     UnmappedResource.objects.create(external_id="lab & co", name="Lab")
     UnmappedResource.objects.create(external_id="room", name="Room")  # mapped meanwhile
     links = client.get(page("resource")).context["links"]
-    assert [link.label for link in links] == ["Lab", "Desk, which has no door yet", "Enter its id in Offision"]
+    assert [link.label for link in links] == ["Lab", "Desk, without a door", "Enter its id in Offision"]
     form = client.get(links[0].url).context["adminform"].form
     assert form["external_id"].value() == "lab & co"
     assert parse_qs(urlsplit(links[0].url).query)["policy"] == [str(AccessPolicy.objects.get().pk)]
@@ -276,30 +279,30 @@ def test_a_resource_of_offisions_is_chosen_and_its_form_is_filled_in(as_role, pl
 
 
 def test_the_first_permission_is_read_back_in_words(integrator, place):
-    assert "Card •••• may always pass Room door; but the controller does not say so yet" in shown(
+    assert "Card •••• may always pass Room door, but the controller does not hold it yet" in shown(
         integrator, "permission", x="1"
     )
     assert state("permission") == "todo"
     place.fetch()
-    said = shown(integrator, "permission", x="1")
-    assert "the controller does not say so yet" in said
+    text = shown(integrator, "permission", x="1")
+    assert "the controller does not hold it yet" in text
     place.reconcile()
-    said = shown(integrator, "permission", x="1")
-    assert "Card •••• may pass Room door from 2026-03-10 09:45 until 2026-03-10 11:10, and the controller says" in said
-    assert "1001" not in said
+    text = shown(integrator, "permission", x="1")
+    assert "Card •••• may pass Room door from 2026-03-10 09:45 until 2026-03-10 11:10, and the controller holds" in text
+    assert "1001" not in text
     assert state("permission") == "done"
     place.box("PUT", "faults", {"down": True})
     assert "box could not be read" in shown(integrator, "permission", x="1")
 
 
-def test_what_somebody_else_wrote_is_not_taken_for_ours(integrator, place):
+def test_an_unmanaged_card_is_no_confirmation(integrator, place):
     place.box("PUT", "cards/1001", {"doors": {"1": [[None, None]]}})
     place.fetch()
     place.reconcile()
     assert "that the portal did not write" in shown(integrator, "permission", x="1")
 
 
-def test_of_a_lost_card_nothing_is_said(integrator, place):
+def test_a_lost_card_is_not_read_back(integrator, place):
     place.fetch()
     place.reconcile()
     Card.objects.update(status="lost")
@@ -311,7 +314,7 @@ def test_undone_counts_down_and_costs_few_queries(integrator, place):
     assert before == 5  # contract, subscription, call, controller, permission
     shown(integrator, "contract", resource="room")
     shown(integrator, "subscription", x="1")
-    Callback.objects.create(body=b"{}", outcome="enqueued")
+    Callback.objects.create(body=b"{}", outcome="asked")
     place.fetch()
     place.reconcile()
     scheduler.tick()
@@ -345,9 +348,9 @@ def test_from_nothing_to_the_first_door(as_role, nothing, place):
         assert answer.status_code == 302, answer.content.decode()
 
     def link(key: str) -> str:
-        found = client.get(page(key)).context["links"][0]
-        assert found.allowed
-        return str(found.url)
+        first = client.get(page(key)).context["links"][0]
+        assert first.allowed
+        return str(first.url)
 
     shown(client, "contract", resource="room")
     shown(client, "subscription", x="1")
@@ -370,7 +373,7 @@ def test_from_nothing_to_the_first_door(as_role, nothing, place):
     scheduler.tick()
     place.fetch()
     place.reconcile("gate")
-    said = shown(client, "permission", x="1")
-    assert "Card •••• may pass Room door from 2026-03-10 09:45 until 2026-03-10 11:00, and the controller says" in said
+    text = shown(client, "permission", x="1")
+    assert "Card •••• may pass Room door from 2026-03-10 09:45 until 2026-03-10 11:00, and the controller holds" in text
     assert undone(NOW) == 0
     assert place.cards().keys() == {"1001"}

@@ -11,7 +11,7 @@ NOW = datetime(2026, 3, 10, 1, 0, tzinfo=UTC)
 NOTHING = Facts(
     ticked_at=None,
     offision_url="",
-    connection_trouble="",
+    connection_problem="",
     public_url="http://localhost:8000",
     check=None,
     subscribed_at=None,
@@ -20,8 +20,8 @@ NOTHING = Facts(
     has_site=False,
     has_controller=False,
     has_enabled=False,
-    in_order="",
-    controller_trouble="",
+    reconciled="",
+    controller_problem="",
     has_door=False,
     has_policy=False,
     has_card=False,
@@ -33,7 +33,7 @@ CHECK = Check(NOW, True, "Everything that was tried fits.", True)
 EVERYTHING = Facts(
     ticked_at=NOW,
     offision_url="https://offision.example",
-    connection_trouble="",
+    connection_problem="",
     public_url="https://portal.example",
     check=CHECK,
     subscribed_at=NOW,
@@ -42,8 +42,8 @@ EVERYTHING = Facts(
     has_site=True,
     has_controller=True,
     has_enabled=True,
-    in_order="box",
-    controller_trouble="",
+    reconciled="box",
+    controller_problem="",
     has_door=True,
     has_policy=True,
     has_card=True,
@@ -58,9 +58,9 @@ def states(facts: Facts) -> dict[str, State]:
 
 
 def test_from_nothing_nothing_is_done_and_each_step_says_what_to_do():
-    found = steps(NOTHING, NOW)
-    assert not any(step.done for step in found)
-    assert all(step.said and step.remedy for step in found)
+    all_steps = steps(NOTHING, NOW)
+    assert not any(step.done for step in all_steps)
+    assert all(step.sentence and step.remedy for step in all_steps)
 
 
 def test_with_everything_nothing_is_left():
@@ -72,31 +72,31 @@ def test_with_everything_nothing_is_left():
     ("change", "step", "state", "words"),
     [
         ({"ticked_at": NOW - timedelta(minutes=2)}, "worker", State.FAILED, "has not ticked since"),
-        ({"connection_trouble": "OFFISION_TOKEN must be…"}, "settings", State.FAILED, "OFFISION_TOKEN"),
+        ({"connection_problem": "OFFISION_TOKEN must be…"}, "settings", State.FAILED, "OFFISION_TOKEN"),
         ({"public_url": "http://localhost:8000"}, "settings", State.FAILED, "can't call that"),
         ({"public_url": "http://portal.example"}, "settings", State.FAILED, "can't call that"),
-        ({"check": replace(CHECK, fits=False, said="3 things")}, "contract", State.FAILED, "3 things"),
-        ({"check": replace(CHECK, still_the_same=False)}, "contract", State.TODO, "has changed since"),
+        ({"check": replace(CHECK, fits=False, sentence="3 things")}, "contract", State.FAILED, "3 things"),
+        ({"check": replace(CHECK, is_current=False)}, "contract", State.TODO, "has changed since"),
         ({"subscription_error": "HTTP 500."}, "subscription", State.FAILED, "HTTP 500."),
-        ({"subscribed_at": None}, "subscription", State.TODO, "not made"),
+        ({"subscribed_at": None}, "subscription", State.TODO, "none yet"),
         ({"called_at": None}, "callback", State.TODO, "not called yet"),
-        ({"in_order": "", "controller_trouble": "No answer."}, "controller", State.FAILED, "No answer."),
-        ({"in_order": "", "has_enabled": False}, "controller", State.TODO, "not enabled"),
-        ({"in_order": "", "has_controller": False}, "controller", State.TODO, "none yet"),
+        ({"reconciled": "", "controller_problem": "No answer."}, "controller", State.FAILED, "No answer."),
+        ({"reconciled": "", "has_enabled": False}, "controller", State.TODO, "not enabled"),
+        ({"reconciled": "", "has_controller": False}, "controller", State.TODO, "none yet"),
         ({"mapped": "", "unmapped": 3}, "resource", State.TODO, "3 resources"),
         ({"confirmed": False}, "permission", State.TODO, "No controller holds"),
     ],
 )
 def test_what_is_missing_is_that_steps_alone(change, step, state, words):
-    found = {one.key: one for one in steps(replace(EVERYTHING, **change), NOW)}
-    assert found[step].state is state
-    assert words in found[step].said
-    assert found[step].remedy
-    assert all(one.done for key, one in found.items() if key != step)
+    by_key = {one.key: one for one in steps(replace(EVERYTHING, **change), NOW)}
+    assert by_key[step].state is state
+    assert words in by_key[step].sentence
+    assert by_key[step].remedy
+    assert all(one.done for key, one in by_key.items() if key != step)
 
 
 def test_a_controller_that_worked_once_is_set_up_though_it_may_be_down_today():
-    assert states(replace(EVERYTHING, controller_trouble="No answer."))["controller"] is State.DONE
+    assert states(replace(EVERYTHING, controller_problem="No answer."))["controller"] is State.DONE
 
 
 @pytest.mark.parametrize(
