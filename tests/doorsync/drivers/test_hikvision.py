@@ -263,6 +263,7 @@ def test_a_deletion_that_does_not_end_is_unknown_and_opens_nothing(peer, driver,
     driver.put("1001", RECORD)
     at = "/ISAPI/AccessControl/UserInfoDetail/DeleteProcess"
     peer.overrides["GET", at] = (200, {"UserInfoDetailDeleteProcess": {"status": status}})
+    driver.deletion_timeouts = 0.1
     with pytest.raises(Unknown, match="delet"):
         driver.remove("1001")
     assert not peer.opens("1001", 1)

@@ -224,7 +224,7 @@ def test_a_board_that_tells_at_once_is_rung_for_and_nobody_else_is(house):
             stranger.sendto(b"\x17\x20\0\0\1\2\3\4" + bytes(56), ("127.0.0.1", port))
         house.peer.tell()
         house.peer.tell()
-        assert next(listen(ear)) == house.controller.pk
+        assert next(listen(ear, gather_seconds=0.05)) == house.controller.pk
     assert drained(house) == ["door.denied"]
 
 
