@@ -13,8 +13,8 @@ from doorsync.bookings import fetch
 from doorsync.controllers import reconcile
 from doorsync.models import ControllerSync, ResourceSync
 from doorsync.work import queue, scheduler
-from portal.buildings.building import Building
-from portal.buildings.load import load_map
+from portal.buildings.loading import load_map
+from portal.buildings.model import Building
 from portal.core import clock
 from portal.core import tasks as core_tasks
 from portal.sandbox.controllers_server import ControllersServer

@@ -11,7 +11,7 @@ from import_export.formats.base_formats import CSV, XLSX
 from accessmap.admin.masking import keeps_cards
 from accessmap.imports import SHEETS
 from accessmap.models import MapImport
-from portal.audit.models import record
+from portal.audit.models import record_alone
 from portal.core import clock
 
 _FORMATS = {"csv": CSV, "xlsx": XLSX}
@@ -50,7 +50,7 @@ class WithSheets:
         content = form.export_data(dataset)
         if isinstance(content, str):
             content = content.encode("utf-8-sig")  # without its mark, spreadsheets take UTF-8 for something else
-        record(
+        record_alone(
             actor=request.user.get_username(),
             action="map.export",
             on=None,

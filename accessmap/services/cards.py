@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from django.db import transaction
 
 from accessmap.models import Card, CardStatus
-from portal.audit.models import Entry, Outcome, record
+from portal.audit.models import Entry, Outcome, record, record_alone
 
 
 @transaction.atomic
@@ -54,7 +54,7 @@ def note_status(card: Card, *, actor: str) -> None:
 
 def show_number(card: Card, *, actor: str) -> str:
     """A card's whole number, for somebody who asked to see it. The log says that they did, and not the number."""
-    record(
+    record_alone(
         actor=actor,
         action="card.number_shown",
         on=card,

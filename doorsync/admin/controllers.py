@@ -17,7 +17,7 @@ from accessmap.models import Controller, Door
 from doorsync.drivers import driver_class, driver_for
 from doorsync.drivers.base import BadOptions, Capabilities, Driver, DriverError, Granularity, Hold, validated
 from doorsync.drivers.options import form_fields
-from portal.audit.models import record
+from portal.audit.models import record_alone
 from portal.core import clock
 from portal.core.admin.labels import LabelledInline
 
@@ -225,7 +225,7 @@ class ControllerAdmin(admin.ModelAdmin):
             self.message_user(request, str(error), messages.ERROR)
         else:
             self.message_user(request, found, messages.SUCCESS)
-        record(actor=request.user.get_username(), action="controller.test", on=controller)
+        record_alone(actor=request.user.get_username(), action="controller.test", on=controller)
         return HttpResponseRedirect(reverse("admin:accessmap_controller_change", args=[pk]))
 
 

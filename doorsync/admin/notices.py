@@ -7,6 +7,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import Model, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -133,12 +134,14 @@ class RecipientAdmin(admin.ModelAdmin):
         record(actor=request.user.get_username(), action="recipient.delete", on=obj)
         super().delete_model(request, obj)
 
+    @transaction.atomic
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Recipient]) -> None:
         for recipient in queryset:
             record(actor=request.user.get_username(), action="recipient.delete", on=recipient)
         super().delete_queryset(request, queryset)
 
     @admin.action(description=gettext_lazy("Send a test message"), permissions=["change"])
+    @transaction.atomic
     def send_test(self, request: HttpRequest, queryset: QuerySet[Recipient]) -> None:
         chosen = list(queryset.filter(enabled=True))
         for recipient in chosen:

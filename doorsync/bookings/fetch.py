@@ -27,7 +27,7 @@ from doorsync.policy.safety import suspicious, suspicious_everywhere
 from doorsync.work import queue
 from portal.audit.models import Outcome, record
 from portal.core import clock
-from portal.core.problems import QUOTED, Problem, Problems, problem_of
+from portal.core.problems import Problem, Problems, problem_of
 from portal.offision.default import client_from_settings
 from portal.offision.errors import OffisionError
 from portal.offision.types import Booking, BookingList, BookingStatus
@@ -190,7 +190,7 @@ def _row(resource_id: int, booking: Booking, now: datetime) -> StoredBooking:
 def _store_rejected(resource_id: int, fetched: BookingList, now: datetime) -> None:
     rows = RejectedBooking.objects.filter(resource=resource_id)
     known = {(row.record_id, row.reason) for row in rows.only("record_id", "reason")}
-    rejected = {(r.record_id, Problems([_as_problem(r.reason)])): r for r in fetched.rejected}
+    rejected = {(r.record_id, Problems([r.reason])): r for r in fetched.rejected}
     if known == set(rejected):
         return
     rows.delete()
@@ -198,10 +198,6 @@ def _store_rejected(resource_id: int, fetched: BookingList, now: datetime) -> No
         RejectedBooking(resource_id=resource_id, record_id=record_id, reason=reason, raw=r.raw, seen_at=now)
         for (record_id, reason), r in rejected.items()
     )
-
-
-def _as_problem(reason: Problem | str) -> Problem:
-    return reason if isinstance(reason, Problem) else QUOTED(text=reason)
 
 
 def _enqueue_controllers(fetch: BookingFetch, *, changed: bool) -> None:

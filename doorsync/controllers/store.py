@@ -53,12 +53,12 @@ def load(controller: Controller) -> dict[str, ControllerCard]:
 
 def own_entries(controller: Controller, rows: Mapping[str, ControllerCard]) -> OwnEntries:
     """The same, and the doors that the portal holds unlocked, as planning needs them."""
-    holds = {hold.door_number: hold.state for hold in ControllerHold.objects.filter(controller=controller)}
+    holds = list(ControllerHold.objects.filter(controller=controller))
     states: dict[Target, str] = {number: row.state for number, row in rows.items()}
-    states |= {door: state for door, state in holds.items()}
+    states |= {hold.door_number: hold.state for hold in holds}
     return OwnEntries(
         promised={number: permissions_of(row.desired) for number, row in rows.items()},
-        holds=frozenset(holds),
+        holds=frozenset(hold.door_number for hold in holds),
         in_step=frozenset(target for target, state in states.items() if state == State.IN_STEP),
         troubled=frozenset(target for target, state in states.items() if state in _TROUBLED),
     )

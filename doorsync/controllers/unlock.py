@@ -21,7 +21,7 @@ from doorsync.controllers.problems import DISABLED, NO_PULSE
 from doorsync.drivers import driver_for
 from doorsync.drivers.base import Driver, DriverError, Unknown, Unreachable
 from doorsync.models import ControllerCard, ControllerHold, ControllerSync, UnlockRequest
-from portal.audit.models import Outcome, record
+from portal.audit.models import Outcome, record_alone
 from portal.core import clock
 from portal.core.problems import Problem, problem_of
 
@@ -40,15 +40,14 @@ def open_for_a_moment(door: Door, *, milliseconds: int, key: str, actor: str, re
     """
     detail: dict[str, Any] = {"key": key, **({"reason": reason} if reason else {})}
     opened, problem = _open(door, seconds=max(1, math.ceil(milliseconds / 1000)), key=key, detail=detail)
-    with transaction.atomic():
-        record(
-            actor=actor,
-            action="door.pulse",
-            on=door,
-            outcome=Outcome.FAILED if problem else Outcome.DONE,
-            reasons=[problem] if problem else [],
-            detail=detail,
-        )
+    record_alone(
+        actor=actor,
+        action="door.pulse",
+        on=door,
+        outcome=Outcome.FAILED if problem else Outcome.DONE,
+        reasons=[problem] if problem else [],
+        detail=detail,
+    )
     return opened
 
 

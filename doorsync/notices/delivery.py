@@ -36,6 +36,7 @@ from doorsync.notices.decision import (
 from doorsync.notices.problems import seen
 from portal.audit.models import Outcome, record
 from portal.core import clock, webhooks
+from portal.core.http import HttpError
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +87,7 @@ def _known(row: Notice) -> Known:
     return Known(since=row.since, told_at=row.told_at, clear_since=row.clear_since)
 
 
+@transaction.atomic
 def _update(row: Notice, known: Known, wrong: Wrong | None) -> None:
     if not known.worth_keeping:
         row.delete()
@@ -202,7 +204,7 @@ def _sent_by_webhook(delivery: Delivery) -> str:
                 now=clock.now(),
                 seconds=WEBHOOK_SECONDS,
             )
-        except (webhooks.NotSent, webhooks.NoAnswer) as error:
+        except HttpError as error:
             return str(error)
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return ""

@@ -38,8 +38,8 @@ def seen(now: datetime) -> Seen:
         wrong.append(Wrong(subscription, _("The subscription"), state.subscription_error))
     if why := _no_callbacks(now):
         wrong.append(Wrong(Which(Kind.CALLBACKS, "silence"), _("Offision's calls"), why))
-    if broken := SealCheck.objects.exclude(last_error="").first():
-        wrong.append(Wrong(Which(Kind.SEALS, "seals"), _("the audit log"), broken.last_error))
+    if broken := SealCheck.objects.exclude(last_error=[]).first():
+        wrong.append(Wrong(Which(Kind.SEALS, "seals"), _("the audit log"), str(broken.last_error)))
     return Seen(tuple(wrong), frozenset(veiled))
 
 

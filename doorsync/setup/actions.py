@@ -24,7 +24,7 @@ from doorsync.policy.plan import Plan
 from doorsync.policy.windows import Window
 from doorsync.setup.steps import CHECKED, fingerprint
 from doorsync.status.coverage import emails_without_card
-from portal.audit.models import Outcome, record
+from portal.audit.models import Outcome, record_alone
 from portal.core import clock
 from portal.core.http import BadCertificate, HttpError, HttpSession
 from portal.offision.check import Section, check_contract
@@ -65,7 +65,7 @@ def check_offision(resource_id: str, *, actor: str) -> list[Section]:
         if misfits
         else _("Everything that was tried fits.")
     )
-    record(
+    record_alone(
         actor=actor,
         action=CHECKED,
         on=None,
@@ -81,7 +81,7 @@ def call_ourselves(*, actor: str) -> Told:
     """Call the portal's own callURL, as Offision would, from here. Tells a portal that does not work from one that
     Offision does not reach."""
     told = _call()
-    record(
+    record_alone(
         actor=actor,
         action="callback.test",
         on=None,
@@ -146,7 +146,7 @@ def test_controller(controller: Controller, *, actor: str) -> Told:
         told = Told(True, tested(controller))
     except DriverError as error:
         told = Told(False, str(error))
-    record(
+    record_alone(
         actor=actor,
         action="controller.test",
         on=controller,
@@ -176,7 +176,7 @@ def read_back(now: datetime, *, actor: str) -> Told:
         told = _compared(promise, preview(controller, now)[1], now)
     except DriverError as error:
         told = Told(False, _("%(controller)s could not be read: %(why)s") % {"controller": controller, "why": error})
-    record(
+    record_alone(
         actor=actor,
         action="permission.read_back",
         on=controller,

@@ -21,7 +21,7 @@ from doorsync.bookings.subscription import callback_url, keep_subscribed
 from doorsync.models import UnmappedResource
 from doorsync.setup import actions
 from doorsync.setup.steps import facts_at, steps
-from portal.audit.models import record
+from portal.audit.models import record_alone
 from portal.core import clock
 from portal.core.clock import local
 from portal.offision.errors import OffisionError
@@ -103,7 +103,7 @@ def _act(request: HttpRequest, key: str) -> dict[str, Any]:
             resource = request.POST.get("resource", "").strip()[:_MAX_ID]
             return {"sections": actions.check_offision(resource, actor=actor), "resource": resource}
         if key == "subscription":
-            record(actor=actor, action="subscription.look", on=None, label="Offision")
+            record_alone(actor=actor, action="subscription.look", on=None, label="Offision")
             keep_subscribed()
             return {}
         if key == "callback":

@@ -74,7 +74,7 @@ def _of_the_portal(now: datetime) -> Iterator[Notice]:
 
 
 def _of_the_log() -> Iterator[Notice]:
-    if broken := SealCheck.objects.exclude(last_error="").first():
+    if broken := SealCheck.objects.exclude(last_error=[]).first():
         sentence = _("The seals of the audit log are broken: %(why)s") % {"why": broken.last_error}
         yield Notice(sentence, _("See the seals"), reverse("admin:audit_seal_changelist"), urgent=True)
 

@@ -1,15 +1,27 @@
 """The audit log: what was done, to what, by whom, with what outcome and why. Append-only, by database trigger."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import pgtrigger
-from django.db import models
+import structlog
+from django.conf import settings
+from django.db import connection, models, transaction
 from django.utils.translation import gettext_lazy as _
 
+from portal.audit.accounts import (  # noqa: F401 (so that migrations see them)
+    AuditedGroup,
+    AuditedGroupPermission,
+    AuditedUser,
+    AuditedUserGroup,
+    AuditedUserPermission,
+)
+from portal.audit.events import AuditEvent, event_of
 from portal.audit.sealing import NOTHING
 from portal.core import clock
 from portal.core.problems import QUOTED, Problem, ProblemsField
+
+log = structlog.get_logger(__name__)
 
 
 class Outcome(models.TextChoices):
@@ -32,8 +44,19 @@ def _append_only(emptied: str) -> list[pgtrigger.Trigger]:
     ]
 
 
+class EntryQuerySet(models.QuerySet["Entry"]):
+    def bulk_create(self, objs: Iterable["Entry"], *args: Any, **kwargs: Any) -> list["Entry"]:
+        entries = list(objs)
+        for entry in entries:
+            entry.check_event()
+        check_transaction()
+        return super().bulk_create(entries, *args, **kwargs)
+
+
 class Entry(models.Model):
     """One fact. Everything is a plain copy, so that it outlives the rows it names."""
+
+    objects: ClassVar[models.Manager["Entry"]] = EntryQuerySet.as_manager()
 
     at = models.DateTimeField(_("at"), default=clock.now, db_index=True)
     actor = models.CharField(_("actor"), max_length=200, help_text=_("A user's name, or the part of the portal."))
@@ -63,7 +86,28 @@ class Entry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.actor}: {self.action} {self.object_label} ({self.get_outcome_display()})"
+        return f"{self.sentence} ({self.get_outcome_display()})"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.check_event()
+        check_transaction()
+        super().save(*args, **kwargs)
+
+    @property
+    def sentence(self) -> str:
+        """What happened, in the active language; the code, where no version of the portal here declares it."""
+        event = event_of(self.action)
+        if event is None:
+            return f"{self.actor}: {self.action} {self.object_label}"
+        return event.tell({**self.detail, "actor": self.actor, "object": self.object_label or "–"})
+
+    def check_event(self) -> None:
+        """See `defect`: the event must be declared, and so must every key of the detail."""
+        event = event_of(self.action)
+        if event is None:
+            defect(f"The audit event {self.action} is declared in no audit_events.py.")
+        elif undeclared := self.detail.keys() - event.parameters:
+            defect(f"The audit event {self.action} does not declare the parameters {sorted(undeclared)}.")
 
 
 class Unsealed(models.Model):
@@ -119,13 +163,13 @@ class SealedEntry(models.Model):
 
 
 class SealCheck(models.Model):
-    """What the last check of the seals has found; one row."""
+    """The result of the last check of the seals; one row."""
 
-    last_error = models.TextField(_("last error"), blank=True)
+    last_error = ProblemsField(_("last error"))
     checked_at = models.DateTimeField(_("checked"), null=True)
-    # Every seal from the first was checked then.
+    # The last check of every seal from the first.
     all_checked_at = models.DateTimeField(_("all checked"), null=True)
-    # Up to here all was well.
+    # The last seal in order.
     number = models.BigIntegerField(default=0)
     hash = models.CharField(max_length=64, default=NOTHING)
 
@@ -133,26 +177,41 @@ class SealCheck(models.Model):
         default_permissions = ()
 
     def __str__(self) -> str:
-        return self.last_error or str(self.number)
+        return str(self.last_error) or str(self.number)
 
 
-def record(
+class AuditError(Exception):
+    """The program records something wrongly. A defect of the program, not of its data."""
+
+
+def defect(message: str) -> None:
+    """Raise AuditError in development, in tests and in the demo. In production the entry is written all the same: an
+    entry that says too much is better than a door that does not follow because of it. The message goes into the log."""
+    if settings.DEBUG or settings.DEMO:
+        raise AuditError(message)
+    log.error(message)
+
+
+def check_transaction() -> None:
+    """See `defect`: an entry must be written in the transaction of the act. A test's own transaction does not count."""
+    if all(getattr(block, "_from_testcase", False) for block in connection.atomic_blocks):
+        defect("An audit entry is recorded outside the transaction of the act.")
+
+
+def entry(
     *,
     actor: str,
-    action: str,
+    action: AuditEvent | str,
     on: models.Model | None,
     label: str = "",
     outcome: Outcome = Outcome.DONE,
     reasons: Iterable[Problem | str] = (),
     detail: dict[str, Any] | None = None,
 ) -> Entry:
-    """Append one entry. Call it inside the transaction that does what it tells, so that both stand or neither.
-
-    `on` is the object; `label` is used where there is none, or where its own words would say too much.
-    """
-    return Entry.objects.create(
+    """An entry that is not stored yet, for Entry.objects.bulk_create. See `record`."""
+    return Entry(
         actor=actor[:200],
-        action=action,
+        action=action.code if isinstance(action, AuditEvent) else action,
         object_type=on._meta.label if on is not None else "",
         object_id=str(on.pk) if on is not None else "",
         object_label=(label or str(on or ""))[:300],
@@ -160,3 +219,27 @@ def record(
         reasons=[QUOTED(text=one) if isinstance(one, str) else one for one in reasons],
         detail=detail or {},
     )
+
+
+def record(
+    *,
+    actor: str,
+    action: AuditEvent | str,
+    on: models.Model | None,
+    label: str = "",
+    outcome: Outcome = Outcome.DONE,
+    reasons: Iterable[Problem | str] = (),
+    detail: dict[str, Any] | None = None,
+) -> Entry:
+    """Append one entry, in the transaction of the act that it describes.
+
+    `action` is declared in an audit_events.py, with the keys of `detail`. `on` is the object; `label` replaces its text
+    where there is no object, or where its text would say too much. Raises AuditError: see `defect`.
+    """
+    appended = entry(actor=actor, action=action, on=on, label=label, outcome=outcome, reasons=reasons, detail=detail)
+    appended.save(force_insert=True)
+    return appended
+
+
+# For an act that writes nothing else to this database: the entry in a transaction of its own. See `record`.
+record_alone = transaction.atomic(record)

@@ -1,8 +1,8 @@
 """What a seal is computed from. Pure: no database, no clock.
 
 A leaf is the hash of one entry; a block's root is the Merkle tree hash of its leaves as RFC 6962 defines it; a seal's
-hash covers the root and the hash of the seal before. Leaves, nodes and seals are told apart by their first byte. The
-forms are numbered, so that a later form can stand beside this one.
+hash covers the root and the hash of the seal before. The first byte distinguishes leaves,
+nodes and seals. FORM numbers the way of hashing, so that a later one can coexist with this one.
 """
 
 import json
@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from hashlib import sha256
 
 FORM = 1
-# What the first seal names as the one before.
+# The first seal has this as the hash of the seal before.
 NOTHING = "0" * 64
-# The fields of an entry that its leaf covers: all. `reasons` and `detail` are the text that PostgreSQL makes of jsonb,
-# which is one text for one value and loses no digit of a number.
+# The fields of an entry that its leaf covers: all. `reasons` and `detail` are the text of PostgreSQL's jsonb, which is
+# one text for one value and keeps every digit of a number.
 FIELDS = (
     "id",
     "at",
@@ -31,7 +31,7 @@ FIELDS = (
 
 
 def leaf_hash(entry: Mapping[str, object]) -> bytes:
-    """The hash of one entry, of which `entry` holds the FIELDS. Raises KeyError where one is missing."""
+    """The hash of one entry, from its FIELDS. Raises KeyError where one is missing."""
     return sha256(b"\x00" + _canonical({"form": FORM} | {name: entry[name] for name in FIELDS})).digest()
 
 
@@ -42,14 +42,14 @@ def merkle_root(leaves: Sequence[bytes]) -> bytes:
     level = list(leaves)
     while len(level) > 1:
         pairs = [sha256(b"\x01" + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)]
-        # Without a partner a node goes up as it is: hashed with itself it could be taken for two.
+        # A node without a partner goes up as it is: hashed with itself, it would equal two of it.
         level = pairs + level[len(pairs) * 2 :]
     return level[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What a seal says, and its hash covers."""
+    """The fields of a seal that its hash covers."""
 
     number: int
     first_id: int

@@ -1,4 +1,4 @@
-"""Celery's doorbells of the audit log. Each has the name of the service that it calls."""
+"""Celery tasks of the audit log. Each has the name of the service that it calls."""
 
 from celery import shared_task
 

@@ -159,12 +159,15 @@ class ProblemsField(models.JSONField):
         return self.to_python(super().from_db_value(value, expression, connection))
 
     def to_python(self, value: Any) -> Problems:
+        """Raises TypeError for text: a sentence is not a problem."""
+        if isinstance(value, str):
+            raise TypeError(f"{self.name} takes problems, not text.")
         if isinstance(value, Problem):
             return Problems([value])
         return Problems(one if isinstance(one, Problem) else Problem.from_json(one) for one in value or ())
 
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
-        if isinstance(value, Problem | Problems | list | tuple):
+        if value is None or isinstance(value, str | Problem | Problems | list | tuple):
             value = self.to_python(value).as_json()
         return super().get_db_prep_value(value, connection, prepared)
 

@@ -6,21 +6,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
 from standardwebhooks import Webhook
 
-from portal.core.http import HttpError, HttpSession, NotReached
-from portal.core.problems import problem
+from portal.core.http import HttpSession, NotReached
+from portal.core.http.problems import NO_SECRET
 
 PREFIX = "whsec_"
 SHORTEST_SECRET = 24  # bytes, as the specification says
 _SECONDS = 5.0
 _MAX_ANSWER_BYTES = 64 * 1024
-
-NO_SECRET = problem("webhook.no_secret", _("The signing secret is missing or too short. Enter a new one."))
-
-# The names that callers know the session's errors by.
-NotSent, NoAnswer = NotReached, HttpError
 
 
 def new_session() -> HttpSession:

@@ -1,13 +1,12 @@
-"""Tries a contract against its server, by reading only, and says what was read, field by field."""
+"""Checks a contract against its server by reading only, and shows what was read, field by field."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
-
+from portal.core.problems import Problem
+from portal.offision import problems
 from portal.offision.client import OffisionClient
 from portal.offision.contract import Contract, Expression, known_zone
 from portal.offision.errors import OffisionError
@@ -16,30 +15,29 @@ from portal.offision.parsing import Reader, excerpt
 from portal.offision.subscription import mask_url
 from portal.offision.types import Booking, BookingStatus, Visit, VisitStatus
 
-FIRST = 3  # records shown as understood
+SHOWN_RECORDS = 3
 MOST_MISFITS = 10
-EXAMPLE = 48  # characters
+MAX_EXAMPLE = 48  # characters
 
 
 @dataclass
 class Section:
-    """What came of one operation: lines to read, misfits (a sentence each), and remarks that are no misfits."""
+    """The result of one operation: what was read, what does not fit, and remarks that are no misfits."""
 
-    title: str
-    lines: list[str] = field(default_factory=list)
-    misfits: list[str] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
+    title: Problem
+    lines: list[Problem] = field(default_factory=list)
+    misfits: list[Problem] = field(default_factory=list)
+    remarks: list[Problem] = field(default_factory=list)
 
 
 def check_contract(client: OffisionClient, *, resource_id: str | None, code: str | None, today: date) -> list[Section]:
     """Try every operation of the client's contract that changes nothing at the server.
 
-    Bookings are asked for from the day before `today` (a site-local day) to two days after it, of `resource_id` or else
-    the first resource listed. A visit is looked up only where a `code` is given: whether looking checks anyone in is
-    not known.
+    Bookings are read from the day before `today` (a site-local day) to two days after it, of `resource_id` or else the
+    first resource listed. A visit is looked up only with a `code`: looking it up may check the visitor in.
     """
     check = _Check(client)
-    sections = [_parts(client)]
+    sections = [_overview(client)]
     if client.contract.has("information"):
         sections.append(check.run("information", check.information))
     listed: list[str] = []
@@ -58,7 +56,7 @@ def check_contract(client: OffisionClient, *, resource_id: str | None, code: str
     for name in untried:
         if client.contract.has(name):
             section = Section(check.title(name))
-            section.remarks.append(_("Not tried: it would change something at the server."))
+            section.remarks.append(problems.CHANGES_SERVER())
             sections.append(section)
     return sections
 
@@ -66,23 +64,16 @@ def check_contract(client: OffisionClient, *, resource_id: str | None, code: str
 def as_text(sections: list[Section]) -> Iterator[str]:
     """The sections as lines of plain text, with the count of misfits at the end."""
     for section in sections:
-        yield section.title
+        yield str(section.title)
         yield from (f"  {line}" for line in section.lines)
         yield from (f"  - {remark}" for remark in section.remarks)
         yield from (f"  ! {misfit}" for misfit in section.misfits)
         yield ""
     count = sum(len(section.misfits) for section in sections)
-    if count:
-        yield ngettext(
-            "%(count)d thing did not fit; it is marked with !.",
-            "%(count)d things did not fit; they are marked with !.",
-            count,
-        ) % {"count": count}
-    else:
-        yield _("Everything that was tried fits.")
+    yield str(problems.MISFITS(count=count) if count else problems.ALL_FITS())
 
 
-def _parts(client: OffisionClient) -> Section:
+def _overview(client: OffisionClient) -> Section:
     contract = client.contract
     parts = {
         "auth": contract.auth.status,
@@ -91,11 +82,11 @@ def _parts(client: OffisionClient) -> Section:
         "callback": contract.callback.status,
         "subscription": contract.subscription.status,
     }
-    section = Section(_("Offision at %(host)s") % {"host": client.host})
-    if guessed := [name for name, status in parts.items() if status == "unconfirmed"]:
-        section.remarks.append(_("Unconfirmed parts of the contract: %(parts)s.") % {"parts": ", ".join(guessed)})
+    section = Section(problems.SERVER(host=client.host))
+    if unconfirmed := [name for name, status in parts.items() if status == "unconfirmed"]:
+        section.remarks.append(problems.UNCONFIRMED_PARTS(parts=", ".join(unconfirmed)))
     if absent := [name for name in OPERATIONS if not contract.has(name)]:
-        section.remarks.append(_("Not in the contract: %(names)s.") % {"names": ", ".join(absent)})
+        section.remarks.append(problems.ABSENT_OPERATIONS(names=", ".join(absent)))
     return section
 
 
@@ -106,165 +97,151 @@ class _Check:
         self.zone = client.time_zone
         self.reader = Reader(client.contract, client.time_zone)
 
-    def title(self, name: OperationName) -> str:
+    def title(self, name: OperationName) -> Problem:
         operation = self.contract.operations[name]
-        marks = [
-            word
-            for word, status in ((_("request"), operation.status), (_("answer"), operation.answer_status))
-            if status == "unconfirmed"
-        ]
-        guessed = _("  [unconfirmed: %(parts)s]") % {"parts": ", ".join(marks)} if marks else ""
-        return f"{name}  {operation.method} {operation.path}{guessed}"
+        title = problems.OPERATION(name=name, method=operation.method, path=operation.path)
+        statuses = {"status": operation.status, "answer_status": operation.answer_status}
+        unconfirmed = [key for key, status in statuses.items() if status == "unconfirmed"]
+        if not unconfirmed:
+            return title
+        return problems.UNCONFIRMED_OPERATION(operation=title, parts=", ".join(unconfirmed))
 
-    def run(self, name: OperationName, look: Callable[[Section], object]) -> Section:
+    def run(self, name: OperationName, check: Callable[[Section], object]) -> Section:
         section = Section(self.title(name))
         try:
-            look(section)
+            check(section)
         except OffisionError as error:
-            section.misfits.append(error.summary)
+            section.misfits.append(error.problem)
         del section.misfits[MOST_MISFITS:]
         return section
 
     def information(self, section: Section) -> None:
         record = self.client.raw_record("information")
         self._fields(section, "information", [record])
-        named = self.reader.information(record).time_zone
-        zone = known_zone(named)
-        if named and zone is None:
-            section.remarks.append(_("The server names its time zone %(zone)s, no IANA name.") % {"zone": named})
+        name = self.reader.information(record).time_zone
+        zone = known_zone(name)
+        if name and zone is None:
+            section.remarks.append(problems.ODD_ZONE_NAME(zone=name))
         elif zone is not None and zone.key != self.zone.key:
-            section.misfits.append(
-                _("The server's time zone is %(zone)s, but the site's (SITE_TIME_ZONE) is %(site)s.")
-                % {"zone": named, "site": self.zone.key}
-            )
+            section.misfits.append(problems.OTHER_ZONE(zone=name, site=self.zone.key))
 
     def resources(self, section: Section) -> list[str]:
         records = self.client.raw_records("resources")
         self._fields(section, "resources", records)
-        read = [self.reader.resource(record) for record in records]
-        section.lines += [f"{resource.id}: {resource.name}" for resource in read[:FIRST]]
-        return [resource.id for resource in read]
+        resources = [self.reader.resource(record) for record in records]
+        section.lines += [problems.RESOURCE(id=one.id, name=one.name) for one in resources[:SHOWN_RECORDS]]
+        return [resource.id for resource in resources]
 
     def bookings(self, section: Section, resource_id: str | None, today: date) -> None:
         if resource_id is None:
-            section.remarks.append(_("Not tried: give the id of a resource that has bookings with --resource."))
+            section.remarks.append(problems.NO_RESOURCE())
             return
         records, requests = self.client.raw_bookings(resource_id, today - timedelta(days=1), today + timedelta(days=2))
-        section.lines.append(
-            _("Resource %(id)s, four days: %(count)d records in %(requests)d requests.")
-            % {"id": resource_id, "count": len(records), "requests": requests}
-        )
+        section.lines.append(problems.RECEIVED(id=resource_id, count=len(records), requests=requests))
         self._fields(section, "daily_bookings", records)
-        self._naive(section, records)
+        self._naive_times(section, records)
         bookings, rejected = self.reader.bookings(records, resource_id)
-        section.lines += [self._booking(booking) for booking in bookings[:FIRST]]
+        section.lines += [self._booking(booking) for booking in bookings[:SHOWN_RECORDS]]
         unknown = {one.status_word for one in bookings if one.status is BookingStatus.UNKNOWN}
-        section.misfits += [self._unknown(word, "booking") for word in sorted(unknown)]
+        section.misfits += [problems.UNKNOWN_WORD(word=word, kind="booking") for word in sorted(unknown)]
         if bookings and not any(one.organizer_email or any(one.attendee_emails) for one in bookings):
-            section.misfits.append(_("No booking has an organizer's or attendee's email: nobody would be admitted."))
-        section.misfits += [f"{aside.record_id or '?'}: {aside.reason}" for aside in rejected]
+            section.misfits.append(problems.NO_EMAILS())
+        section.misfits += [problems.REJECTED(id=one.record_id or "?", why=one.reason) for one in rejected]
 
     def subscriptions(self, section: Section) -> None:
         records = self.client.raw_records("subscriptions")
         self._fields(section, "subscriptions", records)
-        for record in records:
-            read = self.reader.subscription(record, "subscriptions")
-            if len(section.lines) < FIRST + len(self.contract.operations["subscriptions"].fields) + 1:
-                until = self._local(read.expires_at) if read.expires_at else _("no end")
-                section.lines.append(f"{read.id}: {mask_url(read.callback_url)}, {read.resource_id or '*'}, {until}")
+        subscriptions = [self.reader.subscription(record, "subscriptions") for record in records]
+        for one in subscriptions[:SHOWN_RECORDS]:
+            url, resource = mask_url(one.callback_url), one.resource_id or "*"
+            if one.expires_at:
+                until = self._local(one.expires_at)
+                section.lines.append(problems.SUBSCRIPTION(id=one.id, url=url, resource=resource, until=until))
+            else:
+                section.lines.append(problems.ENDLESS_SUBSCRIPTION(id=one.id, url=url, resource=resource))
 
     def visit(self, section: Section, code: str | None) -> None:
         if code is None:
-            section.remarks.append(
-                _("Not tried: give a registration code with --code. Looking may check the visitor in.")
-            )
+            section.remarks.append(problems.NO_CODE())
             return
         record = self.client.raw_record("visit", code=code)
         self._fields(section, "visit", [record])
         visit: Visit = self.reader.visit(record, code, "visit")
-        since = self._local(visit.valid_from) if visit.valid_from else "…"
-        until = self._local(visit.valid_until) if visit.valid_until else "…"
-        section.lines.append(f"{visit.name} ({visit.company}): {visit.status}, {since} – {until}, {visit.host_email}")
+        section.lines.append(
+            problems.VISIT(
+                name=visit.name,
+                company=visit.company,
+                status=visit.status,
+                start=self._local(visit.valid_from) if visit.valid_from else "…",
+                end=self._local(visit.valid_until) if visit.valid_until else "…",
+                host=visit.host_email,
+            )
+        )
         if visit.status is VisitStatus.UNKNOWN:
-            section.misfits.append(self._unknown(visit.status_word, "visit"))
+            section.misfits.append(problems.UNKNOWN_WORD(word=visit.status_word, kind="visit"))
 
     def visits(self, section: Section, today: date) -> None:
         records = self.client.raw_records("visits", date=today.isoformat())
         self._fields(section, "visits", records)
-        read = self.reader.visits(records)
-        for visit in read[:FIRST]:  # the code itself is a key to the turnstile
-            section.lines.append(f"{visit.name} ({visit.company}): {visit.status}")
-        if len(read) < len(records):
-            section.misfits.append(
-                _("%(n)d of %(all)d visits can't be read, and are not fetched ahead.")
-                % {"n": len(records) - len(read), "all": len(records)}
-            )
-        unknown = {one.status_word for one in read if one.status is VisitStatus.UNKNOWN}
-        section.misfits += [self._unknown(word, "visit") for word in sorted(unknown)]
+        visits = self.reader.visits(records)
+        for visit in visits[:SHOWN_RECORDS]:  # without the code: it opens the turnstile
+            section.lines.append(problems.LISTED_VISIT(name=visit.name, company=visit.company, status=visit.status))
+        if len(visits) < len(records):
+            section.misfits.append(problems.UNREAD_VISITS(count=len(records) - len(visits), all=len(records)))
+        unknown = {one.status_word for one in visits if one.status is VisitStatus.UNKNOWN}
+        section.misfits += [problems.UNKNOWN_WORD(word=word, kind="visit") for word in sorted(unknown)]
 
     def _fields(self, section: Section, name: OperationName, records: list[Any]) -> None:
-        """A line a field: in how many records it was found, and the first example."""
+        """A line for each field: in how many records it has a value, and the first value."""
         fields: Mapping[str, Expression] = self.contract.operations[name].fields
         if not records:
-            section.remarks.append(_("There were no records, so no field could be tried."))
+            section.remarks.append(problems.NOTHING_TO_READ())
             return
         width = max(map(len, fields), default=0)
         for field_name, expression in fields.items():
-            found = [value for value in map(expression.read, records) if value not in (None, "", [])]
-            example = found[0] if found else None
-            if field_name == "callback_url" and isinstance(example, str):
-                example = mask_url(example)
-            if name == "visits" and field_name == "code":
-                example = "***"  # whoever reads it here could pass with it
-            shown = excerpt(example)[:EXAMPLE] if found else ""
+            values = [value for value in map(expression.read, records) if value not in (None, "", [])]
             section.lines.append(
-                _("%(field)s  found in %(found)d of %(all)d  by %(expression)s  %(example)s")
-                % {
-                    "field": field_name.ljust(width),
-                    "found": len(found),
-                    "all": len(records),
-                    "expression": expression.text,
-                    "example": shown,
-                }
+                problems.FIELD(
+                    field=field_name.ljust(width),
+                    count=len(values),
+                    all=len(records),
+                    expression=expression.text,
+                    example=_example(name, field_name, values),
+                )
             )
-            missing = len(records) - len(found)
+            missing = len(records) - len(values)
             if missing and field_name in OPERATIONS[name].required:
-                section.misfits.append(
-                    _("The field %(field)s was not found in %(missing)d of %(all)d records.")
-                    % {"field": field_name, "missing": missing, "all": len(records)}
-                )
-            elif not found:
-                section.remarks.append(
-                    _("The field %(field)s was not found anywhere. If your server has it, its expression is wrong.")
-                    % {"field": field_name}
-                )
+                section.misfits.append(problems.FIELD_ABSENT(field=field_name, missing=missing, all=len(records)))
+            elif not values:
+                section.remarks.append(problems.FIELD_NOWHERE(field=field_name))
 
-    def _naive(self, section: Section, records: list[Any]) -> None:
+    def _naive_times(self, section: Section, records: list[Any]) -> None:
         starts = self.contract.operations["daily_bookings"].fields["starts_at"]
         if self.contract.times.format == "iso" and any(_is_naive(starts.read(record)) for record in records):
-            section.remarks.append(
-                _("Times come without an offset and are read as %(zone)s time (times.naive). Is that right?")
-                % {"zone": self.contract.times.zone(self.zone).key}
-            )
+            section.remarks.append(problems.NAIVE_TIMES(zone=self.contract.times.zone(self.zone).key))
 
-    def _booking(self, booking: Booking) -> str:
-        return _("%(title)s: %(start)s – %(end)s, %(status)s, organizer %(organizer)s, attendees: %(count)d") % {
-            "title": booking.title or booking.id,
-            "start": self._local(booking.starts_at),
-            "end": self._local(booking.ends_at),
-            "status": booking.status,
-            "organizer": booking.organizer_email or "?",
-            "count": len(booking.attendee_emails),
-        }
+    def _booking(self, booking: Booking) -> Problem:
+        return problems.BOOKING(
+            title=booking.title or booking.id,
+            start=self._local(booking.starts_at),
+            end=self._local(booking.ends_at),
+            status=booking.status,
+            organizer=booking.organizer_email or "?",
+            count=len(booking.attendee_emails),
+        )
 
     def _local(self, moment: datetime) -> str:
         return f"{moment.astimezone(self.zone):%Y-%m-%d %H:%M %Z}"
 
-    def _unknown(self, word: str, kind: str) -> str:
-        return _("The status word %(word)r is not in words.%(kind)s of the contract: it admits nobody.") % {
-            "word": word,
-            "kind": kind,
-        }
+
+def _example(operation: OperationName, field_name: str, values: list[Any]) -> str:
+    """The first value, without secrets."""
+    if not values:
+        return ""
+    if operation == "visits" and field_name == "code":  # a reader could pass with it
+        return "***"
+    value = mask_url(values[0]) if field_name == "callback_url" and isinstance(values[0], str) else values[0]
+    return excerpt(value)[:MAX_EXAMPLE]
 
 
 def _is_naive(value: Any) -> bool:

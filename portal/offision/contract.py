@@ -1,9 +1,10 @@
-"""The contract file: how one Offision server is asked, and how its answers are read. None of it is code.
+"""The contract file: what requests to one Offision server look like, and how its answers are read.
 
-`Contract.load` reads TOML, compiles every JMESPath expression, and refuses a file that could not work, naming
-the key.
+`Contract.load` reads TOML, compiles every JMESPath expression, and refuses a file that could not work, naming each
+wrong key.
 """
 
+import functools
 import hashlib
 import hmac
 import tomllib
@@ -13,7 +14,6 @@ from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 import jmespath
-from django.utils.translation import gettext as _
 from jmespath.exceptions import JMESPathError
 from pydantic import (
     BaseModel,
@@ -28,7 +28,9 @@ from pydantic import (
     model_validator,
 )
 
-from portal.offision.errors import ContractError
+from portal.core.problems import QUOTED, Problem
+from portal.offision import problems
+from portal.offision.errors import ContractError, Invalid
 from portal.offision.operations import OPERATIONS, OperationName, placeholders
 from portal.offision.types import BookingStatus, VisitStatus
 
@@ -43,22 +45,20 @@ class Expression:
     """A compiled JMESPath expression."""
 
     def __init__(self, text: object) -> None:
-        """Raises ValueError where `text` is no valid JMESPath."""
+        """Raises Invalid where `text` is no valid JMESPath."""
         if not isinstance(text, str) or not text.strip():
-            raise ValueError(_("a JMESPath expression is needed, between quotation marks"))
+            raise Invalid(problems.NOT_QUOTED())
         self.text = text
         try:
             self._compiled = jmespath.compile(text)
         except JMESPathError as error:
-            raise ValueError(
-                _("%(text)r is not a JMESPath expression: %(why)s") % {"text": text, "why": str(error).splitlines()[0]}
-            ) from None
+            raise Invalid(problems.NOT_JMESPATH(text=text, why=str(error).splitlines()[0])) from None
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
 
     def read(self, data: Any) -> Any:
-        """What the expression finds in `data`; None where it finds nothing or cannot be applied."""
+        """The value of the expression in `data`; None where there is none, or where it cannot be applied."""
         try:
             return self._compiled.search(data)
         except JMESPathError:
@@ -92,7 +92,7 @@ class Auth(_Part):
 
 
 class Answers(_Part):
-    """The envelope: `error` finds something true in an answer that says no, `message` its words for it."""
+    """The envelope: `error` is true of an answer that says no; `message` finds the server's words for it."""
 
     error: JMESPath | None = None
     message: JMESPath | None = None
@@ -109,22 +109,19 @@ class Times(_Part):
     @model_validator(mode="after")
     def _known_zone(self) -> Self:
         if self.naive != "site" and known_zone(self.naive) is None:
-            raise ValueError(
-                _('naive = "%(zone)s" is neither "site" nor a time zone such as "Asia/Hong_Kong"')
-                % {"zone": self.naive}
-            )
+            raise Invalid(problems.UNKNOWN_ZONE(zone=self.naive))
         return self
 
     def zone(self, site: ZoneInfo) -> ZoneInfo:
-        """The zone of a moment that carries none, where `site` is the site's."""
+        """The zone of moments without an offset; `site` is the site's."""
         return site if self.naive == "site" else ZoneInfo(self.naive)
 
 
 class Page(_Part):
-    """How the next page is asked for, and which of three things tells that there is one.
+    """How the next page is requested, and which of three things shows that there is one.
 
-    `count` finds the number of pages, `total` the number of records on all pages, `next` the token to send
-    for the next page (nothing on the last).
+    `count` finds the number of pages, `total` the number of records on all pages, `next` the token to send for the
+    next page (nothing on the last).
     """
 
     parameter: str
@@ -136,14 +133,14 @@ class Page(_Part):
     @model_validator(mode="after")
     def _one_rule(self) -> Self:
         if sum(rule is not None for rule in (self.count, self.total, self.next)) != 1:
-            raise ValueError(_("exactly one of count, total and next must be given"))
+            raise Invalid(problems.ONE_PAGE_RULE())
         return self
 
 
 class Operation(_Part):
     """One operation: the request, which statuses mean success or "not known", and how the answer is read.
 
-    `status` speaks of the request, `answer_status` of what is read from the answer.
+    `status` is about the request, `answer_status` about what is read from the answer.
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -165,7 +162,7 @@ class Operation(_Part):
 
 
 class Words(_Part):
-    """Which status words, or numbers, mean what. Case and space around do not count; the rest is UNKNOWN."""
+    """The meaning of status words, or numbers. Case and surrounding space do not count; other words are UNKNOWN."""
 
     booking: dict[BookingStatus, tuple[Word, ...]] = {}
     visit: dict[VisitStatus, tuple[Word, ...]] = {}
@@ -175,10 +172,10 @@ class Words(_Part):
         tables: tuple[dict[Any, tuple[Word, ...]], ...] = (self.booking, self.visit)
         for table in tables:
             if any(status == "unknown" for status in table):
-                raise ValueError(_('"unknown" takes no words: every word that is not listed is unknown'))
+                raise Invalid(problems.UNKNOWN_LISTED())
             words = [plain_word(word) for listed in table.values() for word in listed]
             if twice := sorted({word for word in words if words.count(word) > 1}):
-                raise ValueError(_("%(word)r is listed under two meanings") % {"word": twice[0]})
+                raise Invalid(problems.LISTED_TWICE(word=twice[0]))
         return self
 
     def booking_status(self, word: Any) -> BookingStatus:
@@ -191,7 +188,7 @@ class Words(_Part):
 
 
 def plain_word(word: Any) -> str:
-    """A status word as it is compared: 2, 2.0 and "2" are one, as are "Confirmed" and " confirmed"."""
+    """A status word as it is compared: 2, 2.0 and "2" are equal, as are "Confirmed" and " confirmed"."""
     if isinstance(word, float) and word.is_integer():
         word = int(word)
     return str(word).strip().casefold() if isinstance(word, str | int | float) else ""
@@ -203,7 +200,7 @@ def _is_listed(word: Any, listed: tuple[Word, ...]) -> bool:
 
 
 class Signature(_Part):
-    """How Offision signs its callbacks, where it does: an HMAC of the raw body in a header."""
+    """How Offision signs its callbacks: an HMAC of the raw body in a header."""
 
     header: str
     algorithm: Literal["hmac-sha256"]
@@ -228,7 +225,7 @@ class Signature(_Part):
 
 
 class Callback(_Part):
-    """What Offision sends to our callback URL: where a resource's id may stand, and how it is signed."""
+    """What Offision sends to our callback URL: where the resource's id may stand, and how it is signed."""
 
     resources: Annotated[tuple[JMESPath, ...], BeforeValidator(_one_or_many), Field(min_length=1)] = Field(
         alias="resource_id"
@@ -237,19 +234,19 @@ class Callback(_Part):
     status: Confirmed
 
     def resource_id(self, payload: Any) -> str | None:
-        """The first resource id found in a callback's payload, or None. Never raises, whatever was sent."""
+        """The first resource id in a callback's payload, or None. Never raises, whatever was sent."""
         for expression in self.resources:
-            found = expression.read(payload)
-            if isinstance(found, bool) or not isinstance(found, str | int):
+            value = expression.read(payload)
+            if isinstance(value, bool) or not isinstance(value, str | int):
                 continue
-            text = str(found).strip()
+            text = str(value).strip()
             if text and len(text) <= MAX_ID and text.isprintable():
                 return text
         return None
 
 
 class Codes(_Part):
-    """What a registration code looks like. What a scanner reads is brought into this form, and never varied."""
+    """The form of a registration code. A scanned code is normalised to it, and never guessed at."""
 
     case: Literal["counts", "upper", "lower"] = "counts"  # or: all codes are in upper or lower case
     alphabet: str = ""  # the characters that a code may have; "": any that can be printed
@@ -281,12 +278,12 @@ class Contract(_Part):
     @model_validator(mode="after")
     def _operations_fit(self) -> Self:
         for name, operation in self.operations.items():
-            for where, why in OPERATIONS[name].complaints(
-                asked=[operation.path, operation.query, operation.body],
+            for key, why in OPERATIONS[name].misfits(
+                request=[operation.path, operation.query, operation.body],
                 fields=operation.fields.keys(),
                 has_records=operation.records is not None,
             ):
-                raise ValueError(f"operations.{name}.{where}: {why}")
+                raise Invalid(problems.KEY_WRONG(key=f"operations.{name}.{key}", why=why))
         return self
 
     @classmethod
@@ -295,41 +292,37 @@ class Contract(_Part):
         try:
             data = path.read_bytes()
             if len(data) > MAX_FILE_BYTES:
-                raise ContractError(_("%(path)s is too large to be a contract.") % {"path": path})
+                raise ContractError(problems.LARGE_CONTRACT(path=str(path)))
             return cls.parse(data.decode(), name=str(path))
         except OSError as error:
-            raise ContractError(
-                _("The contract %(path)s cannot be read: %(why)s.") % {"path": path, "why": error.strerror}
-            ) from error
+            raise ContractError(problems.UNREADABLE_CONTRACT(path=str(path), why=str(error.strerror))) from error
         except UnicodeDecodeError as error:
-            raise ContractError(_("The contract %(path)s is not UTF-8 text.") % {"path": path}) from error
+            raise ContractError(problems.NOT_UTF8(path=str(path))) from error
 
     @classmethod
     def parse(cls, text: str, *, name: str) -> Self:
-        """The contract in TOML text; `name` is what errors call it. Raises ContractError."""
+        """The contract in TOML text; `name` names it in errors. Raises ContractError."""
         try:
             return cls.model_validate(tomllib.loads(text))
         except tomllib.TOMLDecodeError as error:
-            raise ContractError(
-                _("The contract %(name)s is not TOML: %(why)s.") % {"name": name, "why": error}
-            ) from error
+            raise ContractError(problems.NOT_TOML(name=name, why=str(error))) from error
         except ValidationError as error:
-            problems = "; ".join(_explained(dict(found)) for found in error.errors())
-            raise ContractError(
-                _("The contract %(name)s cannot be used: %(problems)s.") % {"name": name, "problems": problems}
-            ) from None
+            first, *others = (_problem(dict(detail)) for detail in error.errors())
+            why = functools.reduce(lambda one, more: problems.AND(one=one, more=more), others, first)
+            raise ContractError(problems.UNUSABLE(name=name, why=why)) from None
 
     def has(self, operation: str) -> bool:
-        """Whether the contract says how to do this operation."""
+        """Whether the contract describes this operation."""
         return operation in self.operations
 
 
-def _explained(found: dict[str, Any]) -> str:
-    """One complaint of pydantic's as words, led by the dotted key."""
-    key = ".".join(str(step) for step in found["loc"] if step != "[key]")
-    if found["type"] == "missing":
-        return _("%(key)s is missing") % {"key": key}
-    if found["type"] == "extra_forbidden":
-        return _("%(key)s is not a key of a contract") % {"key": key}
-    why = str(found["msg"]).removeprefix("Value error, ")
-    return f"{key}: {why}" if key else why
+def _problem(detail: dict[str, Any]) -> Problem:
+    """One of pydantic's error details; the key is dotted."""
+    key = ".".join(str(step) for step in detail["loc"] if step != "[key]")
+    if detail["type"] == "missing":
+        return problems.KEY_MISSING(key=key)
+    if detail["type"] == "extra_forbidden":
+        return problems.KEY_UNKNOWN(key=key)
+    error = detail.get("ctx", {}).get("error")
+    why = error.problem if isinstance(error, Invalid) else QUOTED(text=detail["msg"])
+    return problems.KEY_WRONG(key=key, why=why) if key else why

@@ -1,4 +1,4 @@
-"""The one client of this process, as the settings describe it."""
+"""The default client: the one of this process, made from the settings."""
 
 import functools
 import os
@@ -7,8 +7,8 @@ from contextlib import suppress
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.utils.translation import gettext as _
 
+from portal.offision import problems
 from portal.offision.client import OffisionClient
 from portal.offision.contract import Contract
 from portal.offision.errors import ContractError, OffisionError
@@ -16,41 +16,42 @@ from portal.offision.errors import ContractError, OffisionError
 
 @functools.cache
 def contract_from_settings() -> Contract:
-    """The contract that the settings name, read once a process.
+    """The contract that the settings name, read once per process.
 
-    Raises ContractError, also where it says that callbacks are signed and there is no key to tell by.
+    Raises ContractError, also where callbacks are signed and no key verifies them.
     """
     contract = Contract.load(settings.OFFISION_CONTRACT)
     if contract.callback.signature is not None and not settings.CALLBACK_SIGNING_KEY:
-        raise ContractError(
-            _(
-                "The contract says that callbacks are signed, and OFFISION_CALLBACK_SIGNING_KEY is not set: every call "
-                "would be refused. Set the key that Offision signs with."
-            )
-        )
+        raise ContractError(problems.NO_SIGNING_KEY())
     return contract
 
 
 @functools.cache
 def client_from_settings() -> OffisionClient:
-    """The client for the server, token and contract of the settings, made once a process.
+    """The client for the server, token and contract of the settings, made once per process.
 
     Raises ContractError where the address, the token or the contract cannot be used.
     """
+    return client_for(contract_from_settings())
+
+
+def client_for(contract: Contract) -> OffisionClient:
+    """A new client for the server and token of the settings. Raises ContractError where they cannot be used."""
     return OffisionClient(
         base_url=settings.OFFISION_URL,
         token=settings.OFFISION_TOKEN,
-        contract=contract_from_settings(),
+        contract=contract,
         time_zone=ZoneInfo(settings.SITE_TIME_ZONE),
         connect_timeout=settings.OFFISION_CONNECT_TIMEOUT,
         read_timeout=settings.OFFISION_READ_TIMEOUT,
+        ca_file=os.environ.get("REQUESTS_CA_BUNDLE", ""),
     )
 
 
 def keep_warm(*, stop: threading.Event, seconds: float = 20) -> None:
-    """Ask Offision for its version now and then, until `stop` is set, so that the next visitor finds a connection open.
+    """Ask Offision for its version every `seconds` until `stop` is set, so that a connection is open for a visitor.
 
-    Nobody waits for it: what fails is found out, and counted by the breaker, before somebody stands at a turnstile.
+    The breaker counts what fails here, before a visitor waits for it.
     """
     while not stop.wait(seconds):
         with suppress(OffisionError):

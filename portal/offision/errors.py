@@ -1,39 +1,49 @@
-"""What can go wrong between the portal and Offision, told apart by what to do next: try again, or never."""
+"""Why Offision gave no usable answer. The two kinds differ in what to do next: try again, or change something."""
 
 from typing import ClassVar
 
+from portal.core.problems import QUOTED, Problem
+
 
 class OffisionError(Exception):
-    """Anything that kept an Offision operation from giving its answer.
+    """An Offision operation without its result.
 
-    `summary` is a whole sentence for staff: what happened, to what, and what to do next. It never holds the
-    access token, a registration code or an email. `retryable` says whether asking the same again can help.
+    `problem` says to staff what happened, to what, and what to do next. It never holds the access token, a
+    registration code or an email. `retryable`: whether the same request can succeed later.
     """
 
     retryable: ClassVar[bool] = False
 
-    def __init__(self, summary: str) -> None:
-        super().__init__(summary)
-        self.summary = summary
+    def __init__(self, problem: Problem | str) -> None:
+        super().__init__(problem)
+        self.problem = problem if isinstance(problem, Problem) else QUOTED(text=problem)
+
+    def __str__(self) -> str:
+        return str(self.problem)
+
+    @property
+    def summary(self) -> str:
+        """The problem in the language that is active."""
+        return str(self.problem)
 
 
 class TryAgain(OffisionError):
-    """No usable answer now, and nothing is known about the outcome: time-out, no connection, 429 or 5xx."""
+    """No usable answer now, and the outcome is not known: time-out, no connection, 429 or 5xx."""
 
     retryable = True
 
-    def __init__(self, summary: str, *, retry_after: float | None = None) -> None:
-        """`retry_after`: seconds the server asked to wait, already capped, or None where it said nothing."""
-        super().__init__(summary)
+    def __init__(self, problem: Problem | str, *, retry_after: float | None = None) -> None:
+        """`retry_after`: seconds the server asked to wait, already capped, or None where it named none."""
+        super().__init__(problem)
         self.retry_after = retry_after
 
 
 class BreakerOpen(TryAgain):
-    """Not asked at all: Offision failed several times in a row and is left alone for a while."""
+    """Nothing was sent: Offision failed several times in a row. The problem is that of the last failure."""
 
 
 class Never(OffisionError):
-    """Asking the same again will give the same: somebody has to change something first."""
+    """The same request will fail again: a person has to change something first."""
 
 
 class Unauthorized(Never):
@@ -43,27 +53,35 @@ class Unauthorized(Never):
 class Refused(Never):
     """Any other 4xx, a redirect, or an envelope that says no."""
 
-    def __init__(self, summary: str, *, status_code: int = 0) -> None:
+    def __init__(self, problem: Problem | str, *, status_code: int = 0) -> None:
         """`status_code`: the HTTP status, such as 409 where a visit's status does not allow a check-in."""
-        super().__init__(summary)
+        super().__init__(problem)
         self.status_code = status_code
 
 
 class NotUnderstood(Never):
-    """An answer arrived that is not JSON, or that the contract does not fit."""
+    """The answer is not JSON, or the contract does not fit it."""
 
 
 class TooLarge(Never):
-    """The answer is larger, or has more pages, than the portal is willing to read."""
+    """The answer is larger, or has more pages, than the portal reads."""
 
 
 class NotFound(Never):
-    """Offision does not know the resource, visit or subscription asked for."""
+    """Offision does not know the resource, visit or subscription."""
 
 
 class OperationAbsent(Never):
-    """The contract does not say how to do this."""
+    """The contract does not describe the operation."""
 
 
 class ContractError(Never):
-    """A contract file, or a setting of the connection, that cannot be used. The text names the key."""
+    """A contract file, or a setting of the connection, that cannot be used. The problem names the key."""
+
+
+class Invalid(ValueError):
+    """A value that a contract, or a record, cannot have."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self.problem = problem

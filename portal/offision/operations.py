@@ -1,11 +1,12 @@
-"""The operations that the portal knows: what each request is filled with, what each answer must tell."""
+"""The operations that the portal knows: the values that fill each request, and the fields of each answer."""
 
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from django.utils.translation import gettext as _
+from portal.core.problems import Problem
+from portal.offision import problems
 
 OperationName = Literal[
     "information",
@@ -29,7 +30,7 @@ _VISIT_FIELDS = ("code", "name", "company", "host_email", "valid_from", "valid_u
 
 @dataclass(frozen=True, kw_only=True)
 class OperationRule:
-    """What an operation's table in a contract may and must hold."""
+    """What an operation's table in a contract can and must hold."""
 
     fills: tuple[str, ...] = ()
     must_fill: tuple[tuple[str, ...], ...] = ()  # of each group, at least one must be in the request
@@ -38,30 +39,27 @@ class OperationRule:
     many: bool = False
     may_read_nothing: bool = False
 
-    def complaints(self, *, asked: Any, fields: Collection[str], has_records: bool) -> Iterator[tuple[str, str]]:
-        """Why a table cannot work, each as (key below the operation, sentence)."""
-        found = set(_every_brace(asked))
-        for name in sorted(found - {f"{fill}{kind}" for fill in self.fills for kind in ("", ":number")}):
-            known = ", ".join(f"{{{fill}}}" for fill in self.fills) or _("nothing")
-            yield (
-                "path",
-                _("{%(name)s} cannot be filled in here, only %(known)s") % {"name": name, "known": known},
-            )
-        bare = {name.removesuffix(":number") for name in found}
+    def misfits(self, *, request: Any, fields: Collection[str], has_records: bool) -> Iterator[tuple[str, Problem]]:
+        """Why a table cannot work, each with its key below the operation."""
+        braces = set(_every_brace(request))
+        for name in sorted(braces - {f"{fill}{kind}" for fill in self.fills for kind in ("", ":number")}):
+            known = ", ".join(f"{{{fill}}}" for fill in self.fills)
+            no_placeholder = problems.NO_PLACEHOLDERS(name=name)
+            yield "path", problems.NOT_A_PLACEHOLDER(name=name, known=known) if known else no_placeholder
+        names = {name.removesuffix(":number") for name in braces}
         for group in self.must_fill:
-            if not bare & set(group):
-                wanted = _(" or ").join(f"{{{name}}}" for name in group)
-                yield "path", _("%(wanted)s must stand in the path, query or body") % {"wanted": wanted}
+            if not names & set(group):
+                yield "path", problems.PLACEHOLDER_NEEDED(needed=", ".join(f"{{{name}}}" for name in group))
         for field in sorted(set(fields) - {*self.required, *self.optional}):
-            yield f"fields.{field}", _("is not a field of this operation")
+            yield f"fields.{field}", problems.NOT_A_FIELD()
         if not (self.may_read_nothing and not fields):
             for field in self.required:
                 if field not in fields:
-                    yield f"fields.{field}", _("is missing")
+                    yield f"fields.{field}", problems.FIELD_NEEDED()
         if self.many and not has_records:
-            yield "records", _("is missing: a JMESPath expression that finds the list in the answer")
+            yield "records", problems.RECORDS_NEEDED()
         if has_records and not self.many:
-            yield "records", _("this operation answers one record: use record")
+            yield "records", problems.RECORD_NEEDED()
 
 
 OPERATIONS: dict[OperationName, OperationRule] = {
@@ -128,8 +126,8 @@ _LEFT_OUT = object()
 def fill(template: Any, values: dict[str, str | None]) -> Any:
     """The template with its placeholders filled in.
 
-    What stands for a value of None is left out, and so is the key or list entry that held it. Raises
-    ValueError where a `{name:number}` is given something that is no whole number.
+    A template with a value of None is left out, together with its key or list entry. Raises ValueError where the
+    value of a `{name:number}` is no whole number.
     """
     filled = _fill(template, values)
     return None if filled is _LEFT_OUT else filled

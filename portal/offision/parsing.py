@@ -1,34 +1,31 @@
-"""From one record, as received, to a typed object. Pure: contract, record and time zone in, object out."""
+"""Makes a typed object of one record as received. Pure."""
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
-from django.utils.translation import gettext as _
-
+from portal.core.problems import Problem
+from portal.offision import problems
 from portal.offision.contract import MAX_ID, Contract, Expression
-from portal.offision.errors import NotUnderstood
+from portal.offision.errors import Invalid, NotUnderstood
 from portal.offision.operations import OperationName
 from portal.offision.times import readings, span
 from portal.offision.types import Booking, Information, RejectedRecord, Resource, Subscription, Visit
 
 LONGEST_BOOKING = timedelta(days=35)
 MAX_TEXT = 500
-FIRST_YEAR, LAST_YEAR = 2000, 2200  # beyond, sums of times end somewhere
+FIRST_YEAR, LAST_YEAR = 2000, 2200  # beyond them, adding to a time may overflow
 MAX_EMAIL = 320  # the longest address there is: 64 characters, @, 255 characters
 MAX_ATTENDEES = 2000
 MAX_RAW = 2000
 
 
-class Unreadable(Exception):
-    """One record does not fit. Its text is a sentence for staff."""
-
-
 def clean(text: str, limit: int = MAX_TEXT) -> str:
-    """Text fit to be stored, bounded: without NUL or half a surrogate pair, which PostgreSQL refuses."""
+    """Text that can be stored, bounded: without NUL and lone surrogates, which PostgreSQL refuses."""
     return text.replace("\0", "").encode("utf-8", "replace").decode().strip()[:limit]
 
 
@@ -45,60 +42,49 @@ class Reader:
     zone: ZoneInfo
 
     def bookings(self, records: list[Any], resource_id: str) -> tuple[tuple[Booking, ...], tuple[RejectedRecord, ...]]:
-        """All records of the bookings of `resource_id`, each id once, the later read for the fresher; and the rest."""
+        """The bookings of `resource_id`, each id once, the last record of an id; and the records that are rejected."""
         bookings: dict[str, Booking] = {}
         rejected: dict[tuple[str, str], RejectedRecord] = {}
         for record in records:
-            read = self.booking(record, resource_id)
-            if isinstance(read, RejectedRecord):
-                rejected[read.record_id, read.raw] = read
+            booking = self.booking(record, resource_id)
+            if isinstance(booking, RejectedRecord):
+                rejected[booking.record_id, booking.raw] = booking
                 continue
-            other = bookings.get(read.id)
-            if other and (other.starts_at, other.ends_at) != (read.starts_at, read.ends_at):
-                rejected[other.id, str(other.starts_at)] = _shadowed(other)
-            bookings[read.id] = read
+            other = bookings.get(booking.id)
+            if other and (other.starts_at, other.ends_at) != (booking.starts_at, booking.ends_at):
+                rejected[other.id, str(other.starts_at)] = _replaced(other)
+            bookings[booking.id] = booking
         return tuple(bookings.values()), tuple(rejected.values())
 
     def booking(self, record: Any, resource_id: str) -> Booking | RejectedRecord:
-        """One record of the bookings of `resource_id`; set aside with its reason if it does not fit."""
+        """One record of the bookings of `resource_id`; rejected with its reason if it does not fit."""
         fields = self.contract.operations["daily_bookings"].fields
         try:
             return self._booking(record, resource_id, fields)
-        except Unreadable as reason:
+        except Invalid as error:
             try:
                 record_id = _identity(record, "id", fields)
-            except Unreadable:
+            except Invalid:
                 record_id = ""
-            return RejectedRecord(record_id=record_id, reason=str(reason), raw=excerpt(record))
+            return RejectedRecord(record_id=record_id, reason=error.problem, raw=excerpt(record))
 
     def _booking(self, record: Any, resource_id: str, fields: Mapping[str, Expression]) -> Booking:
         _need_object(record)
         record_id = _identity(record, "id", fields)
         named = _text(record, "resource_id", fields, MAX_ID)
         if named and named.casefold() != resource_id.strip().casefold():
-            # A server that did not understand the question may list every room's bookings.
-            raise Unreadable(
-                _("The booking is of resource %(named)s, but the bookings of %(asked)s were asked for.")
-                % {"named": named, "asked": resource_id}
-            )
+            # A server that does not read the resource's id may list the bookings of every resource.
+            raise Invalid(problems.OTHER_RESOURCE(named=named, asked=resource_id))
         starts, ends = self._moments(record, "starts_at", fields), self._moments(record, "ends_at", fields)
         if not starts or not ends:
             _missing("ends_at" if starts else "starts_at")
         window = span(starts, ends)
         if window is None:
-            raise Unreadable(
-                _("The booking does not end after it starts: from %(start)s until %(end)s.")
-                % {"start": starts[-1].isoformat(), "end": ends[0].isoformat()}
-            )
+            raise Invalid(problems.ENDS_BEFORE_START(start=starts[-1], end=ends[0]))
         if window[0].year < FIRST_YEAR or window[1].year > LAST_YEAR:
-            raise Unreadable(
-                _("The booking is in the year %(year)d, which is taken for a mistake.") % {"year": window[0].year}
-            )
+            raise Invalid(problems.ODD_YEAR(year=window[0].year))
         if window[1] - window[0] > LONGEST_BOOKING:
-            raise Unreadable(
-                _("The booking lasts %(days)d days; more than %(most)d is taken for a mistake.")
-                % {"days": (window[1] - window[0]).days, "most": LONGEST_BOOKING.days}
-            )
+            raise Invalid(problems.TOO_MANY_DAYS(days=(window[1] - window[0]).days, most=LONGEST_BOOKING.days))
         word = _word(record, "status", fields)
         return Booking(
             id=record_id,
@@ -116,7 +102,7 @@ class Reader:
     def visit(self, record: Any, code: str, operation: OperationName) -> Visit:
         """The visit in the answer of `operation` ("visit", "visits", "check_in", "check_out") about `code`.
 
-        Raises NotUnderstood where it does not fit, or is another visit's.
+        Raises NotUnderstood where it does not fit, or is another visit.
         """
         fields = self.contract.operations[operation].fields
         try:
@@ -136,23 +122,20 @@ class Reader:
                 status_word=clean(str(word)),
                 site=_text(record, "site", fields) or None,
             )
-        except Unreadable as reason:
-            raise NotUnderstood(_misfit(operation, reason)) from None
+        except Invalid as error:
+            raise misfit(operation, error.problem) from None
 
     def visits(self, records: list[Any]) -> tuple[Visit, ...]:
-        """The visits among the records of a list that can be read and told by their codes."""
-        found = []
+        """The visits of a list. Records that cannot be read, or have no code, are left out."""
+        visits = []
         for record in records:
-            try:
+            with suppress(Invalid, NotUnderstood):
                 code = _identity(record, "code", self.contract.operations["visits"].fields)
-                found.append(self.visit(record, code, "visits"))
-            except (Unreadable, NotUnderstood):
-                continue
-        return tuple(found)
+                visits.append(self.visit(record, code, "visits"))
+        return tuple(visits)
 
     def subscription(self, record: Any, operation: OperationName, **asked: str | None) -> Subscription:
-        """The subscription in an `operation`'s answer; what it does not repeat is taken from what was
-        `asked`.
+        """The subscription in the answer of `operation`; what it does not repeat comes from `asked`.
 
         Raises NotUnderstood where it does not fit.
         """
@@ -166,25 +149,25 @@ class Reader:
                 resource_id=_text(record, "resource_id", fields, MAX_ID) or asked.get("resource_id"),
                 expires_at=ends[0] if ends else None,
             )
-        except Unreadable as reason:
-            raise NotUnderstood(_misfit(operation, reason)) from None
+        except Invalid as error:
+            raise misfit(operation, error.problem) from None
 
     def resource(self, record: Any) -> Resource:
         """One bookable resource. Raises NotUnderstood where it does not fit."""
         fields = self.contract.operations["resources"].fields
         try:
             return Resource(id=_identity(record, "id", fields), name=_text(record, "name", fields))
-        except Unreadable as reason:
-            raise NotUnderstood(_misfit("resources", reason)) from None
+        except Invalid as error:
+            raise misfit("resources", error.problem) from None
 
     def information(self, record: Any) -> Information:
-        """What the server says of itself. Raises NotUnderstood where it is no object."""
+        """What the server tells about itself. Raises NotUnderstood where it is no object."""
         fields = self.contract.operations["information"].fields
         try:
             _need_object(record)
             return Information(**{name: _text(record, name, fields) for name in Information.model_fields})
-        except Unreadable as reason:
-            raise NotUnderstood(_misfit("information", reason)) from None
+        except Invalid as error:
+            raise misfit("information", error.problem) from None
 
     def _moments(self, record: Any, field: str, fields: Mapping[str, Expression]) -> tuple[datetime, ...]:
         value = fields[field].read(record) if field in fields else None
@@ -193,49 +176,42 @@ class Reader:
         try:
             return readings(value, self.contract.times, self.zone)
         except ValueError:
-            raise Unreadable(
-                _("The field %(field)s holds %(value)s, which is no time in the format %(format)s.")
-                % {"field": field, "value": excerpt(value)[:80], "format": self.contract.times.format}
-            ) from None
+            problem = problems.BAD_TIME(field=field, value=excerpt(value)[:80], format=self.contract.times.format)
+            raise Invalid(problem) from None
 
 
-def _shadowed(booking: Booking) -> RejectedRecord:
+def _replaced(booking: Booking) -> RejectedRecord:
     return RejectedRecord(
         record_id=booking.id,
-        reason=_(
-            "Another booking has the same id and other times, and is used instead. If this is a series whose "
-            "meetings share an id, make the contract's id differ, as in join('@', [id, startTime])."
-        ),
+        reason=problems.SAME_ID(),
         raw=booking.model_dump_json()[:MAX_RAW],
     )
 
 
-def _misfit(operation: str, reason: Unreadable) -> str:
-    return _("Offision's answer does not fit the contract, operation %(operation)s. %(reason)s") % {
-        "operation": operation,
-        "reason": reason,
-    }
+def misfit(operation: str, why: Problem) -> NotUnderstood:
+    """The error of an answer that the contract does not fit."""
+    return NotUnderstood(problems.MISFIT(operation=operation, why=why))
 
 
 def _need_object(record: Any) -> None:
     if not isinstance(record, dict):
-        raise Unreadable(_("The record is not an object with fields."))
+        raise Invalid(problems.NOT_AN_OBJECT())
 
 
 def _need_same_code(named: str, asked: str) -> None:
-    # Case counts: another spelling is another code, and may be somebody else's.
+    # Case counts: another spelling is another code, perhaps of another visitor.
     if named and named != asked.strip():
-        raise Unreadable(_("The answer is about another registration code than the one asked for."))
+        raise Invalid(problems.OTHER_CODE())
 
 
 def _missing(field: str) -> NoReturn:
-    raise Unreadable(_("The field %(field)s is missing.") % {"field": field})
+    raise Invalid(problems.FIELD_MISSING(field=field))
 
 
 def _scalar(record: Any, field: str, fields: Mapping[str, Expression]) -> str | int | float | bool | None:
     value = fields[field].read(record) if field in fields else None
     if value is not None and not isinstance(value, str | int | float):
-        raise Unreadable(_("The field %(field)s is not one single value.") % {"field": field})
+        raise Invalid(problems.NOT_ONE_VALUE(field=field))
     return value
 
 
@@ -258,7 +234,7 @@ def _identity(record: Any, field: str, fields: Mapping[str, Expression]) -> str:
         _missing(field)
     # Cutting or cleaning an id could make two records one.
     if len(text) > MAX_ID or clean(text) != text:
-        raise Unreadable(_("The field %(field)s is no usable id.") % {"field": field})
+        raise Invalid(problems.BAD_ID(field=field))
     return text
 
 
@@ -269,10 +245,7 @@ def _emails(record: Any, field: str, fields: Mapping[str, Expression]) -> tuple[
     if isinstance(value, str):
         value = [part for part in value.replace(",", ";").split(";") if part.strip()]
     if not isinstance(value, list) or not all(isinstance(entry, str | None) for entry in value):
-        raise Unreadable(_("The field %(field)s is not a list of emails.") % {"field": field})
+        raise Invalid(problems.BAD_EMAILS(field=field))
     if len(value) > MAX_ATTENDEES:
-        raise Unreadable(
-            _("The booking names %(count)d attendees; more than %(most)d is taken for a mistake.")
-            % {"count": len(value), "most": MAX_ATTENDEES}
-        )
+        raise Invalid(problems.TOO_MANY_ATTENDEES(count=len(value), most=MAX_ATTENDEES))
     return tuple(dict.fromkeys(clean(entry or "", MAX_EMAIL) for entry in value))

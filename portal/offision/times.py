@@ -1,10 +1,10 @@
-"""Moments as servers write them, and what a clock change does to those written without an offset.
+"""Moments as servers write them, and the effect of a clock change on those without an offset.
 
-A wall-clock time without an offset has two readings where clocks change: in a fold (clocks go back, an hour
-happens twice) and, for want of a better meaning, in a gap (clocks go forward, an hour never happens). The
-rule for a span is: of all readings in which it ends after it starts, the shortest; of equally short ones, the
-latest. So a span never lasts longer than the shortest sensible reading, and a meeting wholly within a doubled
-hour keeps its length. A single limit is read on its own: a start as the later reading, an end as the earlier.
+A wall-clock time without an offset has two readings where clocks change: in a fold (clocks go back, an hour happens
+twice) and in a gap (clocks go forward, an hour never happens). The rule for a span: of all readings in which it ends
+after it starts, the shortest; of equally short ones, the latest. So a span never lasts longer than its shortest
+possible reading, and a meeting wholly within a doubled hour keeps its length. A single limit is read on its own: a
+start as the later reading, an end as the earlier.
 """
 
 import math
@@ -16,7 +16,7 @@ from portal.offision.contract import Times
 
 
 def readings(value: Any, times: Times, site: ZoneInfo) -> tuple[datetime, ...]:
-    """The moments, in UTC, that `value` may mean: one, or two where clocks change, the earlier first.
+    """The moments, in UTC, that `value` can mean: one, or two where clocks change, the earlier first.
 
     `site` is the site's time zone. Raises ValueError where `value` is no moment in the contract's format.
     """
@@ -47,6 +47,6 @@ def _epoch(value: Any, per_second: int) -> datetime:
 
 
 def span(starts: tuple[datetime, ...], ends: tuple[datetime, ...]) -> tuple[datetime, datetime] | None:
-    """The start and end that these readings mean, by the rule above; None where none ends after it starts."""
-    sensible = [(start, end) for start in starts for end in ends if start < end]
-    return min(sensible, key=lambda pair: (pair[1] - pair[0], -pair[0].timestamp()), default=None)
+    """The start and end by the rule above; None where no reading ends after it starts."""
+    possible = [(start, end) for start in starts for end in ends if start < end]
+    return min(possible, key=lambda pair: (pair[1] - pair[0], -pair[0].timestamp()), default=None)

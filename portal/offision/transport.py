@@ -1,46 +1,23 @@
-"""One HTTP request to Offision and its answer, bounded in size and in time. Knows no contract."""
+"""One HTTP request to Offision and its answer. Knows no contract."""
 
+from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from http.cookiejar import DefaultCookiePolicy
 from ipaddress import ip_address
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-import requests
-from django.utils.translation import gettext as _
-from requests.auth import AuthBase, HTTPBasicAuth
-from urllib3.exceptions import HTTPError
+from requests.auth import HTTPBasicAuth
 
 from portal.core import clock
-from portal.core.http import Deadline, DeadlineAdapter, TooLongError, read_bounded
+from portal.core.http import Answer, HttpError, HttpSession, TooLong
+from portal.offision import problems
 from portal.offision.errors import ContractError, TooLarge, TryAgain, Unauthorized
 
-POOL_SIZE = 32  # connections kept; more than the threads of a worker
-LONGEST_WAIT = 30.0  # seconds; the most that a Retry-After is believed
+POOL_SIZE = 32  # idle connections kept; more than the threads of a worker
+LONGEST_WAIT = 30.0  # seconds; a longer Retry-After counts as this
 SLOWNESS = 3  # a whole request may take this many read time-outs
-
-
-class Reply(NamedTuple):
-    """The status and body of an answer that is neither a server error nor a refusal of the token."""
-
-    status: int
-    body: bytes
-
-
-class _Token(AuthBase):
-    """Sends the token. An auth object, because a plain header would lose to an entry in the user's .netrc."""
-
-    def __init__(self, token: str, style: str) -> None:
-        self._token, self._style = token, style
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._style == "basic":
-            HTTPBasicAuth(self._token, "")(request)
-            return request
-        request.headers["Authorization"] = self._token
-        return request
 
 
 def _is_loopback(host: str) -> bool:
@@ -57,9 +34,7 @@ def _address(base_url: str) -> tuple[SplitResult, str]:
     except ValueError:
         usable = False
     if not usable or not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
-        raise ContractError(
-            _("OFFISION_URL must be the server's address, such as https://offision.example.com, and no more.")
-        )
+        raise ContractError(problems.BAD_URL())
     return parts, parts.hostname
 
 
@@ -72,6 +47,7 @@ class Transport:
         base_url: str,
         token: str,
         style: str,
+        ca_file: str,
         connect_timeout: float,
         read_timeout: float,
         max_bytes: int,
@@ -79,108 +55,53 @@ class Transport:
         """Time-outs in seconds. Raises ContractError where the address or the token cannot be used."""
         parts, host = _address(base_url)
         if parts.scheme == "http" and not _is_loopback(host):
-            raise ContractError(
-                _("OFFISION_URL must start with https://, or the access token would cross the network in the open.")
-            )
+            raise ContractError(problems.PLAIN_URL())
         if not token or not token.isascii() or not token.isprintable() or token != token.strip():
-            raise ContractError(
-                _("OFFISION_TOKEN must be the access token from Management console -> Settings -> API authentication.")
-            )
+            raise ContractError(problems.BAD_TOKEN())
         self.host = parts.netloc
         self.base_url = base_url.rstrip("/")
-        self._timeouts = (connect_timeout, read_timeout)
-        self._max_bytes = max_bytes
-        self._session = requests.Session()
-        self._session.auth = _Token(token, style)
-        self._session.headers["Accept"] = "application/json"
-        self._session.headers["User-Agent"] = "offision-access-portal"
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        # A proxy from the environment must not stand between the portal and a server on the same machine.
-        self._session.trust_env = not _is_loopback(host)
-        adapter = DeadlineAdapter(pool_connections=2, pool_maxsize=POOL_SIZE)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
+        self._session = HttpSession(
+            timeout=(connect_timeout, read_timeout),
+            deadline=read_timeout * SLOWNESS,
+            max_bytes=max_bytes,
+            headers={"Accept": "application/json"} | ({"Authorization": token} if style == "bare" else {}),
+            auth=HTTPBasicAuth(token, "") if style == "basic" else None,
+            ca_file=ca_file,
+            pool_size=POOL_SIZE,
+        )
+        self._deadline = read_timeout * SLOWNESS
 
     def send(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: dict[str, Any],
-        body: Any = None,
-        seconds: float | None = None,
-    ) -> Reply:
+        self, method: str, path: str, *, query: dict[str, Any], body: Any = None, seconds: float | None = None
+    ) -> Answer:
         """Send one request and read its whole answer, within `seconds` if that is less than usual.
 
-        Raises TryAgain, Unauthorized or TooLarge. Every other status is the caller's to judge.
+        Raises TryAgain, Unauthorized or TooLarge. The caller judges every other status.
         """
-        connect, read = self._timeouts
-        whole = read * SLOWNESS if seconds is None else min(seconds, read * SLOWNESS)
-        with Deadline(whole) as deadline:
-            try:
-                with self._session.request(
-                    method,
-                    self.base_url + path,
-                    params=query,
-                    json=body,
-                    timeout=(min(connect, whole), min(read, whole)),
-                    allow_redirects=False,
-                    stream=True,
-                ) as response:
-                    self._judge(response)
-                    content = self._bounded(response)
-            except (OSError, HTTPError) as error:  # requests' own errors are OSErrors
-                raise self._again(error, expired=deadline.expired, seconds=whole) from None
-            if deadline.expired:  # a body without a length just ends where the connection was cut
-                raise self._again(None, expired=True, seconds=whole)
-        return Reply(response.status_code, content)
+        deadline = self._deadline if seconds is None else min(seconds, self._deadline)
+        try:
+            answer = self._session.request(method, self.base_url + path, query=query, json=body, deadline=deadline)
+        except HttpError as error:
+            if error.answer is not None:  # a status that came says more than what broke after it
+                self._judge(error.answer.status, error.answer.headers)
+            if isinstance(error, TooLong):
+                raise TooLarge(problems.TOO_LARGE(host=self.host, most=error.problem.params["most"])) from None
+            raise TryAgain(problems.NO_ANSWER(host=self.host, why=error.problem)) from None
+        self._judge(answer.status, answer.headers)
+        return answer
 
-    def _judge(self, response: requests.Response) -> None:
-        status = response.status_code
+    def _judge(self, status: int, headers: Mapping[str, str]) -> None:
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-            raise Unauthorized(
-                _(
-                    "Offision at %(host)s refused the access token (HTTP %(status)d). Check OFFISION_TOKEN "
-                    "against "
-                    "Management console -> Settings -> API authentication."
-                )
-                % {"host": self.host, "status": status}
-            )
+            raise Unauthorized(problems.TOKEN_REFUSED(host=self.host, status=status))
         if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise TryAgain(
-                _("Offision at %(host)s answered with HTTP %(status)d. Asking again later may help.")
-                % {"host": self.host, "status": status},
-                retry_after=retry_after(response.headers.get("Retry-After")),
+                problems.SERVER_ERROR(host=self.host, status=status),
+                retry_after=retry_after(headers.get("Retry-After")),
             )
-
-    def _bounded(self, response: requests.Response) -> bytes:
-        try:
-            return read_bounded(response, self._max_bytes)
-        except TooLongError:
-            raise TooLarge(
-                _("Offision at %(host)s sent more than %(most)d bytes in one answer; the rest was not read.")
-                % {"host": self.host, "most": self._max_bytes}
-            ) from None
-
-    def _again(self, error: Exception | None, *, expired: bool, seconds: float) -> TryAgain:
-        if expired:
-            why = _("the answer was not complete after %(seconds).1f seconds") % {"seconds": seconds}
-        elif isinstance(error, requests.exceptions.SSLError):
-            why = _("its certificate could not be verified, or TLS failed")
-        elif isinstance(error, requests.exceptions.ConnectTimeout):
-            why = _("no connection within %(seconds).1f seconds") % {"seconds": self._timeouts[0]}
-        elif isinstance(error, requests.exceptions.Timeout):
-            why = _("no answer within %(seconds).1f seconds") % {"seconds": min(self._timeouts[1], seconds)}
-        else:
-            why = _("the connection failed or broke off (%(kind)s)") % {"kind": type(error).__name__}
-        return TryAgain(
-            _("Offision at %(host)s could not be asked: %(why)s. Asking again later may help.")
-            % {"host": self.host, "why": why}
-        )
 
 
 def retry_after(header: str | None) -> float | None:
-    """The seconds that a Retry-After header asks to wait, from 0 to 30; None where it is unreadable."""
+    """The seconds to wait by a Retry-After header, from 0 to 30; None where it is unreadable."""
     if header is None:
         return None
     try:

@@ -1,10 +1,12 @@
-"""What Offision's answers mean to the portal: immutable, validated, with every time aware and in UTC."""
+"""The objects read from Offision's answers: immutable, validated, every time aware and in UTC."""
 
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, InstanceOf
+
+from portal.core.problems import Problem
 
 
 def _utc(moment: datetime) -> datetime:
@@ -27,7 +29,7 @@ class BookingStatus(StrEnum):
 
 
 class VisitStatus(StrEnum):
-    """What a visit's status word means. UNKNOWN lets nobody pass."""
+    """What a visit's status word means. UNKNOWN admits nobody."""
 
     EXPECTED = "expected"
     CHECKED_IN = "checked_in"
@@ -44,8 +46,8 @@ class _Record(BaseModel):
 class Booking(_Record):
     """One booking of one resource, from `starts_at` until before `ends_at` (UTC).
 
-    Emails are stripped but keep the case they came in: comparing them is the caller's. An empty email means
-    that Offision lists a person without one.
+    Emails are stripped and keep their case: the caller compares them. An empty email means that Offision lists a
+    person without one.
     """
 
     id: str
@@ -61,15 +63,15 @@ class Booking(_Record):
 
 
 class RejectedRecord(_Record):
-    """A record that could not be read: `reason` is a sentence for staff, `raw` at most 2000 characters."""
+    """A record that could not be read, and why. `raw` has at most 2000 characters."""
 
     record_id: str
-    reason: str
+    reason: InstanceOf[Problem]
     raw: str
 
 
 class BookingList(_Record):
-    """The bookings of one resource, those set aside, and how many HTTP requests it took."""
+    """The bookings of one resource, the rejected records, and how many HTTP requests it took."""
 
     bookings: tuple[Booking, ...]
     rejected: tuple[RejectedRecord, ...]
@@ -93,8 +95,8 @@ class Visit(_Record):
 class Subscription(_Record):
     """One subscription to resource appointment changes; for all resources where `resource_id` is None.
 
-    `expires_at` (UTC) is None where Offision names no end. The callback URL holds the callback secret: mask
-    it before showing it.
+    `expires_at` (UTC) is None where Offision names no end. The callback URL holds the callback secret: mask it
+    before showing it.
     """
 
     id: str
@@ -111,7 +113,7 @@ class Resource(_Record):
 
 
 class Information(_Record):
-    """What the server says of itself; each is empty where it says nothing."""
+    """What the server tells about itself; each is empty where it tells nothing."""
 
     version: str
     product: str

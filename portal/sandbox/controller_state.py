@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from portal.buildings.building_model import Controller, SimulatedOptions
+from portal.buildings.model import Controller, SimulatedOptions
 from portal.core import clock
 
 Window = tuple[datetime | None, datetime | None]  # UTC, the end exclusive; None: unbounded

@@ -7,7 +7,7 @@ from pydantic import Field
 from werkzeug.routing import Rule
 from werkzeug.wrappers import Request, Response
 
-from portal.buildings.building_model import Building
+from portal.buildings.model import Building
 from portal.core import clock
 from portal.sandbox.controller_state import (
     FullError,

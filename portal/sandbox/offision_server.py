@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 from werkzeug.wrappers import Request, Response
 
-from portal.buildings.building_model import Building, Change, ChangeError
+from portal.buildings.model import Building, Change, ChangeError
 from portal.sandbox.offision_state import OffisionState, StateError, Subscription
 from portal.sandbox.wire import (
     HangUpError,

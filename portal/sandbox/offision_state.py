@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from portal.buildings.building_model import (
+from portal.buildings.model import (
     Booking,
     Building,
     Change,

@@ -20,8 +20,8 @@ from django.utils.translation import gettext as _
 from doorsync import tasks
 from doorsync.models import BookingFetch, Callback, ControllerSync, ResourceSync, SchedulerState
 from doorsync.work import scheduler
-from portal.buildings.building import Building
-from portal.buildings.load import load_map
+from portal.buildings.loading import load_map
+from portal.buildings.model import Building
 from portal.core import clock
 from portal.sandbox.processes import Processes, StartError, free_port, start_web, start_worker
 

@@ -20,7 +20,8 @@ from typing import NoReturn
 
 from django.conf import settings
 
-from portal.buildings.building import Building, BuildingError, load_building
+from portal.buildings.model import Building
+from portal.buildings.reading import BuildingError, load_building
 from portal.sandbox.controllers_server import ControllersServer
 from portal.sandbox.offision_server import OffisionServer
 from portal.sandbox.webserver import LocalServer

@@ -8,7 +8,7 @@ from axe_playwright_python.base import AXE_SCRIPT
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.db import models
+from django.db import models, transaction
 from django.urls import reverse
 
 from accessmap.api.models import ApiKey
@@ -69,7 +69,8 @@ def full_house(gate):
     sync.ControllerSync.objects.filter(controller=box).update(
         pending_plan={"pairs": [["1001", 1]]}, dropped=[["1003", 1]], last_error="Cards would lose doors."
     )
-    record(actor="ann", action="x", on=box, detail={"long": "x" * 200})
+    with transaction.atomic():
+        record(actor="ann", action="contract.check", on=box, detail={"fingerprint": "x" * 200})
     sealer.seal()
     return gate
 

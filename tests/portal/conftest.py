@@ -1,11 +1,21 @@
-"""The building of the demo."""
+"""What the tests of the portal's own packages share."""
 
 import pytest
+from django.utils import translation
 
-from portal.buildings.building import Building, load_building
+from portal.buildings.model import Building
+from portal.buildings.reading import load_building
 from tests.portal.sandbox.conftest import BUILDINGS
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    """A request in another language leaves that language active in its thread."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture(scope="session")
 def pier_house() -> Building:
+    """The building of the demo."""
     return load_building(BUILDINGS / "pier-house.json")

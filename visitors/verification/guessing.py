@@ -10,7 +10,7 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
@@ -55,6 +55,7 @@ def note_unknown(turnstile: Turnstile, now: datetime) -> None:
         _close(None, now)
 
 
+@transaction.atomic
 def _close(turnstile: Turnstile | None, now: datetime) -> None:
     _closed_until[turnstile.pk if turnstile else None] = time.monotonic() + MINUTE.total_seconds()
     if turnstile:

@@ -64,8 +64,11 @@ def tell_offision() -> None:
         except OffisionError as error:
             _put_off(move, error)
         else:
-            StatusMove.objects.filter(pk=move.pk).update(done_at=clock.now(), next_at=None, code=None, last_error="")
-            _log(move, Outcome.DONE, [])
+            with transaction.atomic():
+                StatusMove.objects.filter(pk=move.pk).update(
+                    done_at=clock.now(), next_at=None, code=None, last_error=""
+                )
+                _log(move, Outcome.DONE, [])
 
 
 @transaction.atomic
@@ -97,6 +100,7 @@ def _tell(client: OffisionClient, move: StatusMove) -> None:
             raise
 
 
+@transaction.atomic
 def _put_off(move: StatusMove, error: OffisionError) -> None:
     now = clock.now()
     final = isinstance(error, Never) or now - move.created_at > GIVE_UP_AFTER

@@ -161,6 +161,7 @@ def _has_moved_on(answer: Verification, visit: Visit) -> bool:
     return Passage.objects.filter(visit=visit, at__gt=answer.at, passed=True).exists()
 
 
+@transaction.atomic
 def note_past(turnstile: Turnstile, *, read: str, at: str) -> None:
     """A device tells of a scan of long ago (`at`, in its own words) without its decision: it is logged, and no more."""
     _code, key = code_of(turnstile, read)

@@ -1,5 +1,7 @@
 import django.contrib.postgres.fields
 import django.db.models.deletion
+import pgtrigger.compiler
+import pgtrigger.migrations
 import portal.core.clock
 from django.db import migrations, models
 
@@ -31,15 +33,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='ApiKeyUse',
-            fields=[
-                ('key', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='use', serialize=False, to='api.apikey')),
-                ('last_used_at', models.DateTimeField(verbose_name='last used')),
-                ('minute', models.DateTimeField()),
-                ('requests', models.PositiveIntegerField()),
-            ],
-        ),
-        migrations.CreateModel(
             name='GivenAnswer',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -48,10 +41,28 @@ class Migration(migrations.Migration):
                 ('status', models.PositiveSmallIntegerField()),
                 ('body', models.TextField()),
                 ('at', models.DateTimeField(db_index=True, default=portal.core.clock.now)),
-                ('key', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='api.apikey')),
             ],
-            options={
-                'constraints': [models.UniqueConstraint(fields=('key', 'idempotency_key'), name='one_answer_a_request')],
-            },
+        ),
+        migrations.CreateModel(
+            name='ApiKeyUse',
+            fields=[
+                ('key', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='use', serialize=False, to='api.apikey')),
+                ('last_used_at', models.DateTimeField(verbose_name='last used')),
+                ('minute', models.DateTimeField()),
+                ('requests', models.PositiveIntegerField()),
+            ],
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='apikey',
+            trigger=pgtrigger.compiler.Trigger(name='audited', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE detail JSONB; kept RECORD;', func='\n            detail := jsonb_strip_nulls(jsonb_build_object(\'prefix\', CASE WHEN OLD."prefix" IS DISTINCT FROM NEW."prefix" THEN jsonb_build_array(OLD."prefix", NEW."prefix") END,\n\'hashed_key\', CASE WHEN OLD."hashed_key" IS DISTINCT FROM NEW."hashed_key" THEN to_jsonb(\'changed\'::text) END,\n\'created\', CASE WHEN OLD."created" IS DISTINCT FROM NEW."created" THEN jsonb_build_array(OLD."created", NEW."created") END,\n\'name\', CASE WHEN OLD."name" IS DISTINCT FROM NEW."name" THEN jsonb_build_array(OLD."name", NEW."name") END,\n\'revoked\', CASE WHEN OLD."revoked" IS DISTINCT FROM NEW."revoked" THEN jsonb_build_array(OLD."revoked", NEW."revoked") END,\n\'expiry_date\', CASE WHEN OLD."expiry_date" IS DISTINCT FROM NEW."expiry_date" THEN jsonb_build_array(OLD."expiry_date", NEW."expiry_date") END,\n\'scopes\', CASE WHEN OLD."scopes" IS DISTINCT FROM NEW."scopes" THEN jsonb_build_array(OLD."scopes", NEW."scopes") END));\n            IF TG_OP = \'UPDATE\' AND detail = \'{}\' THEN\n                RETURN NULL;\n            ELSIF TG_OP = \'DELETE\' THEN\n                kept := OLD;\n            ELSE\n                kept := NEW;\n            END IF;\n            INSERT INTO audit_entry\n                (at, actor, action, object_type, object_id, object_label, outcome, reasons, detail)\n            VALUES (\n                clock_timestamp(), left(COALESCE(NULLIF(current_setting(\'pghistory.context_metadata\', true), \'\')::jsonb ->> \'actor\', (SELECT username FROM auth_user WHERE id = (NULLIF(current_setting(\'pghistory.context_metadata\', true), \'\')::jsonb ->> \'user\')::bigint), NULLIF(current_setting(\'portal.process\', true), \'\'), \'database:\' || session_user), 200),\n                \'api.apikey.\' || CASE TG_OP\n                    WHEN \'INSERT\' THEN \'added\' WHEN \'UPDATE\' THEN \'changed\' ELSE \'deleted\' END,\n                \'api.ApiKey\', kept.prefix, left(COALESCE(kept.name, \'\'), 300),\n                \'done\', \'[]\', detail\n            );\n            RETURN NULL;\n        ', hash='b88c91ccd49a9ee30bcb81116d021c3dfee0bcfe', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_audited_88379', table='api_apikey', when='AFTER')),
+        ),
+        migrations.AddField(
+            model_name='givenanswer',
+            name='key',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='api.apikey'),
+        ),
+        migrations.AddConstraint(
+            model_name='givenanswer',
+            constraint=models.UniqueConstraint(fields=('key', 'idempotency_key'), name='one_answer_a_request'),
         ),
     ]

@@ -1,3 +1,4 @@
+import django.contrib.auth.models
 import django.db.models.deletion
 import pgtrigger.compiler
 import pgtrigger.migrations
@@ -11,6 +12,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        ('auth', '0012_alter_user_first_name_max_length'),
     ]
 
     operations = [
@@ -36,7 +38,7 @@ class Migration(migrations.Migration):
             name='SealCheck',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('last_error', models.TextField(blank=True, verbose_name='last error')),
+                ('last_error', portal.core.problems.ProblemsField(verbose_name='last error')),
                 ('checked_at', models.DateTimeField(null=True, verbose_name='checked')),
                 ('all_checked_at', models.DateTimeField(null=True, verbose_name='all checked')),
                 ('number', models.BigIntegerField(default=0)),
@@ -65,6 +67,72 @@ class Migration(migrations.Migration):
             options={
                 'default_permissions': (),
             },
+        ),
+        migrations.CreateModel(
+            name='AuditedGroup',
+            fields=[
+            ],
+            options={
+                'proxy': True,
+                'default_permissions': (),
+                'indexes': [],
+                'constraints': [],
+            },
+            bases=('auth.group',),
+            managers=[
+                ('objects', django.contrib.auth.models.GroupManager()),
+            ],
+        ),
+        migrations.CreateModel(
+            name='AuditedGroupPermission',
+            fields=[
+            ],
+            options={
+                'proxy': True,
+                'default_permissions': (),
+                'indexes': [],
+                'constraints': [],
+            },
+            bases=('auth.group_permissions',),
+        ),
+        migrations.CreateModel(
+            name='AuditedUser',
+            fields=[
+            ],
+            options={
+                'proxy': True,
+                'default_permissions': (),
+                'indexes': [],
+                'constraints': [],
+            },
+            bases=('auth.user',),
+            managers=[
+                ('objects', django.contrib.auth.models.UserManager()),
+            ],
+        ),
+        migrations.CreateModel(
+            name='AuditedUserGroup',
+            fields=[
+            ],
+            options={
+                'proxy': True,
+                'default_permissions': (),
+                'indexes': [],
+                'constraints': [],
+            },
+            bases=('auth.user_groups',),
+        ),
+        migrations.CreateModel(
+            name='AuditedUserPermission',
+            fields=[
+            ],
+            options={
+                'proxy': True,
+                'default_permissions': (),
+                'indexes': [],
+                'constraints': [],
+            },
+            bases=('auth.user_user_permissions',),
         ),
         migrations.CreateModel(
             name='Entry',
@@ -111,6 +179,26 @@ class Migration(migrations.Migration):
             model_name='sealedentry',
             name='seal',
             field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, to='audit.seal'),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='auditedgroup',
+            trigger=pgtrigger.compiler.Trigger(name='audited', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE detail JSONB; kept RECORD;', func='\n            detail := jsonb_strip_nulls(jsonb_build_object(\'name\', CASE WHEN OLD."name" IS DISTINCT FROM NEW."name" THEN jsonb_build_array(OLD."name", NEW."name") END));\n            IF TG_OP = \'UPDATE\' AND detail = \'{}\' THEN\n                RETURN NULL;\n            ELSIF TG_OP = \'DELETE\' THEN\n                kept := OLD;\n            ELSE\n                kept := NEW;\n            END IF;\n            INSERT INTO audit_entry\n                (at, actor, action, object_type, object_id, object_label, outcome, reasons, detail)\n            VALUES (\n                clock_timestamp(), left(COALESCE(NULLIF(current_setting(\'pghistory.context_metadata\', true), \'\')::jsonb ->> \'actor\', (SELECT username FROM auth_user WHERE id = (NULLIF(current_setting(\'pghistory.context_metadata\', true), \'\')::jsonb ->> \'user\')::bigint), NULLIF(current_setting(\'portal.process\', true), \'\'), \'database:\' || session_user), 200),\n                \'auth.group.\' || CASE TG_OP\n                    WHEN \'INSERT\' THEN \'added\' WHEN \'UPDATE\' THEN \'changed\' ELSE \'deleted\' END,\n                \'auth.Group\', kept."id"::text, left(COALESCE(kept.name, \'\'), 300),\n                \'done\', \'[]\', detail\n            );\n            RETURN NULL;\n        ', hash='d237085ae6ffff2e8efeacadb832c035d6b1fb3b', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_audited_143ab', table='auth_group', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='auditedgrouppermission',
+            trigger=pgtrigger.compiler.Trigger(name='audited', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE detail JSONB; kept RECORD;', func='\n            detail := jsonb_strip_nulls(jsonb_build_object(\'group\', CASE WHEN OLD."group_id" IS DISTINCT FROM NEW."group_id" THEN jsonb_build_array((SELECT target.name FROM "auth_group" target WHERE target."id" = OLD."group_id"), (SELECT target.name FROM "auth_group" target WHERE target."id" = NEW."group_id")) END,\n\'permission\', CASE WHEN OLD."permission_id" IS DISTINCT FROM NEW."permission_id" THEN jsonb_build_array(OLD."permission_id", NEW."permission_id") END));\n            IF TG_OP = \'UPDATE\' AND detail = \'{}\' THEN\n                RETURN NULL;\n            ELSIF TG_OP = \'DELETE\' THEN\n                kept := OLD;\n            ELSE\n                kept := NEW;\n            END IF;\n            INSERT INTO audit_entry\n                (at, actor, action, object_type, object_id, object_label, outcome, reasons, detail)\n            VALUES (\n                clock_timestamp(), left(COALESCE(NULLIF(current_setting(\'pghistory.context_metadata\', true), \'\')::jsonb ->> \'actor\', (SELECT username FROM auth_user WHERE id = (NULLIF(current_setting(\'pghistory.context_metadata\', true), \'\')::jsonb ->> \'user\')::bigint), NULLIF(current_setting(\'portal.process\', true), \'\'), \'database:\' || session_user), 200),\n                \'auth.group_permissions.\' || CASE TG_OP\n                    WHEN \'INSERT\' THEN \'added\' WHEN \'UPDATE\' THEN \'changed\' ELSE \'deleted\' END,\n                \'auth.Group_permissions\', kept."id"::text, left(COALESCE((SELECT named.name FROM auth_group named WHERE named.id = kept.group_id) || \': \' || (SELECT named.codename FROM auth_permission named WHERE named.id = kept.permission_id), \'\'), 300),\n                \'done\', \'[]\', detail\n            );\n            RETURN NULL;\n        ', hash='f6abbd371a53d19f7e03f55997687e06f041526c', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_audited_e5f32', table='auth_group_permissions', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='auditeduser',
+            trigger=pgtrigger.compiler.Trigger(name='audited', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE detail JSONB; kept RECORD;', func='\n            detail := jsonb_strip_nulls(jsonb_build_object(\'password\', CASE WHEN OLD."password" IS DISTINCT FROM NEW."password" THEN to_jsonb(\'changed\'::text) END,\n\'is_superuser\', CASE WHEN OLD."is_superuser" IS DISTINCT FROM NEW."is_superuser" THEN jsonb_build_array(OLD."is_superuser", NEW."is_superuser") END,\n\'username\', CASE WHEN OLD."username" IS DISTINCT FROM NEW."username" THEN jsonb_build_array(OLD."username", NEW."username") END,\n\'first_name\', CASE WHEN OLD."first_name" IS DISTINCT FROM NEW."first_name" THEN jsonb_build_array(OLD."first_name", NEW."first_name") END,\n\'last_name\', CASE WHEN OLD."last_name" IS DISTINCT FROM NEW."last_name" THEN jsonb_build_array(OLD."last_name", NEW."last_name") END,\n\'email\', CASE WHEN OLD."email" IS DISTINCT FROM NEW."email" THEN jsonb_build_array(OLD."email", NEW."email") END,\n\'is_staff\', CASE WHEN OLD."is_staff" IS DISTINCT FROM NEW."is_staff" THEN jsonb_build_array(OLD."is_staff", NEW."is_staff") END,\n\'is_active\', CASE WHEN OLD."is_active" IS DISTINCT FROM NEW."is_active" THEN jsonb_build_array(OLD."is_active", NEW."is_active") END,\n\'date_joined\', CASE WHEN OLD."date_joined" IS DISTINCT FROM NEW."date_joined" THEN jsonb_build_array(OLD."date_joined", NEW."date_joined") END));\n            IF TG_OP = \'UPDATE\' AND detail = \'{}\' THEN\n                RETURN NULL;\n            ELSIF TG_OP = \'DELETE\' THEN\n                kept := OLD;\n            ELSE\n                kept := NEW;\n            END IF;\n            INSERT INTO audit_entry\n                (at, actor, action, object_type, object_id, object_label, outcome, reasons, detail)\n            VALUES (\n                clock_timestamp(), left(COALESCE(NULLIF(current_setting(\'pghistory.context_metadata\', true), \'\')::jsonb ->> \'actor\', (SELECT username FROM auth_user WHERE id = (NULLIF(current_setting(\'pghistory.context_metadata\', true), \'\')::jsonb ->> \'user\')::bigint), NULLIF(current_setting(\'portal.process\', true), \'\'), \'database:\' || session_user), 200),\n                \'auth.user.\' || CASE TG_OP\n                    WHEN \'INSERT\' THEN \'added\' WHEN \'UPDATE\' THEN \'changed\' ELSE \'deleted\' END,\n                \'auth.User\', kept."id"::text, left(COALESCE(kept.username, \'\'), 300),\n                \'done\', \'[]\', detail\n            );\n            RETURN NULL;\n        ', hash='66501729d4d76580733bdfd55bfbe61d72148bdf', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_audited_275c3', table='auth_user', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='auditedusergroup',
+            trigger=pgtrigger.compiler.Trigger(name='audited', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE detail JSONB; kept RECORD;', func='\n            detail := jsonb_strip_nulls(jsonb_build_object(\'user\', CASE WHEN OLD."user_id" IS DISTINCT FROM NEW."user_id" THEN jsonb_build_array((SELECT target.username FROM "auth_user" target WHERE target."id" = OLD."user_id"), (SELECT target.username FROM "auth_user" target WHERE target."id" = NEW."user_id")) END,\n\'group\', CASE WHEN OLD."group_id" IS DISTINCT FROM NEW."group_id" THEN jsonb_build_array((SELECT target.name FROM "auth_group" target WHERE target."id" = OLD."group_id"), (SELECT target.name FROM "auth_group" target WHERE target."id" = NEW."group_id")) END));\n            IF TG_OP = \'UPDATE\' AND detail = \'{}\' THEN\n                RETURN NULL;\n            ELSIF TG_OP = \'DELETE\' THEN\n                kept := OLD;\n            ELSE\n                kept := NEW;\n            END IF;\n            INSERT INTO audit_entry\n                (at, actor, action, object_type, object_id, object_label, outcome, reasons, detail)\n            VALUES (\n                clock_timestamp(), left(COALESCE(NULLIF(current_setting(\'pghistory.context_metadata\', true), \'\')::jsonb ->> \'actor\', (SELECT username FROM auth_user WHERE id = (NULLIF(current_setting(\'pghistory.context_metadata\', true), \'\')::jsonb ->> \'user\')::bigint), NULLIF(current_setting(\'portal.process\', true), \'\'), \'database:\' || session_user), 200),\n                \'auth.user_groups.\' || CASE TG_OP\n                    WHEN \'INSERT\' THEN \'added\' WHEN \'UPDATE\' THEN \'changed\' ELSE \'deleted\' END,\n                \'auth.User_groups\', kept."id"::text, left(COALESCE((SELECT named.username FROM auth_user named WHERE named.id = kept.user_id) || \': \' || (SELECT named.name FROM auth_group named WHERE named.id = kept.group_id), \'\'), 300),\n                \'done\', \'[]\', detail\n            );\n            RETURN NULL;\n        ', hash='c637ba1d4fdc7fd127193c986f17055d95bf9024', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_audited_fa3ec', table='auth_user_groups', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='auditeduserpermission',
+            trigger=pgtrigger.compiler.Trigger(name='audited', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE detail JSONB; kept RECORD;', func='\n            detail := jsonb_strip_nulls(jsonb_build_object(\'user\', CASE WHEN OLD."user_id" IS DISTINCT FROM NEW."user_id" THEN jsonb_build_array((SELECT target.username FROM "auth_user" target WHERE target."id" = OLD."user_id"), (SELECT target.username FROM "auth_user" target WHERE target."id" = NEW."user_id")) END,\n\'permission\', CASE WHEN OLD."permission_id" IS DISTINCT FROM NEW."permission_id" THEN jsonb_build_array(OLD."permission_id", NEW."permission_id") END));\n            IF TG_OP = \'UPDATE\' AND detail = \'{}\' THEN\n                RETURN NULL;\n            ELSIF TG_OP = \'DELETE\' THEN\n                kept := OLD;\n            ELSE\n                kept := NEW;\n            END IF;\n            INSERT INTO audit_entry\n                (at, actor, action, object_type, object_id, object_label, outcome, reasons, detail)\n            VALUES (\n                clock_timestamp(), left(COALESCE(NULLIF(current_setting(\'pghistory.context_metadata\', true), \'\')::jsonb ->> \'actor\', (SELECT username FROM auth_user WHERE id = (NULLIF(current_setting(\'pghistory.context_metadata\', true), \'\')::jsonb ->> \'user\')::bigint), NULLIF(current_setting(\'portal.process\', true), \'\'), \'database:\' || session_user), 200),\n                \'auth.user_user_permissions.\' || CASE TG_OP\n                    WHEN \'INSERT\' THEN \'added\' WHEN \'UPDATE\' THEN \'changed\' ELSE \'deleted\' END,\n                \'auth.User_user_permissions\', kept."id"::text, left(COALESCE((SELECT named.username FROM auth_user named WHERE named.id = kept.user_id) || \': \' || (SELECT named.codename FROM auth_permission named WHERE named.id = kept.permission_id), \'\'), 300),\n                \'done\', \'[]\', detail\n            );\n            RETURN NULL;\n        ', hash='d5120412cb2c2ab61642685dadc1df2521d8fa0f', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_audited_85eb7', table='auth_user_user_permissions', when='AFTER')),
         ),
         migrations.AddIndex(
             model_name='sealedentry',

@@ -1,7 +1,6 @@
 """HTTP that ends: one bounded session with typed errors."""
 
 from portal.core.http.deadline import Deadline
-from portal.core.http.old import DeadlineAdapter, PinnedAdapter, TooLongError, read_bounded
 from portal.core.http.session import (
     Answer,
     BadCertificate,
@@ -18,15 +17,11 @@ __all__ = [
     "Answer",
     "BadCertificate",
     "Deadline",
-    "DeadlineAdapter",
     "HttpError",
     "HttpSession",
     "NoAnswer",
     "NotReached",
-    "PinnedAdapter",
     "TooLong",
-    "TooLongError",
     "TooSlow",
     "normal_fingerprint",
-    "read_bounded",
 ]

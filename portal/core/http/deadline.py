@@ -18,8 +18,6 @@ class Deadline:
     the headers as well as in the body.
     """
 
-    current = threading.local()
-
     def __init__(self, seconds: float) -> None:
         self.expired = self._over = False
         self._socket: socket | None = None
@@ -27,14 +25,12 @@ class Deadline:
         self.seconds = seconds
 
     def __enter__(self) -> Self:
-        self.current.deadline = self
         _watchdog.add(time.monotonic() + self.seconds, self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.current.deadline = None
         with self._lock:
             self._over = True
             self._socket = None

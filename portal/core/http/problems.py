@@ -29,6 +29,8 @@ WRONG_FINGERPRINT = problem(
     ),
 )
 
+NO_SECRET = problem("http.no_secret", _("The signing secret is missing or too short. Enter a new one."))
+
 # The request was sent, perhaps in part.
 TIMED_OUT = problem("http.timed_out", _("No complete answer came within %(seconds)g seconds."))
 BROKE_OFF = problem("http.broke_off", _("The connection broke off before the answer was complete."))

@@ -1,4 +1,4 @@
-"""manage.py audit: verify the seals of the audit log."""
+"""manage.py audit: verify the seals of the audit log, or list its events."""
 
 import re
 from argparse import ArgumentParser, ArgumentTypeError
@@ -7,16 +7,17 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
+from portal.audit.events import all_events
 from portal.audit.models import Seal
 from portal.audit.verifying import check
 
-_EVERY = 100_000  # entries, between two lines that tell how far it is
+_PROGRESS_EVERY = 100_000  # entries
 
 
 class Command(BaseCommand):
-    """Reads the log and its seals; keeps only what it found, for the notices and the home page."""
+    """Reads the log and its seals; stores only the result of the check, for the notices and the home page."""
 
-    help = _("Verify the seals of the audit log.")
+    help = _("Verify the seals of the audit log, or list its events.")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """One subcommand each."""
@@ -26,31 +27,37 @@ class Command(BaseCommand):
         )
         verify.add_argument(
             "--expect",
-            type=_expected,
+            type=_numbered_hash,
             metavar="NUMBER:HASH",
-            help=_("a seal as it was printed once, and kept elsewhere: it must be there still"),
+            help=_("a seal that was printed earlier, and kept elsewhere: it must still be there"),
         )
+        subcommands.add_parser("events", help=_("print the table of events that docs/audit.md has"))
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Verify. Exits with 1, after a sentence, at the first thing that is wrong."""
-        told = entries = 0
+        """Run the subcommand."""
+        if options["subcommand"] == "events":
+            self.stdout.write(events_table())
+        else:
+            self._verify(options["expect"])
+
+    def _verify(self, expected: tuple[int, str] | None) -> None:
+        """Exits with 1, after a sentence, at the first thing that is wrong."""
+        reported = entries = 0
 
         def progress(seal: Seal) -> None:
-            nonlocal told, entries
+            nonlocal reported, entries
             entries += seal.count
-            if entries - told >= _EVERY:
-                told = entries
+            if entries - reported >= _PROGRESS_EVERY:
+                reported = entries
                 line = _("%(entries)d entries in order, up to seal %(number)d")
                 self.stderr.write(line % {"entries": entries, "number": seal.number}, self.style.NOTICE)
 
         state = check(everything=True, progress=progress)
         if state.last_error:
-            raise CommandError(state.last_error)
-        if options["expect"]:
-            number, expected = options["expect"]
-            if not Seal.objects.filter(number=number, hash=expected).exists():
-                sentence = _("Seal %(number)d is not there with that hash: the log was made anew since you noted it.")
-                raise CommandError(sentence % {"number": number})
+            raise CommandError(str(state.last_error))
+        if expected and not Seal.objects.filter(number=expected[0], hash=expected[1]).exists():
+            sentence = _("Seal %(number)d is not there with that hash: the log was made anew since you noted it.")
+            raise CommandError(sentence % {"number": expected[0]})
         if not state.number:
             self.stdout.write(_("Nothing is sealed yet, and nothing is amiss."))
             return
@@ -62,8 +69,17 @@ class Command(BaseCommand):
         )
 
 
-def _expected(text: str) -> tuple[int, str]:
-    found = re.fullmatch(r"([1-9]\d{0,17}):([0-9a-f]{64})", text.strip().lower())
-    if found is None:
+def events_table() -> str:
+    """A Markdown table with a row for every audit event; personal parameters are in italics."""
+    lines = ["| code | what happened | parameters |", "|---|---|---|"]
+    for event in all_events():
+        names = [f"*{name}*" if name in event.personal else name for name in sorted(event.parameters)]
+        lines.append(f"| `{event.code}` | {event.name} | {', '.join(names)} |")
+    return "\n".join(lines)
+
+
+def _numbered_hash(text: str) -> tuple[int, str]:
+    match = re.fullmatch(r"([1-9]\d{0,17}):([0-9a-f]{64})", text.strip().lower())
+    if match is None:
         raise ArgumentTypeError(_("NUMBER:HASH is wanted, with 64 hexadecimal digits, as `audit verify` prints it."))
-    return int(found[1]), found[2]
+    return int(match[1]), match[2]

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from rich.console import Console
 from rich.table import Table
 
-from portal.buildings.building import load_building
+from portal.buildings.reading import load_building
 from portal.management.commands.demo import BUILDINGS
 from portal.sandbox import bench, bench_pages, bench_visitors, playground
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
-from portal.buildings.building import BuildingError, load_building
+from portal.buildings.reading import BuildingError, load_building
 from portal.sandbox import play_once, playground
 from portal.sandbox.processes import StartError
 from portal.sandbox.story import tell

@@ -1,4 +1,4 @@
-"""`manage.py load_building FILE`: load a building file's people, doors, policies and resources."""
+"""`manage.py load_building FILE`: load the people, doors, policies and resources of a building file."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
-from portal.buildings.building import BuildingError, load_building
-from portal.buildings.load import load_map
+from portal.buildings.loading import load_map
+from portal.buildings.reading import BuildingError, load_building
 
 
 class Command(BaseCommand):
@@ -26,15 +26,15 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         except IntegrityError as error:
             raise CommandError(
-                _("Nothing was loaded: something of this building is in the map already. %(why)s")
+                _("Nothing was loaded: the map already has an entry of this file. Change one of them. %(why)s")
                 % {"why": str(error).splitlines()[-1].strip()}
             ) from error
         self.stdout.write(
-            _("%(site)s: %(people)d cardholders, %(doors)d doors and %(rooms)d resources loaded.")
+            _("%(site)s: %(people)d cardholders, %(doors)d doors and %(resources)d resources loaded.")
             % {
                 "site": building.site.name,
                 "people": len(building.cardholders),
-                "doors": sum(len(box.doors) for box in building.controllers),
-                "rooms": len(building.resources),
+                "doors": sum(len(controller.doors) for controller in building.controllers),
+                "resources": len(building.resources),
             }
         )

@@ -1,9 +1,8 @@
-"""manage.py offision: look at a contract, draft one, and keep the subscription."""
+"""`manage.py offision`: check a contract, draft one, keep the subscription."""
 
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -11,17 +10,16 @@ from django.utils.translation import gettext as _
 
 from portal.core import clock
 from portal.offision.check import as_text, check_contract
-from portal.offision.client import OffisionClient
 from portal.offision.contract import Contract
-from portal.offision.default import client_from_settings
+from portal.offision.default import client_for, client_from_settings
 from portal.offision.drafting.contract import draft_contract
 from portal.offision.drafting.openapi import Document
 from portal.offision.errors import OffisionError
-from portal.offision.subscription import ensure_subscribed, mask_url
+from portal.offision.subscription import ensure_subscribed, is_same_url, mask_url
 
 
 class Command(BaseCommand):
-    """Speaks with the Offision server of the settings. Needs no database."""
+    """Requests to the Offision server of the settings. Needs no database."""
 
     help = _("Check or draft the Offision contract; subscribe to changes, list and end subscriptions.")
     requires_system_checks = []
@@ -30,9 +28,9 @@ class Command(BaseCommand):
         """One subcommand each."""
         subcommands = parser.add_subparsers(dest="subcommand", required=True)
 
-        check = subcommands.add_parser("check", help=_("run a contract against the server and show what it reads"))
+        check = subcommands.add_parser("check", help=_("check a contract against the server and show what it reads"))
         check.add_argument("--contract", type=Path, help=_("a contract file, instead of OFFISION_CONTRACT"))
-        check.add_argument("--resource", help=_("the id of a resource that has bookings about now"))
+        check.add_argument("--resource", help=_("the id of a resource with bookings around today"))
         check.add_argument("--code", help=_("a registration code; looking it up may check the visitor in"))
 
         draft = subcommands.add_parser("draft-contract", help=_("draft a contract from an OpenAPI document"))
@@ -45,26 +43,18 @@ class Command(BaseCommand):
         subcommands.add_parser("subscription", help=_("list the subscriptions"))
 
         unsubscribe = subcommands.add_parser("unsubscribe", help=_("end a subscription"))
-        unsubscribe.add_argument("id", nargs="?", help=_("its id; without one, those of this portal's address"))
+        unsubscribe.add_argument("id", nargs="?", help=_("its id; without one, all to this portal's address"))
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run one subcommand. Exits with 1, after a plain sentence, where it could not be done."""
+        """Run one subcommand. Exits with 1, after a sentence, where it failed."""
         try:
             getattr(self, f"_{options['subcommand'].replace('-', '_')}")(options)
         except OffisionError as error:
-            raise CommandError(error.summary) from error
+            raise CommandError(str(error)) from error
 
     def _check(self, options: dict[str, Any]) -> None:
-        client = client_from_settings()
-        if options["contract"]:
-            client = OffisionClient(
-                base_url=settings.OFFISION_URL,
-                token=settings.OFFISION_TOKEN,
-                contract=Contract.load(options["contract"]),
-                time_zone=ZoneInfo(settings.SITE_TIME_ZONE),
-                connect_timeout=settings.OFFISION_CONNECT_TIMEOUT,
-                read_timeout=settings.OFFISION_READ_TIMEOUT,
-            )
+        contract: Path | None = options["contract"]
+        client = client_for(Contract.load(contract)) if contract else client_from_settings()
         today = clock.now().astimezone(client.time_zone).date()
         sections = check_contract(client, resource_id=options["resource"], code=options["code"], today=today)
         *lines, verdict = as_text(sections)
@@ -86,9 +76,13 @@ class Command(BaseCommand):
                 file.write(text)
         except OSError as error:
             raise CommandError(
-                _("%(path)s cannot be written: %(why)s.") % {"path": output, "why": error.strerror}
+                _("%(path)s cannot be written: %(why)s. Name another file with -o.")
+                % {"path": output, "why": error.strerror}
             ) from error
-        self.stdout.write(_("Written: %(path)s. Answer its questions, then check it.") % {"path": output})
+        self.stdout.write(
+            _("Written: %(path)s. Answer its questions, then run: manage.py offision check --contract %(path)s")
+            % {"path": output}
+        )
 
     def _subscribe(self, options: dict[str, Any]) -> None:
         client, resources = client_from_settings(), options["resource"]
@@ -99,7 +93,7 @@ class Command(BaseCommand):
             raise CommandError(_("This contract subscribes to all resources at once. Leave --resource out."))
         url = callback_url()
         done = ensure_subscribed(client, url, resources, clock.now())
-        for line in done or [_("Kept what there is: it is in order.")]:
+        for line in [str(one) for one in done] or [_("The subscription is in order. Nothing was changed.")]:
             self.stdout.write(line)
         self.stdout.write(_("Offision calls %(url)s") % {"url": mask_url(url)})
 
@@ -107,9 +101,9 @@ class Command(BaseCommand):
         subscriptions = client_from_settings().subscriptions()
         for one in subscriptions:
             until = one.expires_at.isoformat() if one.expires_at else _("no end")
-            ours = _("this portal") if one.callback_url.rstrip("/") == callback_url().rstrip("/") else _("another")
+            owner = _("this portal") if is_same_url(one.callback_url, callback_url()) else _("another")
             resource = one.resource_id or _("all resources")
-            self.stdout.write(f"{one.id}  {resource}  {until}  {mask_url(one.callback_url)}  ({ours})")
+            self.stdout.write(f"{one.id}  {resource}  {until}  {mask_url(one.callback_url)}  ({owner})")
         if not subscriptions:
             self.stdout.write(_("There is no subscription. Make one with: manage.py offision subscribe"))
 
@@ -117,15 +111,14 @@ class Command(BaseCommand):
         client = client_from_settings()
         ids = [options["id"]]
         if options["id"] is None:
-            ours = callback_url().rstrip("/")
-            ids = [one.id for one in client.subscriptions() if one.callback_url.rstrip("/") == ours]
-        for one in ids:
-            client.unsubscribe(one)
-            self.stdout.write(_("Ended subscription %(id)s.") % {"id": one})
+            ids = [one.id for one in client.subscriptions() if is_same_url(one.callback_url, callback_url())]
+        for subscription_id in ids:
+            client.unsubscribe(subscription_id)
+            self.stdout.write(_("Ended subscription %(id)s.") % {"id": subscription_id})
         if not ids:
-            self.stdout.write(_("There is no subscription of this portal's address."))
+            self.stdout.write(_("There is no subscription to this portal's address. Nothing was changed."))
 
 
 def callback_url() -> str:
-    """The address that Offision is told to call. It holds a secret: mask it before showing it."""
+    """The address that Offision calls. It holds a secret: mask it before showing it."""
     return f"{settings.PORTAL_PUBLIC_URL}/api/offision/callbacks/{settings.CALLBACK_SECRETS[0]}/"

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
-from portal.buildings.building import load_building
+from portal.buildings.reading import load_building
 from portal.management.commands.demo import BUILDINGS
 from portal.sandbox import playground
 from portal.sandbox.processes import StartError

@@ -1,6 +1,6 @@
 """Drafts a contract from the server's own OpenAPI document.
 
-What the document leaves open stands in the draft as a line that starts with "# QUESTION:", its candidates below it.
+An open point becomes a line that starts with "# QUESTION:", with its candidates below it.
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import Any, get_args
 from django.utils.translation import gettext as _
 
 from portal.offision.drafting.matching import FIELD_PATTERNS, Choice, find_field, find_operation, key, meaning
-from portal.offision.drafting.openapi import Described, Document, Node, enum_of
+from portal.offision.drafting.openapi import ApiOperation, Document, Node, enum_of
 from portal.offision.drafting.operation import MOST_CANDIDATES, DraftedOperation, draft_operation, named
 from portal.offision.drafting.text import comment, question, toml
 from portal.offision.operations import OperationName
@@ -63,7 +63,7 @@ def draft_contract(document: Document, *, source: str) -> str:
             % {"count": open_questions}
         ),
         comment(_("Then run: manage.py offision check --contract THIS-FILE --resource ID --code CODE")),
-        comment(_('and write "confirmed" where it has shown a part to be right.')),
+        comment(_('Where it shows that a part is right, write "confirmed".')),
     ]
     return "\n".join([*head, *body]) + "\n"
 
@@ -71,7 +71,7 @@ def draft_contract(document: Document, *, source: str) -> str:
 def _operation(
     document: Document,
     name: OperationName,
-    choice: Choice[Described],
+    choice: Choice[ApiOperation],
     drafts: dict[OperationName, DraftedOperation],
 ) -> Iterator[str]:
     if choice.decided is not None:
@@ -92,12 +92,12 @@ def _operation(
             yield comment(_("No operation found that %(purpose)s.") % {"purpose": purpose})
         return
     yield from question(
-        _("Which operation %(purpose)s? Take the # from the lines of one of these.") % {"purpose": purpose}
+        _("Which operation %(purpose)s? Remove the # from the lines of one of these.") % {"purpose": purpose}
     )
     for number, candidate in enumerate(choice.candidates[:3]):
         drafted = draft_operation(document, name, candidate, certain=False)
         if number == 0:
-            drafts[name] = drafted  # what it tells of times and words is the best guess there is
+            drafts[name] = drafted  # the best guess for times and words
         yield "#"
         yield from (f"# {line}" for line in drafted.lines)
 
@@ -107,7 +107,7 @@ def _auth(document: Document) -> Iterator[str]:
     yield from ("", "[auth]", f"style = {toml('basic' if styles == {'basic'} else 'bare')}", 'status = "confirmed"')
 
 
-def _answers(document: Document, operation: Described | None) -> Iterator[str]:
+def _answers(document: Document, operation: ApiOperation | None) -> Iterator[str]:
     yield from ("", "[answers]")
     nodes = document.nodes(operation.answer) if operation else []
     top = [node for node in nodes if len(node.names) in {1, 2} and not node.in_list]
@@ -130,7 +130,7 @@ def _answers(document: Document, operation: Described | None) -> Iterator[str]:
 def _times(drafts: dict[OperationName, DraftedOperation]) -> Iterator[str]:
     yield from ("", "[times]")
     places = (("daily_bookings", "starts_at"), ("visit", "valid_from"), ("subscriptions", "expires_at"))
-    node = next((drafts[n].found[f] for n, f in places if n in drafts and f in drafts[n].found), None)
+    node = next((drafts[n].nodes[f] for n, f in places if n in drafts and f in drafts[n].nodes), None)
     choice = _time_format(node)
     if choice is not None:
         yield f"format = {toml(choice)}"
@@ -148,20 +148,20 @@ def _time_format(node: Node | None) -> str | None:
         return None
     if node.kind == "string":
         return "iso"
-    told = f"{node.schema.get('description') or ''} {node.schema.get('title') or ''} {node.names[-1]}".lower()
-    if re.search(r"milli|\bms\b|_ms\b", told):
+    text = f"{node.schema.get('description') or ''} {node.schema.get('title') or ''} {node.names[-1]}".lower()
+    if re.search(r"milli|\bms\b|_ms\b", text):
         return "epoch_milliseconds"
     example: Any = node.schema.get("example", node.schema.get("default"))
     if isinstance(example, int) and not isinstance(example, bool) and example > 0:
         return "epoch_milliseconds" if example >= _MILLISECONDS else "epoch_seconds"
-    return "epoch_seconds" if "second" in told else None
+    return "epoch_seconds" if "second" in text else None
 
 
 def _words(
     kind: str, drafts: dict[OperationName, DraftedOperation], operations: tuple[OperationName, ...]
 ) -> Iterator[str]:
     yield from ("", f"[words.{kind}]")
-    node = next((drafts[n].found["status"] for n in operations if n in drafts and "status" in drafts[n].found), None)
+    node = next((drafts[n].nodes["status"] for n in operations if n in drafts and "status" in drafts[n].nodes), None)
     ours = [status.value for status in (BookingStatus if kind == "booking" else VisitStatus) if status != "unknown"]
     listed = enum_of(node.schema) if node else []
     if not listed:
@@ -190,26 +190,26 @@ def _words(
         )
 
 
-def _callback(document: Document, choice: Choice[Described]) -> Iterator[str]:
+def _callback(document: Document, choice: Choice[ApiOperation]) -> Iterator[str]:
     yield from ("", "[callback]")
     bodies = choice.decided.callbacks if choice.decided else ()
     for body in bodies:
-        found = find_field(FIELD_PATTERNS["daily_bookings"]["resource_id"], document.nodes(body))
+        choice_of_field = find_field(FIELD_PATTERNS["daily_bookings"]["resource_id"], document.nodes(body))
         nested = [
             node
             for node in document.nodes(body)
             if node.names and re.fullmatch(FIELD_PATTERNS["subscribe"]["resource_id"][0], key(node.names[-1:]))
         ]
-        if node := found.decided or next(iter(nested), None):
+        if node := choice_of_field.decided or next(iter(nested), None):
             yield f"resource_id = {toml([node.path])}"
             break
     else:
-        yield comment(_("The document does not describe what is sent to our callURL; these places are tried."))
+        yield comment(_("The document does not describe the calls to our callURL; these places are tried."))
         yield f"resource_id = {toml(['resourceId', 'data.resourceId', 'appointment.resourceId', 'resource.id'])}"
     yield 'status = "unconfirmed"'
 
 
-def _scope(drafted: DraftedOperation | None, operation: Described | None) -> Iterator[str]:
+def _scope(drafted: DraftedOperation | None, operation: ApiOperation | None) -> Iterator[str]:
     yield from ("", "[subscription]")
     if drafted is None or drafted.scope is not None:
         yield f"scope = {toml(drafted.scope if drafted else 'all')}"

@@ -1,6 +1,6 @@
-"""Which operation, parameter or field of a foreign document is which of ours, judged by names alone. Pure.
+"""Matches the operations, parameters and fields of a foreign document with ours, by names alone. Pure.
 
-Every judgement is a Choice: decided, or left open with its candidates, best first.
+The result is a Choice: decided, or left open with its candidates, best first.
 """
 
 import re
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from portal.offision.drafting.openapi import Described, Node
+from portal.offision.drafting.openapi import ApiOperation, Node
 from portal.offision.operations import OperationName
 
 T = TypeVar("T")
@@ -16,12 +16,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Choice(Generic[T]):
-    """The one that was decided on, or None; and all that could be meant, best first."""
+    """The match, or None; and all candidates, best first."""
 
     decided: T | None
     candidates: tuple[T, ...] = ()
     certain: bool = False
-    """Whether the decision rests on a name that Offision's guide gives."""
+    """Whether the match has a name that Offision's guide gives."""
 
 
 def words(name: str) -> list[str]:
@@ -31,7 +31,7 @@ def words(name: str) -> list[str]:
 
 
 def key(names: Iterable[str]) -> str:
-    """Names run together without plural: ["attendees", "emailAddress"] is "attendeeemailaddress"."""
+    """Names joined, in the singular: ["attendees", "emailAddress"] is "attendeeemailaddress"."""
     return "".join(_singular(word) for name in names for word in words(name))
 
 
@@ -52,8 +52,8 @@ _VISIT = "visit|visitor|visiting|receptionist|registration"
 
 
 @dataclass(frozen=True)
-class _Look:
-    """How an operation is recognised: methods, word groups that must each occur, words that must not, welcome ones."""
+class _Signs:
+    """How an operation is recognised: methods, groups of which a word must occur, forbidden words, welcome words."""
 
     methods: str
     must: tuple[str, ...]
@@ -62,50 +62,50 @@ class _Look:
     needs_code: bool = False
 
 
-_LOOKS: dict[OperationName, _Look] = {
-    "information": _Look("GET", ("information|info|version|about", "system|server|information"), "by|id"),
-    "resources": _Look("GET", (_THING,), f"{_BOOKING}|{_SUBSCRIPTION}|by|id|{_VISIT}", ("bookable", "list")),
-    "daily_bookings": _Look(
+_SIGNS: dict[OperationName, _Signs] = {
+    "information": _Signs("GET", ("information|info|version|about", "system|server|information"), "by|id"),
+    "resources": _Signs("GET", (_THING,), f"{_BOOKING}|{_SUBSCRIPTION}|by|id|{_VISIT}", ("bookable", "list")),
+    "daily_bookings": _Signs(
         "GET POST",
         (_BOOKING, _THING),
         f"{_SUBSCRIPTION}|unsubscribe|create|update|delete|cancel|weekly|monthly|add|approve|change",
         ("daily|day", "list", "bookable", "get"),
     ),
-    "subscribe": _Look(
+    "subscribe": _Signs(
         "POST PUT",
         (_SUBSCRIPTION, f"{_BOOKING}|{_THING}"),
         "unsubscribe|delete|remove|list|cancel|renew",
         ("appointment", "change", "resource"),
     ),
-    "subscriptions": _Look(
+    "subscriptions": _Signs(
         "GET", (_SUBSCRIPTION, f"{_BOOKING}|{_THING}|list"), "by|id|unsubscribe", ("list", "appointment", "change")
     ),
-    "unsubscribe": _Look(
+    "unsubscribe": _Signs(
         "DELETE POST",
         (f"{_SUBSCRIPTION}|unsubscribe", "unsubscribe|delete|remove|cancel|end"),
         welcome=("appointment", "change", "resource"),
     ),
-    "visit": _Look(
+    "visit": _Signs(
         "GET POST",
         (_VISIT,),
         "checkin|checkout|signin|signout|create|update|cancel|list|sign|arrive|leave|delete|add",
         ("code", "registration", "get", "receptionist", "by"),
         needs_code=True,
     ),
-    "visits": _Look(
+    "visits": _Signs(
         "GET",
         (_VISIT, "list|visits|visitors|registrations|today|daily"),
         "checkin|checkout|signin|signout|create|update|cancel|delete|code|by|host|type|id",
         ("list", "daily", "today", "date"),
     ),
-    "check_in": _Look(
+    "check_in": _Signs(
         "POST PUT PATCH GET",
         (_VISIT, "checkin|signin|arrive|arrival|arrived"),
         "checkout|signout|undo|room",
         ("code", "checkin"),
         needs_code=True,
     ),
-    "check_out": _Look(
+    "check_out": _Signs(
         "POST PUT PATCH GET",
         (_VISIT, "checkout|signout|leave|departure|left"),
         "checkin|signin|undo|room",
@@ -117,14 +117,14 @@ _LOOKS: dict[OperationName, _Look] = {
 _CODE = re.compile(r"(registration|visit|visitor|visiting|qr|pass)*code")
 
 
-def find_operation(name: OperationName, operations: Sequence[Described]) -> Choice[Described]:
-    """The operation of a document that is ours of this name."""
+def find_operation(name: OperationName, operations: Sequence[ApiOperation]) -> Choice[ApiOperation]:
+    """The operation of a document that matches ours of this name."""
     live = [operation for operation in operations if not operation.deprecated] or list(operations)
     if guide := _GUIDE_NAMES.get(name):
         exact = [
             one
             for one in live
-            if any(_spoken(name) in {guide, f"booking {guide}"} for name in (one.summary, _own_id(one)))
+            if any(_plain(name) in {guide, f"booking {guide}"} for name in (one.summary, _own_id(one)))
         ]
         if exact:
             return Choice(exact[0] if len(exact) == 1 else None, tuple(exact), certain=len(exact) == 1)
@@ -133,8 +133,8 @@ def find_operation(name: OperationName, operations: Sequence[Described]) -> Choi
         if len(known) == 1:
             return Choice(known[0], (known[0],), certain=True)
     scored = sorted(
-        ((_score(_LOOKS[name], one), number, one) for number, one in enumerate(live)),
-        key=lambda found: (-found[0], found[1]),
+        ((_score(_SIGNS[name], one), number, one) for number, one in enumerate(live)),
+        key=lambda entry: (-entry[0], entry[1]),
     )
     ranked = [(score, one) for score, _number, one in scored if score > 0]
     candidates = tuple(one for _score_, one in ranked[:4])
@@ -144,45 +144,45 @@ def find_operation(name: OperationName, operations: Sequence[Described]) -> Choi
     return Choice(ranked[0][1] if clear else None, candidates)
 
 
-def _spoken(text: str) -> str:
+def _plain(text: str) -> str:
     return " ".join(word for word in words(text) if word not in {"a", "an", "the", "of", "s", "v", "1"})
 
 
-def _score(look: _Look, operation: Described) -> int:
-    if operation.method not in look.methods.split():
+def _score(signs: _Signs, operation: ApiOperation) -> int:
+    if operation.method not in signs.methods.split():
         return 0
     named = _vocabulary(operation.summary) | _vocabulary(_own_id(operation))
     steps = _vocabulary(re.sub(r"\{[^}]*\}", " ", operation.path)) - {"api", "external"}
     around = named.union(steps, *map(_vocabulary, operation.tags))
     if operation.method == "DELETE":
         around.add("delete")
-    if any(not _has(around, group) for group in look.must):
+    if any(not _has(around, group) for group in signs.must):
         return 0
-    if _has(named or steps, look.must_not):
+    if _has(named or steps, signs.must_not):
         return 0
-    if look.needs_code and not any(_CODE.fullmatch(key([each])) for each in _taken(operation)):
+    if signs.needs_code and not any(_CODE.fullmatch(key([each])) for each in _inputs(operation)):
         return 0
-    return 1 + sum(2 for group in look.must if _has(named, group)) + sum(_has(around, one) for one in look.welcome)
+    return 1 + sum(2 for group in signs.must if _has(named, group)) + sum(_has(around, one) for one in signs.welcome)
 
 
-def _own_id(operation: Described) -> str:
-    """The operationId without the tag that some generators put before it: Booking_GetResources -> GetResources."""
+def _own_id(operation: ApiOperation) -> str:
+    """The operationId without the tag that some generators prefix: Booking_GetResources -> GetResources."""
     head, _line, rest = operation.operation_id.partition("_")
     return rest if rest and key([head]) in {key([tag]) for tag in operation.tags} else operation.operation_id
 
 
 def _vocabulary(text: str) -> set[str]:
-    """The words of a text, singular, with "check in", "sign out" and "check a visitor in" each taken as one word."""
+    """The words of a text, in the singular; "check in", "sign out" and "check a visitor in" each count as one word."""
     plain = " ".join(words(text))
     plain = re.sub(r"\b(check|sign)((?: (?:a|the|visitor|visit|guest))*) (in|out)\b", r"\1\3\2", plain)
     return {_singular(word) for word in plain.split()}
 
 
-def _has(found: set[str], group: str) -> bool:
-    return bool(found & set(group.split("|")))
+def _has(vocabulary: set[str], group: str) -> bool:
+    return bool(vocabulary & set(group.split("|")))
 
 
-def _taken(operation: Described) -> Iterable[str]:
+def _inputs(operation: ApiOperation) -> Iterable[str]:
     yield from (parameter.name for parameter in operation.parameters)
     properties = (operation.body or {}).get("properties")
     yield from (str(name) for name in properties) if isinstance(properties, dict) else ()
@@ -195,7 +195,7 @@ _MAIL = "(user|person|contact)?(email|mail)(addres|address)?"
 _NAME = "(user|person|contact)?(display|full)?name"
 _BY = ("organi[sz]er", "host", "(booking)?owner", "bookedby|booker", "requester|requestor", "createdby|creator")
 
-# For each operation's field, patterns of the whole path's key, the surest first.
+# For each field of an operation, patterns of the key of the whole path, the surest first.
 _VISIT_FIELDS: dict[str, tuple[str, ...]] = {
     "code": (
         "registrationcode",
@@ -259,7 +259,7 @@ FIELD_PATTERNS: dict[OperationName, dict[str, tuple[str, ...]]] = {
     "check_out": _VISIT_FIELDS,
 }
 
-# What a request's parameter, or property of its body, is filled with.
+# The placeholder for a parameter of a request, or a property of its body.
 REQUEST_PATTERNS: dict[str, tuple[str, ...]] = {
     "resource_id": (f"(bookable)?({_THING}){_ID}", "id"),
     "date": ("(booking|target|query|local)?(date|day)",),
@@ -272,7 +272,7 @@ REQUEST_PATTERNS: dict[str, tuple[str, ...]] = {
 
 
 def find_field(patterns: Sequence[str], nodes: Sequence[Node], *, many: bool = False) -> Choice[Node]:
-    """The place whose path's key fits the surest pattern. `many`: a list, or places within a list, are welcome."""
+    """The node whose path matches the surest pattern. `many`: lists and nodes within a list count."""
     plain = [
         node
         for node in nodes
@@ -288,8 +288,7 @@ def find_field(patterns: Sequence[str], nodes: Sequence[Node], *, many: bool = F
     return Choice(None)
 
 
-# Words that leave no doubt. "active", "approved" and the like are asked about: they may or may not mean "may
-# enter".
+# Unambiguous words. "active", "approved" and the like become questions: they need not mean "may enter".
 _MEANINGS: dict[str, dict[str, str]] = {
     "booking": {
         "confirmed": "confirmed|booked|reserved|accepted",
@@ -310,7 +309,7 @@ _MEANINGS: dict[str, dict[str, str]] = {
 
 
 def meaning(kind: str, name: str) -> str | None:
-    """What a status word means beyond doubt, for kind "booking" or "visit"; None where a person has to say."""
+    """The meaning of an unambiguous status word, for kind "booking" or "visit"; None where a person has to decide."""
     plain = "".join(words(name))
     for entity in ("booking", "appointment", "visitor", "visit", "status"):
         plain = plain.removeprefix(entity) or plain

@@ -1,11 +1,11 @@
-"""Reads an OpenAPI 3 or Swagger 2 document into operations, parameters and the leaves of their answers.
+"""Reads an OpenAPI 3 or Swagger 2 document into operations, parameters and the nodes of their answers.
 
-Whatever the document says is bounded: its size, the references followed, the depth and number of fields
-looked at.
+Everything is bounded: the size of the document, the references followed, the depth and the number of nodes.
 """
 
 import json
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import yaml
-from django.utils.translation import gettext as _
 
+from portal.offision import problems
 from portal.offision.errors import ContractError
 
 MAX_DOCUMENT_BYTES = 20_000_000
@@ -26,13 +26,13 @@ _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True)
 class Node:
-    """One place in a JSON body: the JMESPath that leads there, the names on the way, and its schema."""
+    """One place in a JSON body: its JMESPath, the names on its path, and its schema."""
 
     path: str
     names: tuple[str, ...]
     schema: dict[str, Any]
     in_list: bool = False
-    """Whether the path runs through a list, so that there may be several."""
+    """Whether its path runs through a list, so that there can be several values."""
 
     @property
     def kind(self) -> str:
@@ -42,7 +42,7 @@ class Node:
 
 @dataclass(frozen=True, eq=False)
 class Parameter:
-    """One value that a request takes, in its path, query or headers."""
+    """One parameter of a request, in its path, query, headers or body."""
 
     name: str
     place: str
@@ -51,7 +51,7 @@ class Parameter:
 
 
 @dataclass(frozen=True)
-class Described:
+class ApiOperation:
     """One operation of the document. `body` and `answer` are schemas, None where there is none in JSON."""
 
     method: str
@@ -73,7 +73,7 @@ class Document:
     """A whole document, with its references resolved on demand."""
 
     root: dict[str, Any]
-    operations: tuple[Described, ...] = field(default=())
+    operations: tuple[ApiOperation, ...] = field(default=())
 
     @classmethod
     def load(cls, path: Path) -> "Document":
@@ -81,25 +81,23 @@ class Document:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise ContractError(
-                _("%(path)s cannot be read: %(why)s.") % {"path": path, "why": error.strerror}
-            ) from error
+            problem = problems.UNREADABLE_DOCUMENT(path=str(path), why=str(error.strerror))
+            raise ContractError(problem) from error
         if len(data) > MAX_DOCUMENT_BYTES:
-            raise ContractError(_("%(path)s is too large to be an OpenAPI document.") % {"path": path})
+            raise ContractError(problems.LARGE_DOCUMENT(path=str(path)))
         try:
             text = data.decode("utf-8-sig")
             root = json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
         except (ValueError, yaml.YAMLError, RecursionError) as error:
-            raise ContractError(_("%(path)s is neither JSON nor YAML.") % {"path": path}) from error
+            raise ContractError(problems.NOT_A_DOCUMENT(path=str(path))) from error
         if not isinstance(root, dict) or not isinstance(root.get("paths"), dict):
-            raise ContractError(_("%(path)s is no OpenAPI 3 or Swagger 2 document: it has no paths.") % {"path": path})
+            raise ContractError(problems.NO_PATHS(path=str(path)))
         document = cls(root)
         document.operations = tuple(document._operations())
         return document
 
     def resolve(self, node: Any) -> dict[str, Any]:
-        """The object behind a node: $refs followed (50 at most), allOf merged, the first real choice of
-        oneOf, anyOf.
+        """The object of a node: $refs followed (50 at most), allOf merged, the first non-null choice of oneOf, anyOf.
 
         A reference out of the document, or in a circle, resolves to {}.
         """
@@ -111,26 +109,26 @@ class Document:
                 return {}
             if "$ref" not in node:
                 break
-            node = self._pointed_at(node["$ref"])
+            node = self._referenced(node["$ref"])
         else:
             return {}
         if isinstance(parts := node.get("allOf"), list):
             merged: dict[str, Any] = {}
             for part in [*parts, {key: value for key, value in node.items() if key != "allOf"}]:
-                found = self._resolve(part, depth + 1)
-                properties = {**_dict(merged.get("properties")), **_dict(found.get("properties"))}
-                required = [*_list(merged.get("required")), *_list(found.get("required"))]
-                merged |= found | {"properties": properties, "required": required}
+                resolved_part = self._resolve(part, depth + 1)
+                properties = {**_dict(merged.get("properties")), **_dict(resolved_part.get("properties"))}
+                required = [*_list(merged.get("required")), *_list(resolved_part.get("required"))]
+                merged |= resolved_part | {"properties": properties, "required": required}
             return merged
         for choice in ("oneOf", "anyOf"):
             if isinstance(variants := node.get(choice), list) and not _is_enum(variants):
                 resolved = [self._resolve(variant, depth + 1) for variant in variants]
-                real = [variant for variant in resolved if variant and variant.get("type") != "null"]
+                not_null = [variant for variant in resolved if variant and variant.get("type") != "null"]
                 rest = {key: value for key, value in node.items() if key != choice}
-                return (real[0] if real else {}) | rest
+                return (not_null[0] if not_null else {}) | rest
         return node
 
-    def _pointed_at(self, reference: Any) -> Any:
+    def _referenced(self, reference: Any) -> Any:
         if not isinstance(reference, str) or not reference.startswith("#/"):
             return {}
         node: Any = self.root
@@ -140,18 +138,17 @@ class Document:
         return node
 
     def nodes(self, schema: dict[str, Any] | None) -> list[Node]:
-        """Every place below a schema, breadth first; circles and depth are cut, 3000 places at most."""
-        queue = [(Node("@", (), self.resolve(schema)), ())] if schema else []
-        found: list[Node] = []
-        trail: tuple[int, ...]
-        queue_: list[tuple[Node, tuple[int, ...]]] = list(queue)
-        while queue_ and len(found) < MAX_NODES:
-            node, trail = queue_.pop(0)
-            found.append(node)
-            if id(node.schema) in trail or len(trail) > MAX_DEPTH:
-                continue
-            queue_ += [(child, (*trail, id(node.schema))) for child in self._children(node)]
-        return found
+        """Every node below a schema, breadth first, 3000 at most; circles and depth are cut."""
+        queue: deque[tuple[Node, tuple[int, ...]]] = deque()
+        if schema:
+            queue.append((Node("@", (), self.resolve(schema)), ()))
+        nodes: list[Node] = []
+        while queue and len(nodes) < MAX_NODES:
+            node, trail = queue.popleft()
+            nodes.append(node)
+            if id(node.schema) not in trail and len(trail) <= MAX_DEPTH:
+                queue += [(child, (*trail, id(node.schema))) for child in self._children(node)]
+        return nodes
 
     def _children(self, node: Node) -> Iterator[Node]:
         if node.kind == "array":
@@ -164,7 +161,7 @@ class Document:
             yield Node(path, (*node.names, str(name)), self.resolve(schema), node.in_list)
 
     def auth_styles(self) -> set[str]:
-        """ "bare" and "basic", as far as the document's security schemes speak of them."""
+        """ "bare" and "basic", where the document's security schemes name them."""
         components = _dict(self.root.get("components"))
         schemes = _dict(components.get("securitySchemes")) | _dict(self.root.get("securityDefinitions"))
         styles = set()
@@ -175,13 +172,13 @@ class Document:
                 styles.add("bare")
         return styles
 
-    def _operations(self) -> Iterator[Described]:
+    def _operations(self) -> Iterator[ApiOperation]:
         base = self._base_path()
         for path, item in _dict(self.root["paths"]).items():
             shared = self.resolve(item)
             for method in _METHODS:
                 if isinstance(shared.get(method), dict):
-                    yield self._described(base + str(path), method, shared)
+                    yield self._operation(base + str(path), method, shared)
 
     def _base_path(self) -> str:
         servers = _list(self.root.get("servers"))
@@ -192,26 +189,26 @@ class Document:
         base = base.rstrip("/")
         return base if not base or base.startswith("/") else f"/{base}"
 
-    def _described(self, path: str, method: str, item: dict[str, Any]) -> Described:
+    def _operation(self, path: str, method: str, item: dict[str, Any]) -> ApiOperation:
         node = item[method]
         parameters: dict[tuple[str, str], Parameter] = {}
         body: dict[str, Any] | None = None
         body_required = False
         for raw in [*_list(item.get("parameters")), *_list(node.get("parameters"))]:
-            given = self.resolve(raw)
-            name, place = str(given.get("name", "")), str(given.get("in", ""))
+            parameter = self.resolve(raw)
+            name, place = str(parameter.get("name", "")), str(parameter.get("in", ""))
             if place == "body":  # Swagger 2
-                body, body_required = self.resolve(given.get("schema")), bool(given.get("required"))
+                body, body_required = self.resolve(parameter.get("schema")), bool(parameter.get("required"))
             elif place in {"path", "query", "header"} and name:
-                schema = self.resolve(given["schema"]) if "schema" in given else given
-                required = bool(given.get("required")) or place == "path"
+                schema = self.resolve(parameter["schema"]) if "schema" in parameter else parameter
+                required = bool(parameter.get("required")) or place == "path"
                 parameters[place, name] = Parameter(name, place, required, schema)
         if request := self.resolve(node.get("requestBody")):
             body, body_required = self._json_schema(request), bool(request.get("required"))
         answers = {str(code): self.resolve(answer) for code, answer in _dict(node.get("responses")).items()}
-        good = {code: answer for code, answer in answers.items() if re.fullmatch(r"2\d\d", code)}
-        told = [self._json_schema(answer) for answer in (good or answers).values()]
-        return Described(
+        successes = {code: answer for code, answer in answers.items() if re.fullmatch(r"2\d\d", code)}
+        schemas = [self._json_schema(answer) for answer in (successes or answers).values()]
+        return ApiOperation(
             method=method.upper(),
             path=path,
             summary=str(node.get("summary") or ""),
@@ -220,8 +217,8 @@ class Document:
             parameters=tuple(parameters.values()),
             body=body,
             body_required=body_required,
-            answer=next((schema for schema in told if schema), None),
-            success=tuple(sorted(int(code) for code in good)) or (200,),
+            answer=next((schema for schema in schemas if schema), None),
+            success=tuple(sorted(int(code) for code in successes)) or (200,),
             callbacks=tuple(self._callback_bodies(node)),
             deprecated=bool(node.get("deprecated")),
         )
@@ -245,7 +242,7 @@ class Document:
 
 
 def kind_of(schema: dict[str, Any]) -> str:
-    """A schema's JSON type, also where it is only implied; "" where nothing is known."""
+    """A schema's JSON type, also where it is implied; "" where it is not known."""
     kinds = schema.get("type")
     for kind in kinds if isinstance(kinds, list) else [kinds]:
         if isinstance(kind, str) and kind != "null":
@@ -256,7 +253,7 @@ def kind_of(schema: dict[str, Any]) -> str:
 
 
 def _is_enum(variants: list[Any]) -> bool:
-    """Whether oneOf or anyOf is how an enum with names is written: [{const: 1, title: Confirmed}, ...]."""
+    """Whether oneOf or anyOf writes an enum with names: [{const: 1, title: Confirmed}, ...]."""
     return bool(variants) and all(isinstance(variant, dict) and "const" in variant for variant in variants)
 
 
@@ -274,7 +271,7 @@ _LISTED_IN_TEXT = re.compile(
 
 
 def enum_of(schema: dict[str, Any]) -> list[tuple[Any, str]]:
-    """The values that a schema lists, each with its name (which is the value itself where it has no other)."""
+    """The values that a schema lists, each with its name (the value itself where it has none)."""
     variants = next((_list(schema[key]) for key in ("oneOf", "anyOf") if key in schema), [])
     if _is_enum(variants):
         return [

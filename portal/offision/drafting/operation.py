@@ -1,4 +1,4 @@
-"""Drafts one operation's table of a contract from its description in an OpenAPI document."""
+"""Drafts the contract table of one operation from its description in an OpenAPI document."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from portal.offision.drafting.matching import FIELD_PATTERNS, REQUEST_PATTERNS, find_field, key
-from portal.offision.drafting.openapi import Described, Document, Node, Parameter, enum_of, kind_of
+from portal.offision.drafting.openapi import ApiOperation, Document, Node, Parameter, enum_of, kind_of
 from portal.offision.drafting.text import comment, question, toml
 from portal.offision.operations import OPERATIONS, OperationName
 
@@ -24,26 +24,26 @@ MOST_HOLDERS = 40  # objects of an answer that are considered as the one with ou
 
 @dataclass
 class DraftedOperation:
-    """The lines of one operation's table, and where its fields were found."""
+    """The lines of one operation's table, and the nodes of its fields."""
 
     lines: list[str] = field(default_factory=list)
-    found: dict[str, Node] = field(default_factory=dict)
+    nodes: dict[str, Node] = field(default_factory=dict)
     scope: str | None = None
-    """For subscribe: "all", "per_resource", or None where the document does not say."""
+    """For subscribe: "all", "per_resource", or None where the document leaves it open."""
 
 
-def named(operation: Described) -> str:
-    """An operation as a person would find it in the document."""
+def named(operation: ApiOperation) -> str:
+    """An operation as it reads in the document."""
     names = " / ".join(part for part in (*operation.tags, operation.summary or operation.operation_id) if part)
     return f"{operation.method} {operation.path}  {names}"
 
 
 def draft_operation(
-    document: Document, name: OperationName, operation: Described, *, certain: bool
+    document: Document, name: OperationName, operation: ApiOperation, *, certain: bool
 ) -> DraftedOperation:
-    """The table `operations.<name>` as `operation` describes it, its open points as questions.
+    """The table `operations.<name>`, drafted from `operation`; open points are questions.
 
-    `certain`: whether the operation was found by a name that Offision's guide gives.
+    `certain`: whether the operation has a name that Offision's guide gives.
     """
     drafted = DraftedOperation()
     request = _Request(name, operation)
@@ -70,7 +70,7 @@ def draft_operation(
 class _Request:
     """Fills an operation's path, query and body with our placeholders."""
 
-    def __init__(self, name: OperationName, operation: Described) -> None:
+    def __init__(self, name: OperationName, operation: ApiOperation) -> None:
         self.name, self.operation = name, operation
         self.rule = OPERATIONS[name]
         self.path = operation.path
@@ -83,12 +83,12 @@ class _Request:
 
     def fill_parameters(self) -> None:
         roles = {parameter: self._role(parameter) for parameter in self.operation.parameters}
-        given = set(roles.values())
-        if "date" in given:  # asked day by day: an optional range beside it is left alone
+        used = set(roles.values())
+        if "date" in used:  # requested day by day: an optional range is not filled in
             roles = {
                 one: None if role in {"from", "until"} and not one.required else role for one, role in roles.items()
             }
-        elif ("from" in given) != ("until" in given):
+        elif ("from" in used) != ("until" in used):
             roles = {one: "date" if role in {"from", "until"} else role for one, role in roles.items()}
             self.questions += question(_("Does this parameter alone choose one day? Only one of a range was found."))
         for parameter, role in roles.items():
@@ -131,14 +131,14 @@ class _Request:
             self.page = parameter
         elif self.rule.many and _OFFSET.fullmatch(plain):
             self.questions += question(
-                _("%(name)s pages by offset, which a contract cannot say. Can one page hold everything?")
+                _("%(name)s pages by offset, which a contract cannot describe. Can one page hold everything?")
                 % {"name": parameter.name}
             )
         elif parameter.required:
             self._constant("query", self.query, parameter.name, parameter.schema)
 
     def fill_body(self, document: Document) -> None:
-        """The JSON body: what we know filled in, what is required as a constant or a question, the rest left out."""
+        """The JSON body: our placeholders, required values as a constant or a question, and nothing else."""
         if self.operation.body is not None:
             self.body = self._object(document, self.operation.body, ())
         for group in self.rule.must_fill:
@@ -177,7 +177,7 @@ class _Request:
         return filled
 
     def _constant(self, part: str, target: dict[str, Any], name: str, schema: dict[str, Any]) -> None:
-        """What to send for a required value that is none of ours."""
+        """Fills in a required value that has no placeholder, or asks."""
         values = [value for value, _name in enum_of(schema)]
         known = schema.get("default", schema.get("const", values[0] if len(values) == 1 else None))
         if isinstance(known, str | int | bool):
@@ -190,7 +190,7 @@ class _Request:
         )
 
     def scope(self) -> str | None:
-        """Whether one subscription serves all resources, as far as the request tells."""
+        """Whether one subscription serves all resources; None where the request leaves it open."""
         if "resource_id" not in self.filled:
             return "all"
         if self.filled["resource_id"]:
@@ -198,7 +198,7 @@ class _Request:
         return "all" if re.search(r"\b(all|every)\b", self.about_resource, re.IGNORECASE) else None
 
     def page_lines(self, document: Document) -> Iterator[str]:
-        """The page rule, where the request takes a page."""
+        """The page rule, where the request has a page parameter."""
         page = self.page
         if page is None:
             return
@@ -222,7 +222,7 @@ class _Request:
                 return
         start = {} if by_token else {"first": first if isinstance(first, int) else 1}
         yield from question(
-            _("%(name)s chooses a page. Which field tells that there are more?") % {"name": page.name},
+            _("%(name)s chooses a page. Which field shows that there are more?") % {"name": page.name},
             (
                 f"page = {toml({'parameter': page.name, **start, 'next' if by_token else 'total': node.path})}"
                 for node in answers
@@ -245,7 +245,7 @@ def _placeholder(role: str, schema: dict[str, Any], *, body: bool = False) -> st
 
 
 def _answer_lines(
-    document: Document, name: OperationName, operation: Described, drafted: DraftedOperation
+    document: Document, name: OperationName, operation: ApiOperation, drafted: DraftedOperation
 ) -> Iterator[str]:
     patterns, rule = FIELD_PATTERNS[name], OPERATIONS[name]
     if not patterns:
@@ -266,7 +266,7 @@ def _answer_lines(
         return
     holder = holders[best]
     if rule.may_read_nothing and find_field(patterns["status"], document.nodes(holder.schema)).decided is None:
-        return  # the answer does not tell the status: the portal looks the visit up
+        return  # the answer has no status: the portal looks the visit up
     if rule.many:
         yield f"records = {toml(_list_path(holder.path))}"
     elif holder.path != "@":
@@ -275,7 +275,7 @@ def _answer_lines(
     for field_name, one in patterns.items():
         choice = find_field(one, nodes, many=field_name == "attendee_emails")
         if choice.decided is not None:
-            drafted.found[field_name] = choice.decided
+            drafted.nodes[field_name] = choice.decided
             yield f"fields.{field_name} = {toml(_expression(field_name, choice.decided))}"
         elif choice.candidates or field_name in rule.required or "email" in field_name:
             candidates = choice.candidates or tuple(_by_kind(field_name, nodes))
@@ -290,13 +290,13 @@ def _answer_lines(
 
 
 def _fitting(patterns: Mapping[str, Sequence[str]], nodes: list[Node]) -> int:
-    """How many of an operation's fields are found among these places."""
-    found = (find_field(one, nodes, many=name == "attendee_emails").decided for name, one in patterns.items())
-    return sum(one is not None for one in found)
+    """How many of an operation's fields match one of the nodes."""
+    matches = (find_field(one, nodes, many=name == "attendee_emails").decided for name, one in patterns.items())
+    return sum(one is not None for one in matches)
 
 
 def _list_path(path: str) -> str:
-    """Where a list is, given where its entries are: items[] -> items, but data[].items[] stays, to run over all."""
+    """The path of a list from the path of its entries: items[] -> items; data[].items[] stays, to run over all."""
     stem = path.removesuffix("[]")
     return path if "[]" in stem else stem or "@"
 
@@ -304,12 +304,12 @@ def _list_path(path: str) -> str:
 def _expression(field_name: str, node: Node) -> str:
     if field_name == "attendee_emails" and node.path.count("[].") == 1:
         people, email = node.path.split("[].")
-        return f"{people}[].[{email} || ''][]"  # who has no email stays visible, as an empty one
+        return f"{people}[].[{email} || ''][]"  # a person without an email stays, as an empty email
     return node.path
 
 
 def _by_kind(field_name: str, nodes: list[Node]) -> Iterator[Node]:
-    """Fields that could be meant, judged by their type alone."""
+    """Candidates for a field, by their type alone."""
     for node in nodes:
         plain = key(node.names)
         if not node.names or node.kind in {"object", "array"}:

@@ -28,5 +28,5 @@ def comment(text: str) -> str:
 
 
 def question(text: str, candidates: Iterable[str] = ()) -> list[str]:
-    """A question to the installer, with its candidates below it, each a line to take the # from."""
+    """A question to the installer, with its candidates below it: the # is removed from the right one."""
     return [comment(f"QUESTION: {text}"), *(comment(candidate) for candidate in candidates)]

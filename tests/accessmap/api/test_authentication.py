@@ -11,8 +11,8 @@ from accessmap.api import authentication
 from accessmap.api.models import ApiKey, ApiKeyUse, Scope
 from accessmap.models import Card, Cardholder
 from portal import roles
-from portal.audit.models import Entry
 from portal.core import clock
+from tests.entries import acts
 
 NOW = datetime(2026, 3, 10, 1, 0, 30, tzinfo=UTC)
 
@@ -81,7 +81,7 @@ def test_keys_that_read_change_nothing(caller, card, method, path, body):
     assert answer.status_code == 403
     card.refresh_from_db()
     assert (Cardholder.objects.count(), card.status, card.cardholder.name) == (1, "active", "Mei")
-    assert not Entry.objects.exists()
+    assert not acts().exists()
 
 
 def test_people_alone_give_no_cards_no_access_levels_and_no_deletion(caller, card):
@@ -151,11 +151,11 @@ def test_administrators_make_a_key_see_it_once_and_revoke_it_for_good(client, as
     assert hr("GET", "cards").status_code == 401, "for good"
     assert "revoked" in client.get(listed).content.decode()
     assert client.get(reverse("admin:api_apikey_delete", args=[key.pk])).status_code == 403
-    assert list(Entry.objects.order_by("id").values_list("actor", "action")) == [
+    assert list(acts().order_by("id").values_list("actor", "action")) == [
         (roles.ADMINISTRATOR, "api_key.made"),
         (roles.ADMINISTRATOR, "api_key.revoked"),
     ]
-    told = str(list(Entry.objects.values()))
+    told = str(list(acts().values()))
     assert key.prefix in told
     assert hr.secret not in told
     assert key.hashed_key not in told

@@ -4,6 +4,7 @@ import pytest
 
 from accessmap.models import AccessLevel, Card, Cardholder, MapRevision, Membership
 from portal.audit.models import Entry
+from tests.entries import acts
 
 pytestmark = pytest.mark.django_db
 
@@ -53,7 +54,7 @@ def test_people_are_found_by_email_whatever_its_case_and_made_where_there_are_no
     assert (cards(tom), levels(tom)) == ({"2001": "active"}, ["Night"])
     mei.refresh_from_db()
     assert mei.name == "Mei Ling"
-    entries = Entry.objects.order_by("object_label").values_list("actor", "action", "object_id")
+    entries = acts().order_by("object_label").values_list("actor", "action", "object_id")
     assert list(entries) == [
         ("API key HR", "cardholder.changed", str(mei.pk)),
         ("API key HR", "cardholder.created", str(tom.pk)),
@@ -89,7 +90,7 @@ def test_a_row_that_says_so_takes_away_what_it_does_not_name_and_of_its_own_pers
     assert outcomes(send(*rows)) == ["updated", "unchanged"]
     assert (cards(mei), levels(mei)) == ({"1002": "lost"}, ["Facilities"])
     assert (cards(tom), levels(tom)) == ({"2001": "active"}, ["Facilities"])
-    assert Entry.objects.get().detail["cards"][0] == {
+    assert acts().get().detail["cards"][0] == {
         "card": "••••",
         "what": "removed",
         "status": "active",
@@ -143,7 +144,7 @@ def test_a_row_that_is_wrong_says_why_and_is_not_half_applied_while_the_others_g
     assert set(Cardholder.objects.values_list("name", flat=True)) == {"Mei", "Good"}
     assert set(Card.objects.values_list("number", flat=True)) == {"1001", "1002", "9001"}
     assert cards(mei)["1001"] == "active"
-    assert Entry.objects.count() == 1
+    assert acts().count() == 1
 
 
 def test_a_change_of_a_known_person_is_not_half_applied_either(send, mei):
@@ -158,7 +159,7 @@ def test_a_change_of_a_known_person_is_not_half_applied_either(send, mei):
     assert outcomes(send(row)) == ["refused"]
     mei.refresh_from_db()
     assert (mei.name, cards(mei), levels(mei)) == ("Mei", {"1001": "active", "1002": "lost"}, ["Facilities"])
-    assert not Entry.objects.exists()
+    assert not acts().exists()
 
 
 def test_rows_that_contradict_each_other_are_told(send):
@@ -181,7 +182,7 @@ def test_all_or_nothing_where_that_is_asked_for(send, hr, mei):
     assert (refused.status_code, refused.headers["Content-Type"]) == (422, "application/problem+json")
     assert outcomes(refused.json()) == ["not_applied", "refused"]
     assert Cardholder.objects.count() == 1
-    assert not Entry.objects.exists()
+    assert not acts().exists()
     assert outcomes(send(good, query="?atomic=true")) == ["created"]
 
 
@@ -191,9 +192,9 @@ def test_what_is_sent_again_changes_nothing_and_wakes_no_controller(send):
         for n in range(10)
     ]
     send(*rows)
-    revision, told = MapRevision.current(), Entry.objects.count()
+    revision, told = MapRevision.current(), acts().count()
     assert outcomes(send(*rows)) == ["unchanged"] * 10
-    assert (MapRevision.current(), Entry.objects.count()) == (revision, told)
+    assert (MapRevision.current(), acts().count()) == (revision, told)
 
 
 def test_a_thousand_people_are_a_few_statements(hr, django_assert_max_num_queries):

@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 
 from accessmap.models import AccessLevel, Card, Cardholder, Membership
-from portal.audit.models import Entry
+from tests.entries import acts
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +37,7 @@ def test_a_person_is_entered_changed_found_and_taken_out_with_their_cards(hr, le
     assert Card.objects.get().status == "lost"
     assert hr("DELETE", f"cardholders/{person}").status_code == 204
     assert not Card.objects.exists()
-    entries = list(Entry.objects.order_by("id"))
+    entries = list(acts().order_by("id"))
     assert [(e.actor, e.action) for e in entries] == [
         ("API key HR", "cardholder.created"),
         ("API key HR", "cardholder.changed"),
@@ -52,7 +52,7 @@ def test_a_person_is_entered_changed_found_and_taken_out_with_their_cards(hr, le
 
 def test_what_changes_nothing_says_nothing(hr, mei):
     assert hr("PATCH", f"cardholders/{mei.pk}", {"name": "Mei"}).status_code == 200
-    assert not Entry.objects.exists()
+    assert not acts().exists()
 
 
 def test_history_names_the_key(hr, mei, client):
@@ -102,7 +102,7 @@ def test_what_is_wrong_is_said_with_what(hr, mei, method, path, body, field, say
     assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/problem+json"), said
     assert [error["field"] for error in said["errors"]] == [field]
     assert says in said["errors"][0]["message"]
-    assert not Entry.objects.exists()
+    assert not acts().exists()
 
 
 @pytest.mark.parametrize(

@@ -364,12 +364,16 @@ def test_nothing_is_written_to_another_box_than_before_until_the_old_one_is_forg
     assert not outcome.in_order
     assert "PRETEND-old" in str(place.sync().last_error)
     assert place.cards("old") == {}
-    assert approvals.forget_devices(ControllerSync.objects.filter(controller__name="old"), actor="ann") == 0, "it is well"
+    assert approvals.forget_devices(ControllerSync.objects.filter(controller__name="old"), actor="ann") == 0, (
+        "it is well"
+    )
     assert approvals.forget_devices(ControllerSync.objects.filter(controller__name="box"), actor="ann") == 1
     assert not ControllerCard.objects.filter(controller__name="box").exists()
     place.reconcile()
     assert set(place.cards("old")) == {"1003"}
-    assert "PRETEND-old, is the controller box already" in str((place.reconcile("old"), place.sync("old").last_error)[1])
+    assert "PRETEND-old, is the controller box already" in str(
+        (place.reconcile("old"), place.sync("old").last_error)[1]
+    )
 
 
 def test_a_resource_that_becomes_another_keeps_nobody_admitted(place):

@@ -11,6 +11,7 @@ from doorsync.controllers import unlock
 from doorsync.models import Callback, ControllerSync, SchedulerState
 from portal import roles
 from portal.audit.models import Entry
+from portal.core.problems import QUOTED
 
 
 @pytest.fixture
@@ -116,7 +117,9 @@ def test_a_callback_is_looked_at_again_and_its_words_are_for_administrators(plac
 
 
 def test_a_plan_is_dropped_for_a_reason(place, as_role):
-    ControllerSync.objects.update(pending_plan={"pairs": [["1001", 1]]}, last_error="1 card would lose doors.")
+    ControllerSync.objects.update(
+        pending_plan={"pairs": [["1001", 1]]}, last_error=[QUOTED(text="1 card would lose doors.")]
+    )
     client = as_role(roles.FACILITY_STAFF)
     client.post(reverse("drop-plan", args=[box().pk]), {"reason": " "})
     assert not Entry.objects.filter(action="plan.drop").exists()

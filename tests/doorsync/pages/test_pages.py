@@ -15,6 +15,7 @@ from doorsync.status.explain import explain, facts_for
 from doorsync.work import scheduler
 from portal import roles
 from portal.core import clock
+from portal.core.problems import QUOTED
 from tests.places import NOW, booking, building
 
 HOUR = timedelta(hours=1)
@@ -65,11 +66,13 @@ def test_home_says_what_is_wrong_and_where_it_is_mended_the_urgent_first(loaded,
     for _ in range(3):
         loaded.reconcile()
     Card.objects.filter(number="1002").delete()
-    ResourceSync.objects.filter(resource__external_id="room").update(pending_reason="It leaves out a great deal.")
+    ResourceSync.objects.filter(resource__external_id="room").update(
+        pending_reason=[QUOTED(text="It leaves out a great deal.")]
+    )
     found = dashboard.notices(clock.now())
     said = [notice.sentence for notice in found]
     assert any("box does not answer" in sentence for sentence in said)
-    assert "2 doors are not as they should be." in said
+    assert "2 doors are not in order." in said
     assert "1 person with a booking in the next two days has no card." in said
     assert any("list of bookings waits" in sentence for sentence in said)
     urgent = [notice.urgent for notice in found]
@@ -189,7 +192,7 @@ def test_to_the_second(loaded):
             "Enable the controller",
         ),
         (
-            lambda: ControllerCard.objects.update(state="failed", reason="It is full."),
+            lambda: ControllerCard.objects.update(state="failed", reason=[QUOTED(text="It is full.")]),
             "It is full.",
             "See what is wrong",
         ),
@@ -244,8 +247,8 @@ def test_the_page_asks_whom_is_meant_and_shows_the_log(loaded, as_role):
     assert "Mei can open Room door at 2026-03-10 10:00:00" in said
     assert "card.added" in said
     assert "1001" not in said
-    assert "Whom do you mean?" in text(client.get(page, {"who": "m", "door": door.pk}))
-    assert "Nobody is called so" in text(client.get(page, {"who": "zzz", "door": door.pk}))
+    assert "Who do you mean?" in text(client.get(page, {"who": "m", "door": door.pk}))
+    assert "Nobody has this name" in text(client.get(page, {"who": "zzz", "door": door.pk}))
     assert "That is no time" in text(client.get(page, {"who": "Mei", "door": door.pk, "at": "soon"}))
 
 
@@ -289,7 +292,7 @@ def test_who_may_not_mend_is_offered_no_button_and_refused(loaded, as_role):
     assert not Card.objects.filter(number="1").exists()
 
 
-@pytest.mark.parametrize("name", ["boards", "why", "unmapped"])
+@pytest.mark.parametrize("name", ["boards", "explain", "coverage"])
 def test_strangers_are_sent_to_the_login(db, client, name):
     assert "/admin/login/" in client.get(reverse(name)).url
 

@@ -155,7 +155,7 @@ def test_a_server_that_is_silent_keeps_nobody_for_long(integrator, place, settin
     settings.OFFISION_READ_TIMEOUT = 60
     place.offision_fault("stall", 5)
     said = shown(integrator, "contract", resource="room")
-    assert "no answer within 0.2 seconds" in said
+    assert "came within 0.2 seconds" in said
 
 
 def test_a_setting_that_cannot_be_used_is_said_on_every_page_that_needs_it(integrator, place, settings):

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.models import Group, User
 from django.core import mail
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from doorsync.models.notices import Notice, Recipient
@@ -22,7 +22,8 @@ LIST = "/admin/audit/seal/"
 
 @pytest.fixture
 def sealed(place):
-    pk = record(actor="ann", action="x", on=None).pk
+    with transaction.atomic():
+        pk = record(actor="ann", action="plan.approve", on=None).pk
     sealer.seal()
     verifying.check_seals()
     return pk

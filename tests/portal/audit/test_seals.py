@@ -18,7 +18,11 @@ pytestmark = pytest.mark.django_db
 
 
 def write(number: int = 3) -> list[int]:
-    return [record(actor="ann", action="x", on=None, label=f"L{n}", detail={"n": 0.1}).pk for n in range(number)]
+    with transaction.atomic():
+        return [
+            record(actor="ann", action="contract.check", on=None, label=f"L{n}", detail={"fingerprint": 0.1}).pk
+            for n in range(number)
+        ]
 
 
 def verify(*arguments: str) -> str:
@@ -71,7 +75,7 @@ def test_a_log_without_seals_is_not_amiss():
 
 
 def test_blocks_are_bounded_and_follow_one_another(monkeypatch):
-    monkeypatch.setattr(sealer, "MOST_IN_A_BLOCK", 4)
+    monkeypatch.setattr(sealer, "MAX_BLOCK_ENTRIES", 4)
     ids = write(10)
     sealer.seal()
     seals = list(Seal.objects.order_by("number"))
@@ -101,7 +105,7 @@ def test_a_changed_entry_is_named_whichever_field_was_changed(three_blocks, fiel
         "at": "at + interval '1 microsecond'",
         "reasons": """'["x"]'""",
         # As a float it is the same number.
-        "detail": """'{"n": 0.1000000000000000055}'""",
+        "detail": """'{"fingerprint": 0.1000000000000000055}'""",
     }.get(field, f"{field} || ' '")
     change = f"UPDATE audit_entry SET {field} = {value} WHERE id = %s"  # noqa: S608 (names of columns)
     as_superuser(change, three_blocks[4])
@@ -125,7 +129,7 @@ def test_an_entry_that_was_added_past_the_triggers_is_named(three_blocks):
     as_superuser("INSERT INTO audit_sealedentry (entry_id, seal_id, leaf) VALUES (-5, 99, '')")
     assert "Entry -5 has no seal" in broken(), "nor does it help to list it under a seal that is not there"
     as_superuser("UPDATE audit_sealedentry SET seal_id = 2, leaf = %s WHERE entry_id = -5", leaf_of(-5))
-    assert broken() == "Seal 2 covers 3 entries, and 4 are listed under it that do not make its root."
+    assert broken() == "Seal 2 covers 3 entries, and the 4 listed under it do not make its root."
 
 
 def leaf_of(pk: int) -> bytes:
@@ -137,7 +141,7 @@ def test_changing_an_entry_and_its_leaf_breaks_the_root(three_blocks):
     as_superuser(
         "UPDATE audit_sealedentry SET leaf = %s WHERE entry_id = %s", leaf_of(three_blocks[4]), three_blocks[4]
     )
-    assert "Seal 2 covers 3 entries, and 3 are listed under it that do not make its root." in broken()
+    assert "Seal 2 covers 3 entries, and the 3 listed under it do not make its root." in broken()
 
 
 @pytest.mark.parametrize(
@@ -150,7 +154,7 @@ def test_changing_an_entry_and_its_leaf_breaks_the_root(three_blocks):
         ("UPDATE audit_seal SET previous = repeat('0', 64) WHERE number = 2", "chain is broken at seal 2"),
         ("DELETE FROM audit_seal WHERE number = 2", "Seal 2 is missing; the next is 3."),
         ("DELETE FROM audit_seal WHERE number = 1", "Seal 1 is missing; the next is 2."),
-        ("DELETE FROM audit_sealedentry WHERE seal_id = 2", "Seal 2 covers 3 entries, and 0 are listed"),
+        ("DELETE FROM audit_sealedentry WHERE seal_id = 2", "Seal 2 covers 3 entries, and the 0 listed"),
     ],
 )
 def test_a_changed_seal_is_named(three_blocks, change, said):
@@ -170,7 +174,7 @@ def test_seals_that_were_cut_off_at_the_end_are_missed_after_a_check(three_block
     as_superuser("DELETE FROM audit_entry WHERE id IN (SELECT entry_id FROM audit_sealedentry WHERE seal_id = 3)")
     as_superuser("DELETE FROM audit_sealedentry WHERE seal_id = 3")
     as_superuser("DELETE FROM audit_seal WHERE number = 3")
-    assert "Seal 3 is gone or is another" in broken()
+    assert "Seal 3 is gone or replaced" in broken()
     as_superuser("DELETE FROM audit_sealcheck")
     assert "All 2 seals" in verify(), "who can do that as well is not found here: keep a hash elsewhere"
 
@@ -180,7 +184,7 @@ def test_an_entry_that_was_taken_away_before_it_was_sealed_is_named(three_blocks
     as_superuser("DELETE FROM audit_entry WHERE id = %s", gone)
     write(1)
     sealer.seal()
-    assert broken() == f"Entry {gone} is missing: it was taken away before it was sealed."
+    assert broken() == f"Entry {gone} is missing: it was deleted before it was sealed."
 
 
 def test_an_entry_that_nobody_seals_is_named(three_blocks):
@@ -197,19 +201,19 @@ def test_the_hourly_check_looks_at_what_is_new_and_once_a_day_at_all(three_block
     sealer.seal()
     as_superuser("UPDATE audit_entry SET actor = 'bob' WHERE id = %s", three_blocks[0])
     verifying.check_seals()
-    assert SealCheck.objects.get().last_error == ""
+    assert SealCheck.objects.get().last_error == []
     assert SealCheck.objects.get().number == 4
     with clock.stopped_at(clock.now() + timedelta(hours=24)):
         verifying.check_seals()
-        assert SealCheck.objects.get().last_error == f"Entry {three_blocks[0]} was changed after seal 1."
+        assert str(SealCheck.objects.get().last_error) == f"Entry {three_blocks[0]} was changed after seal 1."
         verifying.check_seals()
         assert SealCheck.objects.get().last_error, "a look at what is new alone would not see it"
         as_superuser("UPDATE audit_entry SET actor = 'ann' WHERE id = %s", three_blocks[0])
         verifying.check_seals()
-        assert SealCheck.objects.get().last_error == ""
+        assert SealCheck.objects.get().last_error == []
         as_superuser("UPDATE audit_entry SET actor = 'bob' WHERE id = %s", new[0])
     verifying.check_seals()
-    assert SealCheck.objects.get().last_error == ""
+    assert SealCheck.objects.get().last_error == []
 
 
 def test_what_somebody_found_by_hand_is_not_forgotten_by_the_next_look_at_what_is_new(three_blocks):
@@ -217,7 +221,7 @@ def test_what_somebody_found_by_hand_is_not_forgotten_by_the_next_look_at_what_i
     as_superuser("UPDATE audit_entry SET actor = 'bob' WHERE id = %s", three_blocks[0])
     assert "was changed" in broken()
     verifying.check_seals()
-    assert SealCheck.objects.get().last_error == f"Entry {three_blocks[0]} was changed after seal 1."
+    assert str(SealCheck.objects.get().last_error) == f"Entry {three_blocks[0]} was changed after seal 1."
 
 
 def test_a_new_seal_that_is_wrong_is_found_by_the_next_check(three_blocks):
@@ -226,7 +230,7 @@ def test_a_new_seal_that_is_wrong_is_found_by_the_next_check(three_blocks):
     sealer.seal()
     as_superuser("DELETE FROM audit_entry WHERE id = %s", new[1])
     verifying.check_seals()
-    assert SealCheck.objects.get().last_error == f"Entry {new[1]} is missing: seal 4 covers it."
+    assert str(SealCheck.objects.get().last_error) == f"Entry {new[1]} is missing: seal 4 covers it."
 
 
 # With real commits -------------------------------------------

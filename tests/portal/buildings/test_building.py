@@ -1,4 +1,4 @@
-"""A building file either loads whole or says in sentences what is wrong with it."""
+"""A building file is valid as a whole, or each of its faults is named."""
 
 import copy
 import json
@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portal.buildings.building import Building, BuildingError, load_building, local_time
+from portal.buildings.model import Building, local_time
+from portal.buildings.reading import BuildingError, load_building
 from tests.portal.sandbox.conftest import BUILDINGS, TODAY
 
 PIER = json.loads((BUILDINGS / "pier-house.json").read_text(encoding="utf-8"))
@@ -25,7 +26,7 @@ def load(tmp_path: Path, content: Any) -> Building:
     return load_building(path)
 
 
-def faults(tmp_path: Path, content: Any) -> str:
+def faults_of(tmp_path: Path, content: Any) -> str:
     with pytest.raises(BuildingError) as caught:
         load(tmp_path, content)
     return str(caught.value)
@@ -36,7 +37,7 @@ def pier(**changed: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["harbour-tower.json", "pier-house.json"])
-def test_the_buildings_that_are_shipped_load(name: str):
+def test_the_shipped_buildings_load(name: str):
     assert load_building(BUILDINGS / name).bookings
 
 
@@ -44,14 +45,14 @@ def test_only_the_site_is_needed(tmp_path: Path):
     assert load(tmp_path, {"site": {"name": "X", "timezone": "UTC"}}).bookings == []
 
 
-def test_a_byte_order_mark_is_no_fault(tmp_path: Path):
+def test_a_byte_order_mark_is_ignored(tmp_path: Path):
     assert load(tmp_path, b"\xef\xbb\xbf" + json.dumps(PIER).encode()).site.name == "Pier House"
 
 
 BOOKING = {"id": "x", "resource": "nobody-mapped-it", "start": "+0d 09:00", "end": "-1d 08:00"}
 
 
-def test_what_the_portal_must_cope_with_is_no_fault_of_the_file(tmp_path: Path):
+def test_odd_entries_that_the_portal_handles_are_valid(tmp_path: Path):
     building = pier()
     building["bookings"] += [
         {**BOOKING, "organizer": "", "attendees": ["", "stranger@away.example"], "status": "postponed"},
@@ -64,7 +65,7 @@ def test_what_the_portal_must_cope_with_is_no_fault_of_the_file(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "words"),
     [
         (b"", "line 1, column 1"),
         (b'{"site": 1,\n "a": }', "line 2, column 7"),
@@ -72,17 +73,17 @@ def test_what_the_portal_must_cope_with_is_no_fault_of_the_file(tmp_path: Path):
         (b"null", "must be an object"),
         (b"\xff\xfe", "UTF-8"),
         (b"[" * 200_000, "nested too deep"),
-        (b"1" * 5000, "not good JSON"),
+        (b"1" * 5000, "not valid JSON"),
         (b'{"site": NaN}', "NaN"),
         (b'{"site": 1, "site": 2}', "“site” is twice"),
         (b" " * (20 * 1024 * 1024 + 1), "larger than 20 MB"),
     ],
 )
-def test_no_json(tmp_path: Path, content: bytes, said: str):
-    assert said in faults(tmp_path, content)
+def test_invalid_json(tmp_path: Path, content: bytes, words: str):
+    assert words in faults_of(tmp_path, content)
 
 
-def test_no_file(tmp_path: Path):
+def test_unreadable_file(tmp_path: Path):
     for path in (tmp_path / "none.json", tmp_path):
         with pytest.raises(BuildingError, match="cannot be read"):
             load_building(path)
@@ -98,7 +99,7 @@ def set_in(path: tuple[Any, ...], value: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "said"),
+    ("path", "value", "words"),
     [
         (("colour",), 1, "The file: the key “colour” is unknown"),
         (("site",), None, "The file: “site” must be an object"),
@@ -148,18 +149,18 @@ def set_in(path: tuple[Any, ...], value: Any) -> Any:
         (("changes", 2), {"delete": "ph-001", "after_seconds": 1e9}, "must be at most"),
     ],
 )
-def test_each_fault_is_named(tmp_path: Path, path: tuple[Any, ...], value: Any, said: str):
-    assert said in faults(tmp_path, set_in(path, value))
+def test_each_fault_is_named(tmp_path: Path, path: tuple[Any, ...], value: Any, words: str):
+    assert words in faults_of(tmp_path, set_in(path, value))
 
 
-def test_all_faults_are_told_at_once_but_not_thousands(tmp_path: Path):
+def test_all_faults_are_named_at_once_up_to_twenty(tmp_path: Path):
     building = pier(bookings=[{**BOOKING, "id": str(i), "start": "noon"} for i in range(1000)])
-    lines = faults(tmp_path, building).splitlines()
+    lines = faults_of(tmp_path, building).splitlines()
     assert len(lines) == 21
     assert "980 more faults" in lines[-1]
 
 
-def test_a_booking_may_come_again_once_it_is_deleted(tmp_path: Path):
+def test_a_deleted_booking_can_be_created_again(tmp_path: Path):
     building = pier(changes=[{"delete": "ph-001"}, {"create": {**BOOKING, "id": "ph-001"}}])
     assert load(tmp_path, building)
 
@@ -183,7 +184,7 @@ PATHS = [path for path in paths(SMALL) if path]
 
 @settings(max_examples=150, deadline=None)
 @given(path=st.sampled_from(PATHS), value=NASTY, how=st.sampled_from(["set", "drop", "twist"]))
-def test_any_mutation_loads_or_is_refused(tmp_path_factory: Any, path: Any, value: Any, how: str):
+def test_any_mutation_loads_or_raises_building_error(tmp_path_factory: Any, path: Any, value: Any, how: str):
     building = copy.deepcopy(SMALL)
     inside: Any = building
     for step in path[:-1]:
@@ -202,7 +203,7 @@ def test_any_mutation_loads_or_is_refused(tmp_path_factory: Any, path: Any, valu
         assert all(error.faults)
 
 
-def test_the_file_of_the_demo_is_busy_at_every_minute(pier_house: Building):
+def test_the_demo_has_a_booking_at_every_minute(pier_house: Building):
     midnight = local_time("+0d 00:00", TODAY, HONG_KONG)
     spans = [
         (local_time(b.start, TODAY, HONG_KONG), local_time(b.end, TODAY, HONG_KONG))
@@ -214,7 +215,7 @@ def test_the_file_of_the_demo_is_busy_at_every_minute(pier_house: Building):
         assert any(start <= now < end for start, end in spans), now
 
 
-def test_the_file_of_the_demo_books_no_room_twice(pier_house: Building):
+def test_the_demo_books_no_room_twice(pier_house: Building):
     bookings = {b.id: b for b in pier_house.bookings}
     for change in [None, *pier_house.changes]:
         if change and change.create:
@@ -249,7 +250,7 @@ def test_local_times_over_clock_changes(text: str, today: date, utc: str):
     assert moment.astimezone(UTC).astimezone(NEW_YORK).isoformat() == moment.isoformat()
 
 
-def test_a_local_time_that_is_none():
+def test_invalid_local_times():
     for text in ("", "09:00", "+0d 24:00", "0d 09:00", "+0d 9:00", "+0d 09:00 "):
         with pytest.raises(ValueError, match="not a time"):
             local_time(text, TODAY, HONG_KONG)

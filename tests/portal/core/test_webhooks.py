@@ -44,7 +44,7 @@ def test_the_signature_is_the_one_of_the_specification() -> None:
 def test_nothing_is_sent_without_a_secret(secret: str) -> None:
     with running() as server, pytest.raises(NotReached) as caught:
         post(f"{server.url}/hook", now=datetime.now(UTC), secret=secret)
-    assert caught.value.problem.key == "webhook.no_secret"
+    assert caught.value.problem.key == "http.no_secret"
     assert server.seen == []
 
 

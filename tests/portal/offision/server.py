@@ -1,4 +1,4 @@
-"""A small real HTTP server that answers as a test tells it to."""
+"""A small real HTTP server with the answers of a test."""
 
 import json
 import threading
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 Answer = Response | Callable[[Request], Response]
@@ -42,11 +42,16 @@ def page_of(items: list[Any], page: int = 1, count: int = 1) -> Response:
     return say({"success": True, "data": {"items": items, "page": page, "pageCount": count}})
 
 
+class _Quiet(WSGIRequestHandler):
+    def log(self, *args: Any) -> None:
+        pass
+
+
 @contextmanager
 def running() -> Iterator[Server]:
     """A server on a free port of this machine, for as long as the block runs."""
     server = Server()
-    http = make_server("127.0.0.1", 0, server, threaded=True)
+    http = make_server("127.0.0.1", 0, server, threaded=True, request_handler=_Quiet)
     server.url = f"http://127.0.0.1:{http.port}"
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

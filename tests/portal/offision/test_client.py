@@ -5,17 +5,16 @@ import json
 import socket
 import threading
 from base64 import b64encode
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import pybreaker
 import pytest
 import stamina
 from werkzeug.wrappers import Request, Response
 
 from portal.core import clock
+from portal.offision.breaker import Breaker
 from portal.offision.client import OffisionClient
 from portal.offision.contract import Contract
 from portal.offision.errors import (
@@ -33,6 +32,7 @@ from portal.offision.errors import (
 )
 from portal.offision.transport import retry_after
 from portal.offision.types import BookingStatus, VisitStatus
+from tests.portal.core.test_http import answering, dribbling, listening
 from tests.portal.offision.conftest import HONG_KONG, SHIPPED, TOKEN
 from tests.portal.offision.server import Server, page_of, say
 
@@ -96,14 +96,14 @@ def test_a_booking_is_read(client: OffisionClient, server: Server) -> None:
     assert read.attendee_emails == ("bo@harbour.example", "")
 
 
-def test_days_and_pages_are_all_asked_and_doubles_dropped(client: OffisionClient, server: Server) -> None:
+def test_all_days_and_pages_are_fetched_and_duplicates_dropped(client: OffisionClient, server: Server) -> None:
     def answer(request: Request) -> Response:
         page, day = int(request.args["page"]), request.args["date"]
         return page_of([booking(id=f"{day}-{page}"), booking(id="across-midnight")], page, 2)
 
     server.answers[BOOKINGS] = answer
     listed = client.bookings("room-1", DAY, DAY + timedelta(days=1))
-    assert sorted(found.id for found in listed.bookings) == [
+    assert sorted(one.id for one in listed.bookings) == [
         "2025-03-10-1",
         "2025-03-10-2",
         "2025-03-11-1",
@@ -134,52 +134,52 @@ def test_other_page_rules(make_client: MakeClient, server: Server, rule: str, an
         say({"data": answer | {"items": [booking(id=i) for i in answer["items"]]}}) for answer in answers
     ]
     listed = make_client(contract=Contract.parse(text, name="pages")).bookings("room-1", DAY, DAY)
-    assert [found.id for found in listed.bookings] == ["b1", "b2", "b3"]
+    assert [one.id for one in listed.bookings] == ["b1", "b2", "b3"]
 
 
 @pytest.mark.parametrize("data", [{"items": [booking()]}, {"items": [booking()], "pageCount": "many"}])
-def test_an_unknown_number_of_pages_is_not_taken_for_one(
-    client: OffisionClient, server: Server, data: dict[str, Any]
-) -> None:
+def test_an_unknown_number_of_pages_is_a_misfit(client: OffisionClient, server: Server, data: dict[str, Any]) -> None:
     server.answers[BOOKINGS] = say({"data": data})
-    with pytest.raises(NotUnderstood):
+    with pytest.raises(NotUnderstood) as caught:
         client.bookings("room-1", DAY, DAY)
+    assert caught.value.problem.key == "offision.misfit(offision.no_page_count)"
 
 
 def test_endless_pages_are_refused(client: OffisionClient, server: Server) -> None:
     server.answers[BOOKINGS] = page_of([], 1, 10**9)
-    with pytest.raises(TooLarge):
+    with pytest.raises(TooLarge, match="200 pages"):
         client.bookings("room-1", DAY, DAY)
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "code"),
     [
-        ({"id": None}, "id is missing"),
-        ({"id": "x" * 201}, "no usable id"),
-        ({"id": "a\0b"}, "no usable id"),
-        ({"endTime": "2025-03-10T08:00:00+08:00"}, "does not end after it starts"),
-        ({"endTime": "2025-03-10T09:00:00+08:00"}, "does not end after it starts"),
-        ({"endTime": "2026-03-10T09:00:00+08:00"}, "lasts 365 days"),
-        ({"startTime": "9000-03-10T09:00:00Z", "endTime": "9000-03-10T10:00:00Z"}, "in the year 9000"),
-        ({"endTime": "noon"}, "no time in the format"),
-        ({"endTime": 1741570000}, "no time in the format"),
-        ({"endTime": "9999-12-31T23:59:59-12:00"}, "no time in the format"),
-        ({"startTime": None}, "starts_at is missing"),
-        ({"status": None}, "status is missing"),
-        ({"status": {"word": "confirmed"}}, "not one single value"),
-        ({"resourceId": "room-2"}, "is of resource room-2"),
-        ({"attendees": [{"email": 5}]}, "not a list of emails"),
+        ({"id": None}, "field_missing"),
+        ({"id": "x" * 201}, "bad_id"),
+        ({"id": "a\0b"}, "bad_id"),
+        ({"endTime": "2025-03-10T08:00:00+08:00"}, "ends_before_start"),
+        ({"endTime": "2025-03-10T09:00:00+08:00"}, "ends_before_start"),
+        ({"endTime": "2026-03-10T09:00:00+08:00"}, "too_many_days"),
+        ({"startTime": "9000-03-10T09:00:00Z", "endTime": "9000-03-10T10:00:00Z"}, "odd_year"),
+        ({"endTime": "noon"}, "bad_time"),
+        ({"endTime": 1741570000}, "bad_time"),
+        ({"endTime": "9999-12-31T23:59:59-12:00"}, "bad_time"),
+        ({"startTime": None}, "field_missing"),
+        ({"status": None}, "field_missing"),
+        ({"status": {"word": "confirmed"}}, "not_one_value"),
+        ({"resourceId": "room-2"}, "other_resource"),
+        ({"attendees": [{"email": 5}]}, "bad_emails"),
+        ({"attendees": [{"email": f"{number}@harbour.example"} for number in range(2001)]}, "too_many_attendees"),
     ],
 )
-def test_what_cannot_be_read_is_set_aside_and_stops_no_other(
-    client: OffisionClient, server: Server, changes: dict[str, Any], words: str
+def test_an_unreadable_record_is_rejected_and_stops_no_other(
+    client: OffisionClient, server: Server, changes: dict[str, Any], code: str
 ) -> None:
     server.answers[BOOKINGS] = page_of([booking(**{"id": "bad"} | changes), "text", booking(id="good")])
     listed = client.bookings("room-1", DAY, DAY)
-    assert [found.id for found in listed.bookings] == ["good"]
+    assert [one.id for one in listed.bookings] == ["good"]
     assert len(listed.rejected) == 2
-    assert words in listed.rejected[0].reason
+    assert [one.reason.key for one in listed.rejected] == [f"offision.record.{code}", "offision.record.not_an_object"]
     assert len(listed.rejected[0].raw) <= 2000
 
 
@@ -188,10 +188,10 @@ def test_meetings_of_a_series_with_one_id_do_not_vanish_silently(client: Offisio
     server.answers[BOOKINGS] = page_of([booking(), later])
     listed = client.bookings("room-1", DAY, DAY)
     assert len(listed.bookings) == 1
-    assert "same id" in listed.rejected[0].reason
+    assert listed.rejected[0].reason.key == "offision.record.same_id"
 
 
-def test_text_that_a_database_refuses_is_cleaned(client: OffisionClient, server: Server) -> None:
+def test_text_that_a_database_cannot_store_is_cleaned(client: OffisionClient, server: Server) -> None:
     payload = {"data": {"pageCount": 1, "items": [booking(subject="a\0b\ud800" + "c" * 600)]}}
     raw = json.dumps(payload)
     assert "\\ud800" in raw
@@ -220,7 +220,7 @@ def html(status: int = 200) -> Response:
 
 
 @pytest.mark.parametrize(
-    ("answer", "error", "asked"),
+    ("answer", "error", "requests"),
     [
         (say({}, 401), Unauthorized, 1),
         (say({}, 403), Unauthorized, 1),
@@ -243,14 +243,14 @@ def html(status: int = 200) -> Response:
         (Response(gzip.compress(b" " * 50_000_000), headers={"Content-Encoding": "gzip"}), TooLarge, 1),
     ],
 )
-def test_faults_have_their_own_errors(
-    make_client: MakeClient, server: Server, answer: Response, error: type[OffisionError], asked: int
+def test_each_fault_has_its_error(
+    make_client: MakeClient, server: Server, answer: Response, error: type[OffisionError], requests: int
 ) -> None:
     server.answers[BOOKINGS] = answer
     with pytest.raises(error) as caught:
         make_client(max_bytes=200_000).bookings("room-1", DAY, DAY)
-    assert len(server.seen) == asked
-    assert TOKEN not in repr(caught.value) + caught.value.summary
+    assert len(server.seen) == requests
+    assert TOKEN not in repr(caught.value) + str(caught.value)
     assert caught.value.retryable is (error is TryAgain)
 
 
@@ -258,6 +258,20 @@ def test_the_servers_own_words_are_passed_on(client: OffisionClient, server: Ser
     server.answers[BOOKINGS] = say({"success": False, "message": "The licence ended."})
     with pytest.raises(Refused, match=r"The licence ended\."):
         client.bookings("room-1", DAY, DAY)
+
+
+def test_the_servers_own_words_lose_the_registration_code(client: OffisionClient, server: Server) -> None:
+    server.answers["POST", VISIT[1] + "/check-in"] = say({"message": "Visit v-1 is closed"}, 409)
+    with pytest.raises(Refused, match=r"Visit \*\*\* is closed") as caught:
+        client.check_in("V-1")
+    assert caught.value.problem.key == "offision.refused_saying"
+
+
+def test_a_no_without_words(client: OffisionClient, server: Server) -> None:
+    server.answers[BOOKINGS] = say({"success": False})
+    with pytest.raises(Refused) as caught:
+        client.bookings("room-1", DAY, DAY)
+    assert caught.value.problem.key == "offision.said_no"
 
 
 def test_a_get_that_recovers_is_retried(client: OffisionClient, server: Server) -> None:
@@ -335,7 +349,7 @@ def test_a_visit(client: OffisionClient, server: Server) -> None:
 
 
 @pytest.mark.parametrize("code", ["", ".", "..", "...", "a\nb", "x" * 501])
-def test_codes_that_climb_about_in_the_path_are_not_sent(client: OffisionClient, server: Server, code: str) -> None:
+def test_codes_that_would_change_the_path_are_not_sent(client: OffisionClient, server: Server, code: str) -> None:
     with pytest.raises(NotFound):
         client.check_in(code)
     assert server.seen == []
@@ -351,7 +365,7 @@ def test_codes_stay_one_step_of_the_path(client: OffisionClient, server: Server,
     assert server.seen[0][2] == {}
 
 
-def test_check_in_says_how_the_visit_is_then(client: OffisionClient, server: Server) -> None:
+def test_check_in_returns_the_changed_visit(client: OffisionClient, server: Server) -> None:
     path = VISIT[1] + "/check-in"
     server.answers["POST", path] = say({"data": VISIT_ANSWER | {"status": "checked_in"}})
     assert client.check_in("V-1").status is VisitStatus.CHECKED_IN
@@ -377,67 +391,44 @@ def test_an_absent_operation(make_client: MakeClient, contract: Contract) -> Non
         make_client(contract=poor).visit("V-1")
 
 
-@contextmanager
-def dribbling(opening: bytes) -> Iterator[str]:
-    """A server that says `opening`, then a byte every so often, without an end."""
-    stop = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            listener.settimeout(0.05)
-            while not stop.is_set():
-                try:
-                    connection, _address = listener.accept()
-                except TimeoutError:
-                    continue
-                with connection:
-                    try:
-                        connection.recv(65536)
-                        connection.sendall(opening)
-                        while not stop.wait(0.01):
-                            connection.sendall(b"1")
-                    except OSError:
-                        continue
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            stop.set()
-            thread.join()
-
-
 @pytest.mark.parametrize(
-    "opening",
+    "answer",
     [
-        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", id="body"),
-        pytest.param(b"HTTP/1.1 200 OK\r\n\r\n", id="body without a length"),
-        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", id="chunk header"),
-        pytest.param(b"HTTP/1.1 200 OK\r\nX-Long: ", id="headers"),
+        pytest.param(b"", id="silent"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", id="silent in the body"),
+        pytest.param(None, id="dribbling"),
     ],
 )
-def test_a_dribbling_server_holds_no_thread(make_client: MakeClient, opening: bytes) -> None:
-    """Without the overall deadline this test would never end: each byte restarts the read time-out."""
-    with dribbling(opening) as url, pytest.raises(TryAgain, match="not complete after"):
+def test_every_time_out_is_the_same_news(make_client: MakeClient, answer: bytes | None) -> None:
+    serve = answering(answer, then_silent=True) if answer is not None else dribbling(b"HTTP/1.1 200 OK\r\n\r\n")
+    with listening(serve) as url, pytest.raises(TryAgain) as caught:
         make_client(base_url=url, read_timeout=0.05, attempts=1).information()
+    assert caught.value.problem.key == "offision.no_answer(http.timed_out)"
 
 
-def test_silence_is_a_time_out(make_client: MakeClient) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        client = make_client(base_url=url, read_timeout=0.05)
-        with pytest.raises(TryAgain, match="no answer within"):
-            client.information()
-        with pytest.raises(TryAgain):
-            client.visit("V-1", deadline_seconds=0.01)
+def test_a_deadline_is_a_time_out(make_client: MakeClient) -> None:
+    with listening(answering(b"", then_silent=True)) as url, pytest.raises(TryAgain) as caught:
+        make_client(base_url=url, attempts=1).visit("V-1", deadline_seconds=0.05)
+    assert caught.value.problem.key == "offision.no_answer(http.timed_out)"
 
 
-def test_nobody_there(make_client: MakeClient) -> None:
+@pytest.mark.parametrize(("status", "error"), [(b"401 No", Unauthorized), (b"503 Down", TryAgain)])
+def test_a_status_counts_although_its_body_breaks_off(
+    make_client: MakeClient, status: bytes, error: type[OffisionError]
+) -> None:
+    answer = b"HTTP/1.1 " + status + b"\r\nContent-Length: 100\r\n\r\n{"
+    with listening(answering(answer)) as url, pytest.raises(error) as caught:
+        make_client(base_url=url, attempts=1).information()
+    assert type(caught.value) is error
+    assert caught.value.problem.params["status"] == int(status[:3])
+
+
+def test_no_server(make_client: MakeClient) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         url = f"http://127.0.0.1:{gone.getsockname()[1]}"
-    with pytest.raises(TryAgain, match="connection failed"):
+    with pytest.raises(TryAgain) as caught:
         make_client(base_url=url).information()
+    assert caught.value.problem.key == "offision.no_answer(http.refused)"
 
 
 def test_a_deadline_forbids_a_wait_that_does_not_fit(client: OffisionClient, server: Server) -> None:
@@ -448,32 +439,34 @@ def test_a_deadline_forbids_a_wait_that_does_not_fit(client: OffisionClient, ser
 
 
 def test_the_breaker_opens_and_recovers_by_one_trial(make_client: MakeClient, server: Server) -> None:
-    breaker = pybreaker.CircuitBreaker(fail_max=5, reset_timeout=30)
+    breaker = Breaker(failures=5, seconds=30)
     client = make_client(breaker=breaker, attempts=1)
     server.answers[INFORMATION] = say({}, 500)
     for _time in range(5):
-        with pytest.raises(TryAgain):
+        with pytest.raises(TryAgain) as last:
             client.information()
-    with pytest.raises(BreakerOpen):
+    with pytest.raises(BreakerOpen) as caught:
         client.information()
+    assert caught.value.problem == last.value.problem, "an open breaker is the same news as what opened it"
     assert len(server.seen) == 5
-    breaker.reset_timeout = 0
+    breaker.seconds = breaker._trial_at = 0
     with pytest.raises(TryAgain):
-        client.information()  # the trial fails: open again
+        client.information()  # the trial fails
+    assert breaker.is_open
     assert len(server.seen) == 6
     server.answers[INFORMATION] = say({"version": "3"})
     assert client.information().version == "3"
-    assert breaker.current_state == pybreaker.STATE_CLOSED
+    assert not breaker.is_open
 
 
 def test_a_clear_no_does_not_open_the_breaker(make_client: MakeClient, server: Server) -> None:
-    breaker = pybreaker.CircuitBreaker(fail_max=2, reset_timeout=30)
+    breaker = Breaker(failures=2, seconds=30)
     client = make_client(breaker=breaker, attempts=1)
     for status in (500, 404, 500, 401, 500, 400):
         server.answers[INFORMATION] = say({}, status)
         with pytest.raises((TryAgain, Never)):
             client.information()
-    assert breaker.current_state == pybreaker.STATE_CLOSED
+    assert not breaker.is_open
 
 
 def test_threads_do_not_queue_behind_the_breaker(client: OffisionClient, server: Server) -> None:
@@ -505,13 +498,13 @@ def test_threads_do_not_queue_behind_the_breaker(client: OffisionClient, server:
         "",
     ],
 )
-def test_addresses_that_are_not_used(make_client: MakeClient, url: str) -> None:
+def test_unusable_addresses(make_client: MakeClient, url: str) -> None:
     with pytest.raises(ContractError, match="OFFISION_URL"):
         make_client(base_url=url)
 
 
 @pytest.mark.parametrize("token", ["", " t", "a\r\nX-Evil: 1", "ü"])
-def test_tokens_that_are_not_used(make_client: MakeClient, token: str) -> None:
+def test_unusable_tokens(make_client: MakeClient, token: str) -> None:
     with pytest.raises(ContractError, match="OFFISION_TOKEN"):
         make_client(token=token)
 
@@ -521,7 +514,7 @@ def test_nothing_shows_the_token(client: OffisionClient) -> None:
     assert client.time_zone == HONG_KONG
 
 
-def test_pages_that_end_too_soon_are_not_taken_for_the_whole(make_client: MakeClient, server: Server) -> None:
+def test_pages_that_end_too_soon_are_not_the_whole(make_client: MakeClient, server: Server) -> None:
     text = SHIPPED.read_text().replace('count = "data.pageCount"', 'total = "data.total"')
     server.answers[BOOKINGS] = [
         say({"data": {"items": [booking()], "total": 40}}),

@@ -19,7 +19,7 @@ NOW = datetime(2025, 3, 10, 9, tzinfo=UTC)
 URL = "https://portal.example/api/offision/callbacks/very-secret/"
 
 
-class Held:
+class Subscriptions:
     """The subscriptions at the server, by id."""
 
     def __init__(self, server: Server) -> None:
@@ -29,7 +29,7 @@ class Held:
         server.answers["POST", SUBSCRIPTIONS] = self.add
         server.answers["GET", SUBSCRIPTIONS] = lambda _request: page_of(list(self.records.values()))
 
-    def hold(self, resource_id: str | None, lasting: timedelta | None, url: str = URL) -> str:
+    def keep(self, resource_id: str | None, lasting: timedelta | None, url: str = URL) -> str:
         number = f"s{len(self.server.answers)}"
         ends = (NOW + lasting).isoformat() if lasting else None
         self.records[number] = {"id": number, "callURL": url, "resourceId": resource_id, "expiresAt": ends}
@@ -37,10 +37,10 @@ class Held:
         return number
 
     def add(self, request: Request) -> Response:
-        asked = json.loads(request.get_data())
-        if asked.get("resourceId") in self.refuse:
+        body = json.loads(request.get_data())
+        if body.get("resourceId") in self.refuse:
             return say({}, 400)
-        number = self.hold(asked.get("resourceId"), timedelta(days=30), url=asked["callURL"])
+        number = self.keep(body.get("resourceId"), timedelta(days=30), url=body["callURL"])
         return say({"data": self.records[number]}, 201)
 
     def drop(self, number: str) -> Response:
@@ -53,15 +53,16 @@ class Held:
 
 
 @pytest.fixture
-def held(server: Server) -> Held:
-    return Held(server)
+def subscriptions(server: Server) -> Subscriptions:
+    return Subscriptions(server)
 
 
-def test_it_is_made_once(client: OffisionClient, held: Held) -> None:
-    held.hold(None, None, url="https://another.example/hook")
-    assert "Subscribed to all resources" in ensure_subscribed(client, URL, ["ignored"], NOW)[0]
+def test_it_is_made_once(client: OffisionClient, subscriptions: Subscriptions) -> None:
+    subscriptions.keep(None, None, url="https://another.example/hook")
+    done = ensure_subscribed(client, URL, ["ignored"], NOW)
+    assert [one.key for one in done] == ["offision.subscribed_to_all"]
     assert ensure_subscribed(client, URL, [], NOW) == []
-    assert held.changes == ["POST"]
+    assert subscriptions.changes == ["POST"]
 
 
 @pytest.mark.parametrize(
@@ -74,46 +75,54 @@ def test_it_is_made_once(client: OffisionClient, held: Held) -> None:
     ],
 )
 def test_it_is_renewed_within_a_day_of_its_end_new_before_old(
-    client: OffisionClient, held: Held, lasting: timedelta | None, changes: list[str]
+    client: OffisionClient, subscriptions: Subscriptions, lasting: timedelta | None, changes: list[str]
 ) -> None:
-    old = held.hold(None, lasting)
+    old = subscriptions.keep(None, lasting)
     ensure_subscribed(client, URL, [], NOW)
-    assert held.changes == changes
-    assert len(held.records) == 1
-    assert (old in held.records) == (not changes)
+    assert subscriptions.changes == changes
+    assert len(subscriptions.records) == 1
+    assert (old in subscriptions.records) == (not changes)
 
 
-def test_a_server_that_lengthens_the_old_one_keeps_it(client: OffisionClient, held: Held, server: Server) -> None:
-    old = held.hold(None, timedelta(hours=1))
+def test_a_server_that_extends_the_old_one_keeps_it(
+    client: OffisionClient, subscriptions: Subscriptions, server: Server
+) -> None:
+    old = subscriptions.keep(None, timedelta(hours=1))
     server.answers["POST", SUBSCRIPTIONS] = say({"data": {"id": old, "callURL": URL}}, 200)
     ensure_subscribed(client, URL, [], NOW)
-    assert held.changes == ["POST"]
+    assert subscriptions.changes == ["POST"]
 
 
-def test_a_failed_renewal_leaves_the_old_one(client: OffisionClient, held: Held, server: Server) -> None:
-    held.hold(None, timedelta(hours=1))
+def test_a_failed_renewal_leaves_the_old_one(
+    client: OffisionClient, subscriptions: Subscriptions, server: Server
+) -> None:
+    subscriptions.keep(None, timedelta(hours=1))
     server.answers["POST", SUBSCRIPTIONS] = say({}, 503)
     with pytest.raises(TryAgain):
         ensure_subscribed(client, URL, [], NOW)
-    assert len(held.records) == 1
+    assert len(subscriptions.records) == 1
 
 
-def test_one_for_each_resource_and_a_refused_one_stops_no_other(make_client: MakeClient, held: Held) -> None:
+def test_one_for_each_resource_and_a_refused_one_stops_no_other(
+    make_client: MakeClient, subscriptions: Subscriptions
+) -> None:
     text = SHIPPED.read_text().replace('scope = "all"', 'scope = "per_resource"')
     client = make_client(contract=Contract.parse(text, name="each"))
-    held.hold("a", None)
-    held.refuse = {"b"}
+    subscriptions.keep("a", None)
+    subscriptions.refuse = {"b"}
     with pytest.raises(Refused):
         ensure_subscribed(client, URL, ["a", "b", "c", "c"], NOW)
-    assert sorted(record["resourceId"] for record in held.records.values()) == ["a", "c"]
+    assert sorted(record["resourceId"] for record in subscriptions.records.values()) == ["a", "c"]
 
 
-def test_without_a_way_to_delete_the_old_one_is_left_to_expire(make_client: MakeClient, held: Held) -> None:
+def test_a_contract_that_cannot_delete_leaves_the_old_one_to_expire(
+    make_client: MakeClient, subscriptions: Subscriptions
+) -> None:
     contract = Contract.load(SHIPPED)
     kept = {name: operation for name, operation in contract.operations.items() if name != "unsubscribe"}
-    held.hold(None, timedelta(hours=1))
-    report = ensure_subscribed(make_client(contract=contract.model_copy(update={"operations": kept})), URL, [], NOW)
-    assert "left to expire" in report[1]
+    subscriptions.keep(None, timedelta(hours=1))
+    done = ensure_subscribed(make_client(contract=contract.model_copy(update={"operations": kept})), URL, [], NOW)
+    assert [one.key for one in done] == ["offision.subscribed_to_all", "offision.left_to_expire"]
 
 
 @pytest.mark.parametrize("url", [URL, URL.rstrip("/"), URL + "?token=very-secret", URL.replace("//", "//very-secret@")])

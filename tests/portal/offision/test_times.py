@@ -66,7 +66,7 @@ def test_naive_times_of_another_zone() -> None:
         ({}, SECONDS),
     ],
 )
-def test_what_is_no_moment(value: Any, times: Times) -> None:
+def test_values_that_are_no_moment(value: Any, times: Times) -> None:
     with pytest.raises(ValueError):
         readings(value, times, LONDON)
 
@@ -81,17 +81,17 @@ def test_what_is_no_moment(value: Any, times: Times) -> None:
         ("2025-10-26T01:10", "2025-10-26T01:50", ("2025-10-26T01:10", "2025-10-26T01:50")),
         # Backwards on the clock, but possible: from the first pass of the hour into the second.
         ("2025-10-26T01:50", "2025-10-26T01:10", ("2025-10-26T00:50", "2025-10-26T01:10")),
-        # The hour that never is.
+        # The hour that never happens.
         ("2025-03-30T01:30", "2025-03-30T03:00", ("2025-03-30T01:30", "2025-03-30T02:00")),
         ("2025-03-30T00:30", "2025-03-30T01:30", ("2025-03-30T00:30", "2025-03-30T00:30")),
         ("2025-03-30T01:10", "2025-03-30T01:50", ("2025-03-30T01:10", "2025-03-30T01:50")),
     ],
 )
 def test_clock_changes(start: str, end: str, expected: tuple[str, str]) -> None:
-    found = span(readings(start, ISO, LONDON), readings(end, ISO, LONDON))
+    result = span(readings(start, ISO, LONDON), readings(end, ISO, LONDON))
     if expected == ("2025-03-30T00:30", "2025-03-30T00:30"):
         expected = ("2025-03-30T00:30", "2025-03-30T01:30")  # the earlier reading of the end would be no span at all
-    assert found == (utc(expected[0]), utc(expected[1]))
+    assert result == (utc(expected[0]), utc(expected[1]))
 
 
 near_changes = st.sampled_from(["2025-03-30", "2025-10-26", "2025-07-01"]).flatmap(
@@ -101,20 +101,20 @@ zones = st.sampled_from(["Europe/London", "Asia/Hong_Kong", "America/Santiago", 
 
 
 @given(near_changes, near_changes, zones)
-def test_a_span_is_never_longer_than_any_sensible_reading(start: datetime, end: datetime, zone: ZoneInfo) -> None:
+def test_a_span_is_never_longer_than_any_possible_reading(start: datetime, end: datetime, zone: ZoneInfo) -> None:
     starts, ends = (readings(one.isoformat(), ISO, zone) for one in (start, end))
-    found = span(starts, ends)
+    result = span(starts, ends)
     possible = [b - a for a, b in product(starts, ends) if b > a]
-    assert (found is None) == (not possible)
-    if found is not None:
-        assert found[0] in starts
-        assert found[1] in ends
-        assert found[1] - found[0] == min(possible)
+    assert (result is None) == (not possible)
+    if result is not None:
+        assert result[0] in starts
+        assert result[1] in ends
+        assert result[1] - result[0] == min(possible)
 
 
 @given(near_changes, zones)
 def test_readings_are_the_wall_clock_or_a_gap(moment: datetime, zone: ZoneInfo) -> None:
-    found = readings(moment.isoformat(), ISO, zone)
-    assert list(found) == sorted(set(found))
-    back = {one.astimezone(zone).replace(tzinfo=None) for one in found}
+    moments = readings(moment.isoformat(), ISO, zone)
+    assert list(moments) == sorted(set(moments))
+    back = {one.astimezone(zone).replace(tzinfo=None) for one in moments}
     assert back == {moment} or (len(back) == 2 and min(back) < moment < max(back))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from portal.buildings.building import Building
+from portal.buildings.model import Building
 from portal.sandbox.controllers_server import ControllersServer
 from portal.sandbox.offision_server import OffisionServer
 from portal.sandbox.webserver import LocalServer

@@ -9,7 +9,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.buildings.building import Building
+from portal.buildings.model import Building
 from portal.sandbox.controller_state import PretendController
 from portal.sandbox.controllers_server import admits
 from tests.portal.sandbox.conftest import Client

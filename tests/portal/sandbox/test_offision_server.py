@@ -12,7 +12,7 @@ import pytest
 import requests
 from werkzeug.wrappers import Request, Response
 
-from portal.buildings.building import Building
+from portal.buildings.model import Building
 from portal.sandbox import callbacks, offision_state
 from portal.sandbox.offision_server import OffisionServer
 from tests.portal.sandbox.conftest import TODAY, TOKEN, Client

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import requests
 
-from portal.buildings.building import Building
+from portal.buildings.model import Building
 from portal.core import clock
 from portal.sandbox.controllers_server import ControllersServer
 from portal.sandbox.webserver import LocalServer

@@ -1,4 +1,4 @@
-"""What is wrong with a building file, in plain sentences that name the entry and the key."""
+"""The faults of a building file, in sentences that name the entry and the key."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
-from portal.buildings.building_model import Building, ChangeError, SimulatedOptions, apply_change
+from portal.buildings.model import Building, ChangeError, SimulatedOptions, apply_change
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -32,15 +32,15 @@ def reference_faults(building: Building) -> Iterator[str]:
 
 
 def unstorable_faults(raw: object) -> Iterator[str]:
-    """A sentence for each text with characters that no database takes: NUL and halves of surrogate pairs."""
-    waiting: list[tuple[tuple[str | int, ...], object]] = [((), raw)]
-    while waiting:
-        path, value = waiting.pop()
+    """A sentence for each text with characters that no database stores: NUL and lone surrogates."""
+    stack: list[tuple[tuple[str | int, ...], object]] = [((), raw)]
+    while stack:
+        path, value = stack.pop()
         if isinstance(value, dict):
-            waiting.extend(((*path, str(key)), key) for key in value)
-            waiting.extend(((*path, str(key)), inner) for key, inner in value.items())
+            stack.extend(((*path, str(key)), key) for key in value)
+            stack.extend(((*path, str(key)), inner) for key, inner in value.items())
         elif isinstance(value, list):
-            waiting.extend(((*path, index), inner) for index, inner in enumerate(value))
+            stack.extend(((*path, index), inner) for index, inner in enumerate(value))
         elif isinstance(value, str) and any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value):
             place, key = _where(raw, path)
             yield _("%(place)s: “%(key)s” holds a character that cannot be stored (NUL or half a pair).") % {
@@ -50,18 +50,18 @@ def unstorable_faults(raw: object) -> Iterator[str]:
 
 
 def _where(raw: object, path: tuple[str | int, ...]) -> tuple[str, str]:
-    """The entry that a path leads into, such as "bookings[3] (bk-0004)", and the key within it."""
-    last_name = max((i for i, part in enumerate(path) if isinstance(part, str)), default=0)
-    inside: object = raw
+    """The entry of a path, such as "bookings[3] (bk-0004)", and the key within it."""
+    key_at = max((i for i, part in enumerate(path) if isinstance(part, str)), default=0)
+    entry: object = raw
     words: list[str] = []
-    for part in path[:last_name]:
+    for part in path[:key_at]:
         if isinstance(part, int):
-            inside = inside[part] if isinstance(inside, list) and part < len(inside) else None
-            words[-1] += f"[{part}]{_label(inside)}"
+            entry = entry[part] if isinstance(entry, list) and part < len(entry) else None
+            words[-1] += f"[{part}]{_label(entry)}"
         else:
-            inside = inside.get(part) if isinstance(inside, dict) else None
+            entry = entry.get(part) if isinstance(entry, dict) else None
             words.append(part)
-    key = "".join(f"[{part}]" if isinstance(part, int) else part for part in path[last_name:])
+    key = "".join(f"[{part}]" if isinstance(part, int) else part for part in path[key_at:])
     return " ".join(words) or _("The file"), key
 
 
@@ -95,29 +95,29 @@ def _sentence(place: str, key: str, detail: "ErrorDetails") -> str:
 
 def _fault(detail: "ErrorDetails") -> str:
     kind, limits = detail["type"], detail.get("ctx", {})
-    found = {"found": _short(json.dumps(detail["input"], ensure_ascii=False, default=str))}
+    value = {"value": _short(json.dumps(detail["input"], ensure_ascii=False, default=str))}
     match kind:
         case "string_type":
-            return _("must be text, but is %(found)s") % found
+            return _("must be text, but is %(value)s") % value
         case "int_type" | "int_from_float":
-            return _("must be a whole number, but is %(found)s") % found
+            return _("must be a whole number, but is %(value)s") % value
         case "float_type" | "finite_number":
-            return _("must be a number, but is %(found)s") % found
+            return _("must be a number, but is %(value)s") % value
         case "list_type":
-            return _("must be a list, but is %(found)s") % found
+            return _("must be a list, but is %(value)s") % value
         case "model_type" | "dict_type":
-            return _("must be an object, but is %(found)s") % found
+            return _("must be an object, but is %(value)s") % value
         case "literal_error":
-            return _("must be one of %(allowed)s, but is %(found)s") % {
+            return _("must be one of %(allowed)s, but is %(value)s") % {
                 "allowed": limits["expected"],
-                **found,
+                **value,
             }
         case "string_pattern_mismatch":
-            return _("must be a time such as “+0d 09:00”, but is %(found)s") % found
+            return _("must be a time such as “+0d 09:00”, but is %(value)s") % value
         case "greater_than_equal":
-            return _("must be at least %(limit)s, but is %(found)s") % {"limit": limits["ge"], **found}
+            return _("must be at least %(limit)s, but is %(value)s") % {"limit": limits["ge"], **value}
         case "less_than_equal":
-            return _("must be at most %(limit)s, but is %(found)s") % {"limit": limits["le"], **found}
+            return _("must be at most %(limit)s, but is %(value)s") % {"limit": limits["le"], **value}
         case "string_too_long":
             return _("must be at most %(limit)s characters long") % {"limit": limits["max_length"]}
         case _:
@@ -131,9 +131,9 @@ def _duplicates(building: Building) -> Iterator[str]:
         for j, card in enumerate(holder.cards)
     ]
     doors = [
-        (f"controllers[{i}] ({_short(box.name)}) doors[{j}]", door)
-        for i, box in enumerate(building.controllers)
-        for j, door in enumerate(box.doors)
+        (f"controllers[{i}] ({_short(controller.name)}) doors[{j}]", door)
+        for i, controller in enumerate(building.controllers)
+        for j, door in enumerate(controller.doors)
     ]
     yield from _repeated(_("access level"), _listed("access_levels", building.access_levels))
     emails = [(f"cardholders[{i}]", h.email) for i, h in enumerate(building.cardholders) if h.email.strip()]
@@ -141,9 +141,9 @@ def _duplicates(building: Building) -> Iterator[str]:
     yield from _repeated(_("card number"), cards)
     yield from _repeated(_("controller"), _listed("controllers", [c.name for c in building.controllers]))
     yield from _repeated(_("door"), [(place, door.name) for place, door in doors])
-    for i, box in enumerate(building.controllers):
-        place = f"controllers[{i}] ({_short(box.name)}) doors"
-        yield from _repeated(_("door number"), _listed(place, [str(door.number) for door in box.doors]))
+    for i, controller in enumerate(building.controllers):
+        place = f"controllers[{i}] ({_short(controller.name)}) doors"
+        yield from _repeated(_("door number"), _listed(place, [str(door.number) for door in controller.doors]))
     yield from _repeated(_("policy"), _listed("policies", [p.name for p in building.policies]))
     yield from _repeated(_("resource id"), _listed("resources", [r.id for r in building.resources]))
     yield from _repeated(_("booking id"), _listed("bookings", [b.id for b in building.bookings]))
@@ -172,7 +172,7 @@ def _repeated(
 
 def _unknown_references(building: Building) -> Iterator[str]:
     levels = set(building.access_levels)
-    doors = {door.name for box in building.controllers for door in box.doors}
+    doors = {door.name for controller in building.controllers for door in controller.doors}
     policies = {policy.name for policy in building.policies}
     turnstiles = {turnstile.name for turnstile in building.turnstiles}
     references: list[tuple[str, int, Any, str, Iterable[str], set[str]]] = [
@@ -200,14 +200,14 @@ def _unknown_references(building: Building) -> Iterator[str]:
 
 
 def _options(building: Building) -> Iterator[str]:
-    for i, box in enumerate(building.controllers):
-        if box.driver == "simulated":
+    for i, controller in enumerate(building.controllers):
+        if controller.driver == "simulated":
             try:
-                SimulatedOptions.model_validate(box.options)
+                SimulatedOptions.model_validate(controller.options)
             except ValidationError as error:
                 for detail in error.errors():
                     key = ".".join(map(str, detail["loc"]))
-                    yield _sentence(f"controllers[{i}] ({_short(box.name)}) options", key, detail)
+                    yield _sentence(f"controllers[{i}] ({_short(controller.name)}) options", key, detail)
 
 
 def _unplayable_changes(building: Building) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Load a building file's map into the database: people, doors, policies, resources, turnstiles."""
+"""Loads a building file's map into the database: people, doors, policies, resources, turnstiles."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,15 +20,15 @@ from accessmap.models import (
     Site,
 )
 from portal.audit.models import record
-from portal.buildings.building import Building
+from portal.buildings.model import Building
 from visitors.models import Turnstile
 
 
 @transaction.atomic
 def load_map(building: Building, *, controller_options: Mapping[str, Mapping[str, Any]]) -> Site:
-    """Make the access map of a building. `controller_options` are added to each controller's own, by name.
+    """Create the access map of a building. `controller_options`, by controller name, are added to the file's.
 
-    Raises django.db.IntegrityError where the map has any of these names, numbers or emails already.
+    Raises django.db.IntegrityError where the map already has any of these names, numbers or emails.
     """
     site = Site.objects.create(name=building.site.name, time_zone=building.site.timezone)
     levels = {name: AccessLevel.objects.create(name=name) for name in building.access_levels}
@@ -46,32 +46,32 @@ def load_map(building: Building, *, controller_options: Mapping[str, Mapping[str
         for level in dict.fromkeys(person.access_levels)
     )
     doors: dict[str, Door] = {}
-    for box in building.controllers:
+    for entry in building.controllers:
         controller = Controller.objects.create(
             site=site,
-            name=box.name,
-            driver=box.driver,
-            options={**box.options, **controller_options.get(box.name, {})},
+            name=entry.name,
+            driver=entry.driver,
+            options={**entry.options, **controller_options.get(entry.name, {})},
         )
-        for door in box.doors:
+        for door in entry.doors:
             doors[door.name] = Door.objects.create(controller=controller, number=door.number, name=door.name)
     policies = {policy.name: _policy(policy, levels) for policy in building.policies}
-    for entry in building.resources:
+    for resource_entry in building.resources:
         resource = Resource.objects.create(
-            site=site, external_id=entry.id, name=entry.name, policy=policies[entry.policy]
+            site=site, external_id=resource_entry.id, name=resource_entry.name, policy=policies[resource_entry.policy]
         )
         ResourceDoor.objects.bulk_create(
-            ResourceDoor(resource=resource, door=doors[name]) for name in dict.fromkeys(entry.doors)
+            ResourceDoor(resource=resource, door=doors[name]) for name in dict.fromkeys(resource_entry.doors)
         )
     Turnstile.objects.bulk_create(
         Turnstile(
             site=site,
-            name=gate.name,
-            direction=gate.direction,
-            statuses_in=list(dict.fromkeys(gate.statuses_in)),
-            statuses_out=list(dict.fromkeys(gate.statuses_out)),
+            name=turnstile.name,
+            direction=turnstile.direction,
+            statuses_in=list(dict.fromkeys(turnstile.statuses_in)),
+            statuses_out=list(dict.fromkeys(turnstile.statuses_out)),
         )
-        for gate in building.turnstiles
+        for turnstile in building.turnstiles
     )
     record(actor="load_building", action="map.loaded", on=site)
     return site

@@ -1,4 +1,4 @@
-"""Reading a building file: any file either loads whole, or raises BuildingError with a sentence a fault."""
+"""Reads a building file: it is valid as a whole, or BuildingError names every fault in a sentence."""
 
 import json
 from collections.abc import Iterable
@@ -8,17 +8,15 @@ from pathlib import Path
 from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
-from portal.buildings.building_faults import reference_faults, shape_faults, unstorable_faults
-from portal.buildings.building_model import Booking, Building, Change, local_time
-
-__all__ = ["MAX_BYTES", "Booking", "Building", "BuildingError", "Change", "load_building", "local_time"]
+from portal.buildings.model import Building
+from portal.buildings.validation import reference_faults, shape_faults, unstorable_faults
 
 MAX_BYTES = 20 * 1024 * 1024
 _MAX_FAULTS = 20
 
 
 class BuildingError(Exception):
-    """A building file cannot be used. Its text is one plain sentence for each fault, a line each."""
+    """A building file cannot be used. Its text has a line for each fault."""
 
     def __init__(self, faults: Iterable[str]) -> None:
         self.faults = tuple(faults)
@@ -28,8 +26,8 @@ class BuildingError(Exception):
 def load_building(path: Path) -> Building:
     """Read and check a building file; its references hold and its changes can be played in order.
 
-    Raises BuildingError, and nothing else, for a file that is missing, unreadable, larger than MAX_BYTES,
-    no JSON, or not in the format.
+    Raises only BuildingError: for a file that is missing, unreadable, larger than MAX_BYTES, no JSON, or not in the
+    format.
     """
     raw = _parse(_read(path), path)
     _raise_any(unstorable_faults(raw))
@@ -44,12 +42,12 @@ def load_building(path: Path) -> Building:
 
 def _raise_any(faults: Iterable[str]) -> None:
     faults = iter(faults)
-    first = list(islice(faults, _MAX_FAULTS))
-    if first:
-        left = sum(1 for _fault in faults)
-        if left:
-            first.append(_("There are %(count)s more faults in the file.") % {"count": left})
-        raise BuildingError(first)
+    shown = list(islice(faults, _MAX_FAULTS))
+    if shown:
+        more = sum(1 for _fault in faults)
+        if more:
+            shown.append(_("There are %(count)s more faults in the file.") % {"count": more})
+        raise BuildingError(shown)
 
 
 def _read(path: Path) -> bytes:
@@ -64,7 +62,7 @@ def _read(path: Path) -> bytes:
     if len(content) > MAX_BYTES:
         raise BuildingError(
             [
-                _("The building file %(path)s is larger than %(limit)s MB; that is the most that is read.")
+                _("The building file %(path)s is larger than %(limit)s MB, the largest size that is read.")
                 % {"path": path, "limit": MAX_BYTES // (1024 * 1024)}
             ]
         )
@@ -88,17 +86,19 @@ def _parse(content: bytes, path: Path) -> object:
         fault = str(error)
     else:
         return parsed
-    raise BuildingError([_("The building file %(path)s is not good JSON: %(fault)s.") % {"path": path, "fault": fault}])
+    raise BuildingError(
+        [_("The building file %(path)s is not valid JSON: %(fault)s.") % {"path": path, "fault": fault}]
+    )
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    # JSON allows a key twice and Python keeps the last: half a building would be lost without a word.
-    made = dict(pairs)
-    if len(made) < len(pairs):
+    # JSON allows a key twice and Python keeps the last: half a building would be lost silently.
+    values = dict(pairs)
+    if len(values) < len(pairs):
         names = [name for name, _value in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(_("the key “%(key)s” is twice in one object") % {"key": twice[:60]})
-    return made
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise ValueError(_("the key “%(key)s” is twice in one object") % {"key": repeated[:60]})
+    return values
 
 
 def _no_constant(name: str) -> object:

@@ -1,4 +1,4 @@
-"""The building file's entries as types."""
+"""The entries of a building file as types."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
@@ -80,7 +80,7 @@ class Door(_Entry):
 
 
 class SimulatedOptions(_Entry):
-    """What a pretend controller can do (`options` of a controller whose driver is "simulated")."""
+    """The abilities of a simulated controller (`options` of a controller with the driver "simulated")."""
 
     windows: Literal["per_card_door", "none"] = "per_card_door"
     capacity: Annotated[int, Field(ge=0, le=1_000_000)] = 2000
@@ -88,7 +88,7 @@ class SimulatedOptions(_Entry):
 
 
 class Controller(_Entry):
-    """A controller and its doors. `options` are the driver's own business."""
+    """A controller and its doors. The driver defines the `options`."""
 
     name: Name
     driver: Name = "simulated"
@@ -97,7 +97,7 @@ class Controller(_Entry):
 
 
 class Policy(_Entry):
-    """Whom a booking admits, how early and how late (whole minutes)."""
+    """The people that a booking admits, how early and how late (whole minutes)."""
 
     name: Name
     admit: list[Literal["organizer", "attendees", "anyone"]] = []
@@ -118,8 +118,7 @@ class Resource(_Entry):
 
 
 class Booking(_Entry):
-    """One booking; times are the site's. That it ends after it starts is for the portal to check, and so is
-    whether anybody knows its status."""
+    """One booking; times are site-local. The portal checks that it ends after it starts, and knows its status."""
 
     id: Name
     resource: Name
@@ -131,7 +130,7 @@ class Booking(_Entry):
     attendees: list[Email] = []
 
     def updated(self, values: dict[str, Any]) -> "Booking":
-        """This booking with some keys set anew. Raises pydantic.ValidationError for a wrong key or value."""
+        """This booking with other values. Raises pydantic.ValidationError for a wrong key or value."""
         return Booking.model_validate({**self.model_dump(), **values})
 
 
@@ -146,7 +145,7 @@ class Change(_Entry):
     delete: Name | None = None
 
     @model_validator(mode="after")
-    def _says_one_thing(self) -> Self:
+    def _has_one_kind(self) -> Self:
         if sum(part is not None for part in (self.create, self.update, self.delete)) != 1:
             raise PydanticCustomError("change", _("must have exactly one of “create”, “update” and “delete”"))
         if (self.update is None) != (self.values is None):
@@ -157,7 +156,7 @@ class Change(_Entry):
 
 
 class Visit(_Entry):
-    """One visitor's registration, by code; times are the site's."""
+    """One visitor's registration, by code; times are site-local."""
 
     code: Name
     name: Text = ""
@@ -169,7 +168,7 @@ class Visit(_Entry):
 
 
 class Turnstile(_Entry):
-    """A turnstile and the visit statuses it lets pass, each way."""
+    """A turnstile and the visit statuses that it admits in each direction."""
 
     name: Name
     direction: Literal["in", "out", "both"]
@@ -178,7 +177,7 @@ class Turnstile(_Entry):
 
 
 class Scan(_Entry):
-    """A code held before a turnstile; any text, also none."""
+    """A code at a turnstile; any text, or none."""
 
     turnstile: Name
     code: Text
@@ -186,7 +185,7 @@ class Scan(_Entry):
 
 
 class Building(_Entry):
-    """A whole building file, as `portal.buildings.building.load_building` makes it (references checked)."""
+    """A whole building file, as `portal.buildings.reading.load_building` returns it (references checked)."""
 
     site: Site
     access_levels: list[Name] = []
@@ -207,12 +206,11 @@ class Building(_Entry):
 
 
 def local_time(text: str, today: date, tz: ZoneInfo) -> datetime:
-    """The moment that a building file's time such as "+1d 09:00" means, aware, in `tz`.
+    """The moment (aware, in `tz`) of a building file's time such as "+1d 09:00".
 
-    Where clocks go back, the first of the two such moments is meant. Where they go forward, a time that the
-    gap leaves out is read by the clock of before, so 02:30 becomes 03:30: the answer always exists on the
-    wall. Turn to UTC before comparing or subtracting, as times of one zone compare by the wall clock.
-    Raises ValueError for text that is no such time.
+    Where clocks go back, it is the first of the two such moments. Where they go forward, a time in the gap is read by
+    the clock before the change, so 02:30 becomes 03:30. Convert to UTC before comparing or subtracting: times of one
+    zone compare by the wall clock. Raises ValueError for text that is no such time.
     """
     match = re.fullmatch(_LOCAL_TIME, text)
     if match is None:
@@ -223,14 +221,14 @@ def local_time(text: str, today: date, tz: ZoneInfo) -> datetime:
 
 
 class ChangeError(Exception):
-    """A change does not fit the bookings that are present; the text is a sentence that says why."""
+    """A change does not fit the bookings at that point; the text says why."""
 
 
 def apply_change(present: dict[str, Booking], change: Change) -> tuple[Booking | None, Booking | None]:
-    """Play a change on the bookings present (by id, changed in place); gives the booking before and after.
+    """Apply a change to the bookings (by id, changed in place). Returns the booking before and after.
 
-    Raises ChangeError when it creates what is there or touches what is not, and
-    pydantic.ValidationError when what it sets makes no valid booking.
+    Raises ChangeError where the booking to create exists, or the booking to change does not, and
+    pydantic.ValidationError where the new values make no valid booking.
     """
     if change.create is not None:
         if change.create.id in present:
