@@ -24,8 +24,8 @@ _VIEW_MAP_AND_SYNC = (
     Q(content_type__app_label__in=["accessmap", "doorsync", "visitors"], codename__startswith="view_") & ~_WHOLE_NUMBERS
 )
 _TURNSTILES = Q(content_type__app_label="visitors", content_type__model__in=["turnstile", "reader", "template"])
-_WHO_IS_HERE = Q(content_type__app_label="visitors", content_type__model__in=["passage", "statusmove", "visit"])
-_EVENTS = Q(content_type__model__endswith="event")  # pghistory's tables are read through their rows' history
+_WHO_IS_HERE = Q(content_type__app_label="visitors", content_type__model__in=["passage", "visitstatusupdate", "visit"])
+_EVENTS = Q(content_type__model__endswith="event")  # pghistory's tables are read through the history of their rows
 _MAP_OF_STAFF = Q(
     content_type__app_label="accessmap",
     content_type__model__in=[

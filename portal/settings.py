@@ -249,16 +249,6 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "accessmap.api.schema.with_problems",
     ],
-    "APPEND_COMPONENTS": {
-        "securitySchemes": {
-            "TurnstileKey": {
-                "type": "apiKey",
-                "in": "header",
-                "name": "Authorization",
-                "description": "`Api-Key KEY`, the key of a turnstile.",
-            }
-        }
-    },
     "SERVE_INCLUDE_SCHEMA": False,
     # From our own static files: pages here load nothing from elsewhere.
     "SWAGGER_UI_DIST": "SIDECAR",
@@ -298,7 +288,7 @@ CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "doorsync.tasks.tick", "schedule": 1.0, "options": {"expires": 2}},
     "events": {"task": "doorsync.tasks.enqueue_event_reads", "schedule": 10.0, "options": {"expires": 10}},
     "notices": {"task": "doorsync.tasks.send_notices", "schedule": 30.0, "options": {"expires": 30}},
-    "tell": {"task": "visitors.tasks.tell_offision", "schedule": 10.0, "options": {"expires": 10}},
+    "status_updates": {"task": "visitors.tasks.send_status_updates", "schedule": 10.0, "options": {"expires": 10}},
     "answers": {"task": "accessmap.api.tasks.forget_old_answers", "schedule": 3600.0, "options": {"expires": 3600}},
     "visits": {"task": "visitors.tasks.prefetch_visits", "schedule": 300.0, "options": {"expires": 300}},
     "seal": {"task": "portal.audit.tasks.seal", "schedule": 60.0, "options": {"expires": 60}},

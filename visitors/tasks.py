@@ -1,17 +1,15 @@
-"""Celery's doorbells. Each has the name of the service that it calls; what is to be done stands in the database."""
+"""Celery tasks. Each has the name of the service that it calls; nobody imports this module."""
 
 from celery import shared_task
 
+from visitors.visits import outbox, prefetch
+
 
 @shared_task
-def tell_offision() -> None:
-    from visitors.visits import outbox
-
-    outbox.tell_offision()
+def send_status_updates() -> None:
+    outbox.send_status_updates()
 
 
 @shared_task
 def prefetch_visits() -> None:
-    from visitors.visits import prefetch
-
     prefetch.prefetch_visits()

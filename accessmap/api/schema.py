@@ -6,7 +6,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 
-# Only these are for programs that people write; devices' dialects and Offision's calls are described elsewhere.
+# Only these are for programs that people write; devices' protocols and Offision's calls are described elsewhere.
 DESCRIBED = ("/api/v1/", "/api/visitors/")
 _TEXT = {"type": "string"}
 _ERROR = {

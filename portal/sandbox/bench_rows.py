@@ -115,7 +115,7 @@ INSERT INTO accessmap_mapimport
 INSERT INTO visitors_verification
     (id, at, reader, direction, code_digest, nonce, allowed, reasons, notes, source, visitor, upstream)
     SELECT gen_random_uuid(), now() - n * interval '1 minute', '', 'in', md5(n::text), '', n % 20 > 0, '[]', '[]',
-        'live', 'Visitor ' || n % 5000, ''
+        'live', 'Visitor ' || n % 5000, '[]'
     FROM generate_series(1, {HISTORY}) n;
 """
 

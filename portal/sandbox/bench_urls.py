@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from portal.urls import urlpatterns as portal_urls
-from visitors.api.views import HasTurnstileKey
+from visitors.devices.authentication import TurnstileKeyAuthentication
 
 
 class Note(models.Model):
@@ -41,7 +41,8 @@ class BareInsert(APIView):
 class BareVerify(APIView):
     """A DRF view that authenticates a key, makes the same call to Offision, and does one INSERT: verify's floor."""
 
-    permission_classes = [HasTurnstileKey]
+    authentication_classes = [TurnstileKeyAuthentication]
+    permission_classes: list[Any] = []
     session = requests.Session()
 
     def post(self, request: Request) -> Response:

@@ -90,7 +90,7 @@ class Story:
         rooms = Resource.objects.filter(doors__isnull=False).select_related("policy")
         self._rooms = list(rooms.distinct().order_by("pk"))
         # Offision is told who came and went, so that who shows a code again is known for inside, or gone.
-        Turnstile.objects.update(tells_offision=True)
+        Turnstile.objects.update(updates_visit_status=True)
         self._gates = [
             (gate, TurnstileKey.objects.create_key(name="demo", turnstile=gate)[1])
             for gate in Turnstile.objects.order_by("pk")

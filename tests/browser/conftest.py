@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group, User
 from django.urls import reverse
 
 from doorsync.models import SchedulerState
-from tests.visitors.conftest import gate  # noqa: F401 (a fixture)
+from tests.visitors.conftest import turnstiles  # noqa: F401 (a fixture)
 
 
 @dataclass

@@ -32,9 +32,9 @@ Page = tuple[str, str]  # what it is, and its address
 
 
 @pytest.fixture
-def full_house(gate):
+def full_house(turnstiles):
     """A building in which there is something to see on every page: at least one row of everything."""
-    place = gate.place
+    place = turnstiles.place
     chief = User.objects.create_superuser("chief")
     place.change(
         create=booking("b2", "+0d 15:00", "+0d 16:00", organizer="late@pier.example", attendees=["x" * 60 + "@a.hk"])
@@ -45,7 +45,7 @@ def full_house(gate):
     for name in ("box", "old"):
         place.reconcile(name)
     scheduler.tick()
-    gate("GOOD1")
+    turnstiles.scan("GOOD1")
     verification = visits.Verification.objects.get()
     box, room = Controller.objects.get(name="box"), Resource.objects.get(external_id="room")
     level = AccessLevel.objects.get()
@@ -57,7 +57,9 @@ def full_house(gate):
     sync.UnmappedResource.objects.create(external_id="loft", name="Loft")
     sync.Callback.objects.create(body=b'{"resource": "' + b"x" * 300 + b'"}', outcome="unreadable")
     sync.UnmanagedCard.objects.create(controller=box, number="9999", wanted=False, first_seen_at=NOW)
-    visits.StatusMove.objects.create(verification=verification, visit=visits.Visit.objects.get(), move="check_in")
+    visits.VisitStatusUpdate.objects.create(
+        verification=verification, visit=visits.Visit.objects.get(), change="check_in"
+    )
     visits.ThrottledScans.objects.create(turnstile=visits.Turnstile.objects.get(name="in"), minute=NOW, count=3)
     ApiKey.objects.create_key(name="Directory", scopes=["cardholders:read"])
     attempt = {"username": "eve", "user_agent": "x" * 200, "http_accept": "*/*", "path_info": "/admin/login/"}
@@ -72,7 +74,7 @@ def full_house(gate):
     with transaction.atomic():
         record(actor="ann", action="contract.check", on=box, detail={"fingerprint": "x" * 200})
     sealer.seal()
-    return gate
+    return turnstiles
 
 
 def pages_of_models(app: str) -> Iterator[Page]:
@@ -96,9 +98,9 @@ def first_row(model: type[models.Model]) -> Any:
     return model._default_manager.order_by("pk").first()
 
 
-def own_pages(gate: Any) -> Iterator[Page]:
+def own_pages(turnstiles: Any) -> Iterator[Page]:
     """The pages that are not the admin's."""
-    site = gate.place.site()
+    site = turnstiles.place.site()
     door = Door.objects.get(name="Room door")
     card = Card.objects.get(number="1001")
     turnstile = visits.Turnstile.objects.get(name="in")

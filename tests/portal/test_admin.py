@@ -177,7 +177,7 @@ def test_who_is_inside_is_for_those_who_count_people(place, client, as_role):
 def test_a_turnstile_for_a_device_without_headers_gets_an_address_and_a_door_must_be_chosen(place, client, as_role):
     from visitors.models import Turnstile
 
-    gate = Turnstile.objects.create(site=place.site(), name="gate", direction="in", dialect="vguang")
+    gate = Turnstile.objects.create(site=place.site(), name="gate", direction="in", protocol="vguang")
     as_role(roles.INTEGRATOR)
     press = {"action": "make_key", "_selected_action": [gate.pk]}
     said = client.post(reverse("admin:visitors_turnstile_changelist"), press, follow=True).content.decode()

@@ -1,49 +1,39 @@
-"""How the turnstiles' own endpoints are described in the API's schema. Nothing of it is used to answer."""
+"""How the endpoints of turnstiles are described in the API's schema. Nothing here answers a request."""
 
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import serializers
 
-_KEY: Any = [{"TurnstileKey": []}]
-_REFUSED = {
-    code: OpenApiResponse(OpenApiTypes.OBJECT, description=why)
-    for code, why in {
-        400: "No request of this kind.",
-        401: "No turnstile has this key.",
-        403: "This turnstile may not ask from this address.",
-        413: "The body is over 2 KiB.",
-        415: "Not JSON.",
-    }.items()
+from portal.core.api.machine import describe
+
+_PROBLEMS = {
+    400: "The request is not readable, or a field is wrong.",
+    401: "No turnstile has this key.",
+    403: "This turnstile may not ask from this address.",
+    413: "The body is over 2 KiB.",
 }
 
 
-class AnswerSerializer(serializers.Serializer[Any]):
-    """Whether the bearer may pass."""
+class TurnstileKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "visitors.devices.authentication.TurnstileKeyAuthentication"
+    name = "TurnstileKey"
 
-    decision = serializers.ChoiceField(choices=["allow", "deny"])
-    reason = serializers.CharField(allow_null=True)
-    reasons = serializers.ListField(child=serializers.CharField())
-    message = serializers.CharField()
-    verification_id = serializers.UUIDField(allow_null=True)
-    open_ms = serializers.IntegerField(required=False)
-    visitor = serializers.DictField(required=False)
-
-
-class WalkedSerializer(serializers.Serializer[Any]):
-    verification_id = serializers.UUIDField()
-    passed = serializers.BooleanField()
-    at = serializers.DateTimeField()
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "description": "`Api-Key KEY`, the key of a turnstile.",
+        }
 
 
-class NotedSerializer(serializers.Serializer[Any]):
-    verification_id = serializers.UUIDField()
-
-
-def described(request: type[serializers.Serializer[Any]], *, says: str, **answers: Any) -> Any:
-    """For a turnstile's view: its POST takes this, and answers so (`code_200=...`)."""
-    responses = {int(code.removeprefix("code_")): answer for code, answer in answers.items()}
-    return extend_schema_view(
-        post=extend_schema(description=says, request=request, responses={**responses, **_REFUSED}, auth=_KEY)
-    )
+def for_turnstiles(
+    request: type[serializers.Serializer[Any]],
+    description: str,
+    *,
+    answers: dict[int, Any],
+    problems: dict[int, str] | None = None,
+) -> Any:
+    """A class decorator: what the view's POST takes and answers."""
+    return describe(request, description, answers=answers, problems={**_PROBLEMS, **(problems or {})})

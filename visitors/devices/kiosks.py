@@ -1,4 +1,4 @@
-"""Kiosks: a reception's tablet or PC becomes a turnstile's scanner, by a code typed once."""
+"""Kiosks: a tablet or PC at reception becomes a scanner of a turnstile, by a code that is typed once."""
 
 import secrets
 from datetime import timedelta
@@ -9,19 +9,19 @@ from django.http import HttpRequest
 
 from portal.audit.models import record
 from portal.core import clock
-from visitors.devices.authentication import NotADeviceError, WrongSourceError, turnstile_of
+from visitors.devices.authentication import UnknownKeyError, WrongAddressError, turnstile_with_key
 from visitors.models import KioskPairing, Turnstile, TurnstileKey
 from visitors.verification.codes import digest
 
 PAIRING_DIGITS = 8
 PAIRING_FOR = timedelta(minutes=10)
-# Wrong codes typed for a turnstile while one is waiting; then it is worth nothing. A stranger could try so many of a
-# hundred million; with fewer, a handful of tries would keep a tablet from being paired.
+# Wrong codes per turnstile and pairing; then the pairing is invalid. A stranger may try these of a hundred million; a
+# smaller number would let a stranger keep a tablet from being paired.
 WRONG_TRIES = 100
 
 
 def new_pairing(turnstile: Turnstile, *, actor: str) -> str:
-    """A code for one tablet, good for ten minutes. Earlier ones that nobody used are worth nothing any more."""
+    """A code for one tablet, valid for ten minutes. Unused earlier codes of the turnstile become invalid."""
     code = "".join(secrets.choice("0123456789") for _ in range(PAIRING_DIGITS))
     with transaction.atomic():
         KioskPairing.objects.filter(turnstile=turnstile, used_at__isnull=True).delete()
@@ -34,17 +34,17 @@ def new_pairing(turnstile: Turnstile, *, actor: str) -> str:
 
 @transaction.atomic
 def pair(turnstile: Turnstile, code: str) -> str | None:
-    """The key for the tablet on which the right code was typed, else None. Each code is good for one."""
+    """A new kiosk key, or None for a wrong code. Each code pairs one tablet."""
     now = clock.now()
-    waiting = KioskPairing.objects.select_for_update().filter(
+    pairings = KioskPairing.objects.select_for_update().filter(
         turnstile=turnstile, used_at__isnull=True, expires_at__gt=now, failures__lt=WRONG_TRIES
     )
-    pairing = waiting.first()
+    pairing = pairings.first()
     if pairing is None:
         return None
     digits = "".join(character for character in code if character.isdigit())
     if not secrets.compare_digest(pairing.code_digest, _digest(turnstile, digits)):
-        waiting.update(failures=F("failures") + 1)
+        pairings.update(failures=F("failures") + 1)
         return None
     pairing.used_at = now
     pairing.save(update_fields=["used_at"])
@@ -55,7 +55,7 @@ def pair(turnstile: Turnstile, code: str) -> str | None:
 
 @transaction.atomic
 def unpair(turnstile: Turnstile, *, actor: str) -> int:
-    """End every tablet's pairing with a turnstile. How many there were."""
+    """Revoke the key of every kiosk of a turnstile. Returns how many there were."""
     count = TurnstileKey.objects.filter(turnstile=turnstile, kiosk=True, revoked=False).update(revoked=True)
     if count:
         record(actor=actor, action="kiosk.unpaired", on=turnstile, detail={"tablets": count})
@@ -64,9 +64,10 @@ def unpair(turnstile: Turnstile, *, actor: str) -> int:
 
 def kiosk_of(request: HttpRequest, turnstile_id: int) -> Turnstile | None:
     """The turnstile, if this browser is paired as its kiosk."""
+    key = request.COOKIES.get(cookie_name(turnstile_id), "")
     try:
-        turnstile = turnstile_of(request.COOKIES.get(cookie_name(turnstile_id), ""), request, kiosk=True)
-    except (NotADeviceError, WrongSourceError):
+        turnstile = turnstile_with_key(key, address=request.META.get("REMOTE_ADDR", ""), kiosk=True)
+    except (UnknownKeyError, WrongAddressError):
         return None
     return turnstile if turnstile.pk == turnstile_id else None
 

@@ -5,8 +5,9 @@ import encrypted_fields.fields
 import pgtrigger.compiler
 import pgtrigger.migrations
 import portal.core.clock
+import portal.core.problems
 import uuid
-import visitors.models
+import visitors.models.turnstiles
 from django.db import migrations, models
 
 
@@ -31,7 +32,7 @@ class Migration(migrations.Migration):
                 ('valid_until', models.DateTimeField(null=True, verbose_name='until')),
                 ('status', models.CharField(choices=[('expected', 'expected'), ('checked_in', 'checked in'), ('checked_out', 'checked out'), ('cancelled', 'cancelled'), ('blacklisted', 'blacklisted'), ('unknown', 'unknown')], max_length=20, verbose_name='status')),
                 ('offision_site', models.CharField(max_length=500, null=True, verbose_name='site in Offision')),
-                ('seen_at', models.DateTimeField(db_index=True, verbose_name='last told by Offision')),
+                ('seen_at', models.DateTimeField(db_index=True, verbose_name='last seen in Offision')),
             ],
             options={
                 'verbose_name': 'visit',
@@ -46,23 +47,23 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=200, unique=True, verbose_name='name')),
                 ('enabled', models.BooleanField(default=True, verbose_name='enabled')),
                 ('direction', models.CharField(choices=[('in', 'in'), ('out', 'out'), ('both', 'both')], max_length=4, verbose_name='direction')),
-                ('dialect', models.CharField(choices=[('native', "the portal's own (JSON, key in a header)"), ('template', 'template (configured below)'), ('vguang', 'Vguang / RTscan'), ('control_id', 'Control iD'), ('hikvision', 'Hikvision remote check')], default='native', max_length=20, verbose_name='dialect')),
-                ('sources', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=50, validators=[visitors.models.validate_network]), blank=True, default=list, help_text='Addresses or networks that it may ask from, separated by commas; empty: any.', size=None, verbose_name='source addresses')),
-                ('code_prefix', models.CharField(blank=True, help_text='What the scanner is set to put before a code.', max_length=20, verbose_name='prefix')),
-                ('code_suffix', models.CharField(blank=True, help_text='What the scanner is set to put after a code.', max_length=20, verbose_name='suffix')),
+                ('protocol', models.CharField(choices=[('native', 'portal (JSON, key in a header)'), ('template', 'template (configured below)'), ('vguang', 'Vguang / RTscan'), ('control_id', 'Control iD'), ('hikvision', 'Hikvision remote check')], default='native', max_length=20, verbose_name='protocol')),
+                ('sources', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=50, validators=[visitors.models.turnstiles.validate_network]), blank=True, default=list, help_text='Addresses or networks of the device, separated by commas. Empty: any address.', size=None, verbose_name='source addresses')),
+                ('code_prefix', models.CharField(blank=True, help_text='What the scanner is configured to put before a code.', max_length=20, verbose_name='prefix')),
+                ('code_suffix', models.CharField(blank=True, help_text='What the scanner is configured to put after a code.', max_length=20, verbose_name='suffix')),
                 ('sends_hex', models.BooleanField(default=False, help_text='As some Vguang and RTscan models do.', verbose_name='sends codes as hexadecimal digits')),
-                ('statuses_in', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('expected', 'expected'), ('checked_in', 'checked in'), ('checked_out', 'checked out')], max_length=20), blank=True, default=visitors.models.arrived, size=None, verbose_name='visiting statuses that may come in')),
-                ('statuses_out', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('expected', 'expected'), ('checked_in', 'checked in'), ('checked_out', 'checked out')], max_length=20), blank=True, default=visitors.models.arrived, size=None, verbose_name='visiting statuses that may go out')),
-                ('tolerance_minutes', models.PositiveSmallIntegerField(default=0, help_text='So early before a visit and so late after its end somebody may still come in.', validators=[django.core.validators.MaxValueValidator(1440)], verbose_name='tolerance (minutes)')),
-                ('any_site', models.BooleanField(default=False, verbose_name='visits of other sites may pass, too')),
-                ('offision_site', models.CharField(blank=True, help_text='What Offision calls this site, if not by its name here.', max_length=200, verbose_name='site in Offision')),
+                ('statuses_in', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('expected', 'expected'), ('checked_in', 'checked in'), ('checked_out', 'checked out')], max_length=20), blank=True, default=visitors.models.turnstiles._checked_in, size=None, verbose_name='visiting statuses that may come in')),
+                ('statuses_out', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('expected', 'expected'), ('checked_in', 'checked in'), ('checked_out', 'checked out')], max_length=20), blank=True, default=visitors.models.turnstiles._checked_in, size=None, verbose_name='visiting statuses that may go out')),
+                ('tolerance_minutes', models.PositiveSmallIntegerField(default=0, help_text='How long before its start and after its end a visit still admits.', validators=[django.core.validators.MaxValueValidator(1440)], verbose_name='tolerance (minutes)')),
+                ('any_site', models.BooleanField(default=False, verbose_name='admits visits of other sites')),
+                ('offision_site', models.CharField(blank=True, help_text='The name of this site in Offision, if it differs from the name here.', max_length=200, verbose_name='site in Offision')),
                 ('anti_passback', models.CharField(choices=[('off', 'off'), ('soft', 'soft: a second arrival is noted'), ('hard', 'hard: no second arrival before leaving'), ('timed', 'timed: no second arrival for so many minutes')], default='off', max_length=10, verbose_name='anti-passback')),
                 ('anti_passback_minutes', models.PositiveSmallIntegerField(default=10, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1440)], verbose_name='minutes of timed anti-passback')),
-                ('leaving_needs_arrival', models.BooleanField(default=False, help_text='Otherwise somebody whose arrival was missed may leave all the same.', verbose_name='leaving needs an arrival')),
-                ('reports_passages', models.BooleanField(default=False, help_text='Otherwise whoever was let in is taken to have walked through, and is marked as doubtful.', verbose_name='tells when somebody walked through')),
-                ('passage_seconds', models.PositiveSmallIntegerField(default=30, help_text='A passage that it has not confirmed by then did not happen.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(600)], verbose_name='seconds for a passage')),
-                ('trust_minutes', models.PositiveSmallIntegerField(default=0, help_text="While Offision can't answer. 0: nobody passes then.", validators=[django.core.validators.MaxValueValidator(1440)], verbose_name='minutes to trust a visit seen before')),
-                ('tells_offision', models.BooleanField(default=False, help_text='Passages are told to Offision, if the contract has the operations.', verbose_name='check in and out in Offision')),
+                ('leaving_needs_arrival', models.BooleanField(default=False, help_text='If not ticked, a visitor whose arrival was missed may leave.', verbose_name='leaving needs an arrival')),
+                ('reports_passages', models.BooleanField(default=False, help_text='If not ticked, an admitted visitor counts as having walked through, marked as doubtful.', verbose_name='reports passages')),
+                ('passage_seconds', models.PositiveSmallIntegerField(default=30, help_text='A passage that is not confirmed within this time did not happen.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(600)], verbose_name='seconds for a passage')),
+                ('trust_minutes', models.PositiveSmallIntegerField(default=0, help_text='Used while Offision does not answer. 0: nobody passes then.', validators=[django.core.validators.MaxValueValidator(1440)], verbose_name='minutes to trust a stored visit')),
+                ('updates_visit_status', models.BooleanField(default=False, help_text='Passages become check-ins and check-outs in Offision, if the contract has these operations.', verbose_name='check in and out in Offision')),
                 ('opens', models.CharField(choices=[('answer', 'by the answer: the device opens itself'), ('door', 'by the portal: it unlocks a door for a moment')], default='answer', max_length=10, verbose_name='opens')),
                 ('open_ms', models.PositiveIntegerField(default=5000, validators=[django.core.validators.MinValueValidator(100), django.core.validators.MaxValueValidator(60000)], verbose_name='open for (ms)')),
                 ('shows', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('name', 'name'), ('company', 'company'), ('host', "host's email")], max_length=10), blank=True, default=list, size=None, verbose_name='what its display may show')),
@@ -84,8 +85,8 @@ class Migration(migrations.Migration):
                 ('turnstile', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='visitors.turnstile', verbose_name='turnstile')),
             ],
             options={
-                'verbose_name': 'scans turned away',
-                'verbose_name_plural': 'scans turned away',
+                'verbose_name': 'rejected scans',
+                'verbose_name_plural': 'rejected scans',
                 'ordering': ['-minute'],
             },
         ),
@@ -93,15 +94,15 @@ class Migration(migrations.Migration):
             name='Template',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('body', models.CharField(choices=[('query', 'in the address (GET)'), ('form', 'a form'), ('json', 'JSON'), ('raw', 'the whole body')], max_length=10, verbose_name='where the question stands')),
+                ('body', models.CharField(choices=[('query', 'in the address (GET)'), ('form', 'a form'), ('json', 'JSON'), ('raw', 'the whole body')], max_length=10, verbose_name='form of the request')),
                 ('code_at', models.CharField(blank=True, help_text="The field's name; in JSON a path such as data.code.", max_length=100, verbose_name='code')),
                 ('reader_at', models.CharField(blank=True, max_length=100, verbose_name='reader')),
                 ('direction_at', models.CharField(blank=True, max_length=100, verbose_name='direction')),
-                ('word_in', models.CharField(blank=True, max_length=50, verbose_name='its word for in')),
-                ('word_out', models.CharField(blank=True, max_length=50, verbose_name='its word for out')),
+                ('word_in', models.CharField(blank=True, max_length=50, verbose_name='word for in')),
+                ('word_out', models.CharField(blank=True, max_length=50, verbose_name='word for out')),
                 ('nonce_at', models.CharField(blank=True, max_length=100, verbose_name='number of the scan')),
                 ('allow_body', models.TextField(max_length=2000, verbose_name='answer that opens')),
-                ('deny_body', models.TextField(max_length=2000, verbose_name='answer that does not')),
+                ('deny_body', models.TextField(max_length=2000, verbose_name='answer that denies')),
                 ('content_type', models.CharField(default='text/plain', max_length=100, verbose_name='content type of the answer')),
                 ('turnstile', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='template', to='visitors.turnstile')),
             ],
@@ -114,7 +115,7 @@ class Migration(migrations.Migration):
             name='Reader',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(help_text='As the device names it, such as 0 or 1.', max_length=50, verbose_name='reader')),
+                ('name', models.CharField(help_text='The name that the device sends, such as 0 or 1.', max_length=50, verbose_name='reader')),
                 ('direction', models.CharField(choices=[('in', 'in'), ('out', 'out')], max_length=4, verbose_name='direction')),
                 ('turnstile', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='readers', to='visitors.turnstile')),
             ],
@@ -164,11 +165,11 @@ class Migration(migrations.Migration):
                 ('nonce', models.CharField(blank=True, max_length=100, verbose_name='nonce')),
                 ('allowed', models.BooleanField(verbose_name='allowed')),
                 ('reasons', models.JSONField(default=list, verbose_name='reasons')),
-                ('notes', models.JSONField(default=list, verbose_name='remarkable')),
-                ('source', models.CharField(choices=[('live', 'Offision'), ('trusted', 'a visit seen before'), ('none', 'nothing'), ('offline', 'the gate alone')], default='live', max_length=10, verbose_name='decided by')),
+                ('notes', models.JSONField(default=list, verbose_name='notes')),
+                ('source', models.CharField(choices=[('live', 'Offision'), ('trusted', 'a stored visit'), ('none', 'nothing'), ('offline', 'the turnstile, offline')], default='live', max_length=10, verbose_name='decided by')),
                 ('visitor', models.CharField(blank=True, max_length=300, verbose_name='visitor')),
                 ('scanned_at', models.DateTimeField(null=True, verbose_name="scanned, by the device's clock")),
-                ('upstream', models.TextField(blank=True, verbose_name='what Offision answered wrongly')),
+                ('upstream', portal.core.problems.ProblemsField(verbose_name='problem with Offision')),
                 ('turnstile', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='verifications', to='visitors.turnstile', verbose_name='turnstile')),
                 ('visit', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='verifications', to='visitors.visit', verbose_name='visit')),
             ],
@@ -179,34 +180,13 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='StatusMove',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('move', models.CharField(choices=[('check_in', 'check in'), ('check_out', 'check out')], max_length=10, verbose_name='what')),
-                ('code', encrypted_fields.fields.EncryptedCharField(editable=False, max_length=200, null=True)),
-                ('created_at', models.DateTimeField(default=portal.core.clock.now, verbose_name='since')),
-                ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
-                ('next_at', models.DateTimeField(default=portal.core.clock.now, null=True, verbose_name='next attempt')),
-                ('done_at', models.DateTimeField(null=True, verbose_name='told')),
-                ('last_error', models.TextField(blank=True, verbose_name='last error')),
-                ('turnstile', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, to='visitors.turnstile', verbose_name='turnstile')),
-                ('verification', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='move', to='visitors.verification')),
-                ('visit', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='visitors.visit', verbose_name='visit')),
-            ],
-            options={
-                'verbose_name': 'check-in or check-out to tell',
-                'verbose_name_plural': 'check-ins and check-outs to tell',
-                'ordering': ['-id'],
-            },
-        ),
-        migrations.CreateModel(
             name='Passage',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('direction', models.CharField(choices=[('in', 'in'), ('out', 'out')], max_length=4, verbose_name='direction')),
                 ('at', models.DateTimeField(verbose_name='at')),
                 ('passed', models.BooleanField(verbose_name='walked through')),
-                ('assumed', models.BooleanField(default=False, help_text='Nobody saw it: the turnstile does not tell.', verbose_name='doubtful')),
+                ('assumed', models.BooleanField(default=False, help_text='Assumed: the turnstile does not report passages.', verbose_name='doubtful')),
                 ('recorded_at', models.DateTimeField(default=portal.core.clock.now, verbose_name='recorded')),
                 ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='accessmap.site', verbose_name='site')),
                 ('turnstile', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, to='visitors.turnstile', verbose_name='turnstile')),
@@ -219,17 +199,38 @@ class Migration(migrations.Migration):
                 'ordering': ['-at', '-id'],
             },
         ),
+        migrations.CreateModel(
+            name='VisitStatusUpdate',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('change', models.CharField(choices=[('check_in', 'check in'), ('check_out', 'check out')], max_length=10, verbose_name='change')),
+                ('code', encrypted_fields.fields.EncryptedCharField(editable=False, max_length=200, null=True)),
+                ('created_at', models.DateTimeField(default=portal.core.clock.now, verbose_name='since')),
+                ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
+                ('next_attempt_at', models.DateTimeField(default=portal.core.clock.now, null=True, verbose_name='next attempt')),
+                ('done_at', models.DateTimeField(null=True, verbose_name='done')),
+                ('last_error', portal.core.problems.ProblemsField(verbose_name='last error')),
+                ('turnstile', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, to='visitors.turnstile', verbose_name='turnstile')),
+                ('verification', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='status_update', to='visitors.verification')),
+                ('visit', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='visitors.visit', verbose_name='visit')),
+            ],
+            options={
+                'verbose_name': 'check-in or check-out to send',
+                'verbose_name_plural': 'check-ins and check-outs to send',
+                'ordering': ['-id'],
+            },
+        ),
         migrations.AddConstraint(
             model_name='turnstile',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('opens', 'door'), _negated=True), ('door__isnull', False), _connector='OR'), name='a_door_to_open', violation_error_message='Choose the door that the portal is to unlock.'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('opens', 'door'), _negated=True), ('door__isnull', False), _connector='OR'), name='door_to_open_required', violation_error_message='Choose the door that the portal is to unlock.'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='turnstile',
-            trigger=pgtrigger.compiler.Trigger(name='audited', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE detail JSONB; kept RECORD;', func='\n            detail := jsonb_strip_nulls(jsonb_build_object(\'site\', CASE WHEN OLD."site_id" IS DISTINCT FROM NEW."site_id" THEN jsonb_build_array((SELECT target.name FROM "accessmap_site" target WHERE target."id" = OLD."site_id"), (SELECT target.name FROM "accessmap_site" target WHERE target."id" = NEW."site_id")) END,\n\'name\', CASE WHEN OLD."name" IS DISTINCT FROM NEW."name" THEN jsonb_build_array(OLD."name", NEW."name") END,\n\'enabled\', CASE WHEN OLD."enabled" IS DISTINCT FROM NEW."enabled" THEN jsonb_build_array(OLD."enabled", NEW."enabled") END,\n\'direction\', CASE WHEN OLD."direction" IS DISTINCT FROM NEW."direction" THEN jsonb_build_array(OLD."direction", NEW."direction") END,\n\'dialect\', CASE WHEN OLD."dialect" IS DISTINCT FROM NEW."dialect" THEN jsonb_build_array(OLD."dialect", NEW."dialect") END,\n\'sources\', CASE WHEN OLD."sources" IS DISTINCT FROM NEW."sources" THEN jsonb_build_array(OLD."sources", NEW."sources") END,\n\'code_prefix\', CASE WHEN OLD."code_prefix" IS DISTINCT FROM NEW."code_prefix" THEN jsonb_build_array(OLD."code_prefix", NEW."code_prefix") END,\n\'code_suffix\', CASE WHEN OLD."code_suffix" IS DISTINCT FROM NEW."code_suffix" THEN jsonb_build_array(OLD."code_suffix", NEW."code_suffix") END,\n\'sends_hex\', CASE WHEN OLD."sends_hex" IS DISTINCT FROM NEW."sends_hex" THEN jsonb_build_array(OLD."sends_hex", NEW."sends_hex") END,\n\'statuses_in\', CASE WHEN OLD."statuses_in" IS DISTINCT FROM NEW."statuses_in" THEN jsonb_build_array(OLD."statuses_in", NEW."statuses_in") END,\n\'statuses_out\', CASE WHEN OLD."statuses_out" IS DISTINCT FROM NEW."statuses_out" THEN jsonb_build_array(OLD."statuses_out", NEW."statuses_out") END,\n\'tolerance_minutes\', CASE WHEN OLD."tolerance_minutes" IS DISTINCT FROM NEW."tolerance_minutes" THEN jsonb_build_array(OLD."tolerance_minutes", NEW."tolerance_minutes") END,\n\'any_site\', CASE WHEN OLD."any_site" IS DISTINCT FROM NEW."any_site" THEN jsonb_build_array(OLD."any_site", NEW."any_site") END,\n\'offision_site\', CASE WHEN OLD."offision_site" IS DISTINCT FROM NEW."offision_site" THEN jsonb_build_array(OLD."offision_site", NEW."offision_site") END,\n\'anti_passback\', CASE WHEN OLD."anti_passback" IS DISTINCT FROM NEW."anti_passback" THEN jsonb_build_array(OLD."anti_passback", NEW."anti_passback") END,\n\'anti_passback_minutes\', CASE WHEN OLD."anti_passback_minutes" IS DISTINCT FROM NEW."anti_passback_minutes" THEN jsonb_build_array(OLD."anti_passback_minutes", NEW."anti_passback_minutes") END,\n\'leaving_needs_arrival\', CASE WHEN OLD."leaving_needs_arrival" IS DISTINCT FROM NEW."leaving_needs_arrival" THEN jsonb_build_array(OLD."leaving_needs_arrival", NEW."leaving_needs_arrival") END,\n\'reports_passages\', CASE WHEN OLD."reports_passages" IS DISTINCT FROM NEW."reports_passages" THEN jsonb_build_array(OLD."reports_passages", NEW."reports_passages") END,\n\'passage_seconds\', CASE WHEN OLD."passage_seconds" IS DISTINCT FROM NEW."passage_seconds" THEN jsonb_build_array(OLD."passage_seconds", NEW."passage_seconds") END,\n\'trust_minutes\', CASE WHEN OLD."trust_minutes" IS DISTINCT FROM NEW."trust_minutes" THEN jsonb_build_array(OLD."trust_minutes", NEW."trust_minutes") END,\n\'tells_offision\', CASE WHEN OLD."tells_offision" IS DISTINCT FROM NEW."tells_offision" THEN jsonb_build_array(OLD."tells_offision", NEW."tells_offision") END,\n\'opens\', CASE WHEN OLD."opens" IS DISTINCT FROM NEW."opens" THEN jsonb_build_array(OLD."opens", NEW."opens") END,\n\'door\', CASE WHEN OLD."door_id" IS DISTINCT FROM NEW."door_id" THEN jsonb_build_array((SELECT COALESCE((SELECT named.name FROM accessmap_controller named WHERE named.id = target.controller_id) || \': \', \'\') || target.name FROM "accessmap_door" target WHERE target."id" = OLD."door_id"), (SELECT COALESCE((SELECT named.name FROM accessmap_controller named WHERE named.id = target.controller_id) || \': \', \'\') || target.name FROM "accessmap_door" target WHERE target."id" = NEW."door_id")) END,\n\'open_ms\', CASE WHEN OLD."open_ms" IS DISTINCT FROM NEW."open_ms" THEN jsonb_build_array(OLD."open_ms", NEW."open_ms") END,\n\'shows\', CASE WHEN OLD."shows" IS DISTINCT FROM NEW."shows" THEN jsonb_build_array(OLD."shows", NEW."shows") END));\n            IF TG_OP = \'UPDATE\' AND detail = \'{}\' THEN\n                RETURN NULL;\n            ELSIF TG_OP = \'DELETE\' THEN\n                kept := OLD;\n            ELSE\n                kept := NEW;\n            END IF;\n            INSERT INTO audit_entry\n                (at, actor, action, object_type, object_id, object_label, outcome, reasons, detail)\n            VALUES (\n                clock_timestamp(), left(COALESCE(NULLIF(current_setting(\'pghistory.context_metadata\', true), \'\')::jsonb ->> \'actor\', (SELECT username FROM auth_user WHERE id = (NULLIF(current_setting(\'pghistory.context_metadata\', true), \'\')::jsonb ->> \'user\')::bigint), NULLIF(current_setting(\'portal.process\', true), \'\'), \'database:\' || session_user), 200),\n                \'visitors.turnstile.\' || CASE TG_OP\n                    WHEN \'INSERT\' THEN \'added\' WHEN \'UPDATE\' THEN \'changed\' ELSE \'deleted\' END,\n                \'visitors.Turnstile\', kept."id"::text, left(COALESCE(kept.name, \'\'), 300),\n                \'done\', \'[]\', detail\n            );\n            RETURN NULL;\n        ', hash='c47d734140583a652e7cc2c10cc1738a041e575e', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_audited_62a84', table='visitors_turnstile', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='audited', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE detail JSONB; kept RECORD;', func='\n            detail := jsonb_strip_nulls(jsonb_build_object(\'site\', CASE WHEN OLD."site_id" IS DISTINCT FROM NEW."site_id" THEN jsonb_build_array((SELECT target.name FROM "accessmap_site" target WHERE target."id" = OLD."site_id"), (SELECT target.name FROM "accessmap_site" target WHERE target."id" = NEW."site_id")) END,\n\'name\', CASE WHEN OLD."name" IS DISTINCT FROM NEW."name" THEN jsonb_build_array(OLD."name", NEW."name") END,\n\'enabled\', CASE WHEN OLD."enabled" IS DISTINCT FROM NEW."enabled" THEN jsonb_build_array(OLD."enabled", NEW."enabled") END,\n\'direction\', CASE WHEN OLD."direction" IS DISTINCT FROM NEW."direction" THEN jsonb_build_array(OLD."direction", NEW."direction") END,\n\'protocol\', CASE WHEN OLD."protocol" IS DISTINCT FROM NEW."protocol" THEN jsonb_build_array(OLD."protocol", NEW."protocol") END,\n\'sources\', CASE WHEN OLD."sources" IS DISTINCT FROM NEW."sources" THEN jsonb_build_array(OLD."sources", NEW."sources") END,\n\'code_prefix\', CASE WHEN OLD."code_prefix" IS DISTINCT FROM NEW."code_prefix" THEN jsonb_build_array(OLD."code_prefix", NEW."code_prefix") END,\n\'code_suffix\', CASE WHEN OLD."code_suffix" IS DISTINCT FROM NEW."code_suffix" THEN jsonb_build_array(OLD."code_suffix", NEW."code_suffix") END,\n\'sends_hex\', CASE WHEN OLD."sends_hex" IS DISTINCT FROM NEW."sends_hex" THEN jsonb_build_array(OLD."sends_hex", NEW."sends_hex") END,\n\'statuses_in\', CASE WHEN OLD."statuses_in" IS DISTINCT FROM NEW."statuses_in" THEN jsonb_build_array(OLD."statuses_in", NEW."statuses_in") END,\n\'statuses_out\', CASE WHEN OLD."statuses_out" IS DISTINCT FROM NEW."statuses_out" THEN jsonb_build_array(OLD."statuses_out", NEW."statuses_out") END,\n\'tolerance_minutes\', CASE WHEN OLD."tolerance_minutes" IS DISTINCT FROM NEW."tolerance_minutes" THEN jsonb_build_array(OLD."tolerance_minutes", NEW."tolerance_minutes") END,\n\'any_site\', CASE WHEN OLD."any_site" IS DISTINCT FROM NEW."any_site" THEN jsonb_build_array(OLD."any_site", NEW."any_site") END,\n\'offision_site\', CASE WHEN OLD."offision_site" IS DISTINCT FROM NEW."offision_site" THEN jsonb_build_array(OLD."offision_site", NEW."offision_site") END,\n\'anti_passback\', CASE WHEN OLD."anti_passback" IS DISTINCT FROM NEW."anti_passback" THEN jsonb_build_array(OLD."anti_passback", NEW."anti_passback") END,\n\'anti_passback_minutes\', CASE WHEN OLD."anti_passback_minutes" IS DISTINCT FROM NEW."anti_passback_minutes" THEN jsonb_build_array(OLD."anti_passback_minutes", NEW."anti_passback_minutes") END,\n\'leaving_needs_arrival\', CASE WHEN OLD."leaving_needs_arrival" IS DISTINCT FROM NEW."leaving_needs_arrival" THEN jsonb_build_array(OLD."leaving_needs_arrival", NEW."leaving_needs_arrival") END,\n\'reports_passages\', CASE WHEN OLD."reports_passages" IS DISTINCT FROM NEW."reports_passages" THEN jsonb_build_array(OLD."reports_passages", NEW."reports_passages") END,\n\'passage_seconds\', CASE WHEN OLD."passage_seconds" IS DISTINCT FROM NEW."passage_seconds" THEN jsonb_build_array(OLD."passage_seconds", NEW."passage_seconds") END,\n\'trust_minutes\', CASE WHEN OLD."trust_minutes" IS DISTINCT FROM NEW."trust_minutes" THEN jsonb_build_array(OLD."trust_minutes", NEW."trust_minutes") END,\n\'updates_visit_status\', CASE WHEN OLD."updates_visit_status" IS DISTINCT FROM NEW."updates_visit_status" THEN jsonb_build_array(OLD."updates_visit_status", NEW."updates_visit_status") END,\n\'opens\', CASE WHEN OLD."opens" IS DISTINCT FROM NEW."opens" THEN jsonb_build_array(OLD."opens", NEW."opens") END,\n\'door\', CASE WHEN OLD."door_id" IS DISTINCT FROM NEW."door_id" THEN jsonb_build_array((SELECT COALESCE((SELECT named.name FROM accessmap_controller named WHERE named.id = target.controller_id) || \': \', \'\') || target.name FROM "accessmap_door" target WHERE target."id" = OLD."door_id"), (SELECT COALESCE((SELECT named.name FROM accessmap_controller named WHERE named.id = target.controller_id) || \': \', \'\') || target.name FROM "accessmap_door" target WHERE target."id" = NEW."door_id")) END,\n\'open_ms\', CASE WHEN OLD."open_ms" IS DISTINCT FROM NEW."open_ms" THEN jsonb_build_array(OLD."open_ms", NEW."open_ms") END,\n\'shows\', CASE WHEN OLD."shows" IS DISTINCT FROM NEW."shows" THEN jsonb_build_array(OLD."shows", NEW."shows") END));\n            IF TG_OP = \'UPDATE\' AND detail = \'{}\' THEN\n                RETURN NULL;\n            ELSIF TG_OP = \'DELETE\' THEN\n                kept := OLD;\n            ELSE\n                kept := NEW;\n            END IF;\n            INSERT INTO audit_entry\n                (at, actor, action, object_type, object_id, object_label, outcome, reasons, detail)\n            VALUES (\n                clock_timestamp(), left(COALESCE(NULLIF(current_setting(\'pghistory.context_metadata\', true), \'\')::jsonb ->> \'actor\', (SELECT username FROM auth_user WHERE id = (NULLIF(current_setting(\'pghistory.context_metadata\', true), \'\')::jsonb ->> \'user\')::bigint), NULLIF(current_setting(\'portal.process\', true), \'\'), \'database:\' || session_user), 200),\n                \'visitors.turnstile.\' || CASE TG_OP\n                    WHEN \'INSERT\' THEN \'added\' WHEN \'UPDATE\' THEN \'changed\' ELSE \'deleted\' END,\n                \'visitors.Turnstile\', kept."id"::text, left(COALESCE(kept.name, \'\'), 300),\n                \'done\', \'[]\', detail\n            );\n            RETURN NULL;\n        ', hash='b715eb1af10eb6e368b4ca4875f0160d84a5c753', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_audited_62a84', table='visitors_turnstile', when='AFTER')),
         ),
         migrations.AddConstraint(
             model_name='throttledscans',
-            constraint=models.UniqueConstraint(fields=('turnstile', 'minute'), name='one_count_a_minute'),
+            constraint=models.UniqueConstraint(fields=('turnstile', 'minute'), name='one_count_per_minute'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='template',
@@ -237,7 +238,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='reader',
-            constraint=models.UniqueConstraint(fields=('turnstile', 'name'), name='one_direction_a_reader'),
+            constraint=models.UniqueConstraint(fields=('turnstile', 'name'), name='one_direction_per_reader'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='reader',
@@ -261,18 +262,22 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='verification',
-            constraint=models.UniqueConstraint(condition=models.Q(models.Q(('nonce', ''), _negated=True), models.Q(('source', 'offline'), _negated=True)), fields=('turnstile', 'nonce', 'code_digest', 'direction'), name='one_answer_a_nonce'),
+            constraint=models.UniqueConstraint(condition=models.Q(models.Q(('nonce', ''), _negated=True), models.Q(('source', 'offline'), _negated=True)), fields=('turnstile', 'nonce', 'code_digest', 'direction'), name='one_answer_per_nonce'),
         ),
         migrations.AddConstraint(
             model_name='verification',
-            constraint=models.UniqueConstraint(condition=models.Q(('source', 'offline')), fields=('turnstile', 'nonce', 'code_digest', 'direction', 'scanned_at'), name='each_offline_once'),
-        ),
-        migrations.AddIndex(
-            model_name='statusmove',
-            index=models.Index(condition=models.Q(('done_at__isnull', True)), fields=['next_at'], name='moves_to_tell'),
+            constraint=models.UniqueConstraint(condition=models.Q(('source', 'offline')), fields=('turnstile', 'nonce', 'code_digest', 'direction', 'scanned_at'), name='offline_decision_once'),
         ),
         migrations.AddIndex(
             model_name='passage',
-            index=models.Index(condition=models.Q(('passed', True)), fields=['site', 'visit', '-at'], name='who_walked'),
+            index=models.Index(fields=['-at', '-id'], name='newest_passages'),
+        ),
+        migrations.AddIndex(
+            model_name='passage',
+            index=models.Index(condition=models.Q(('passed', True)), fields=['site', 'visit', '-at'], name='passages_by_visit'),
+        ),
+        migrations.AddIndex(
+            model_name='visitstatusupdate',
+            index=models.Index(condition=models.Q(('done_at__isnull', True)), fields=['next_attempt_at'], name='status_updates_due'),
         ),
     ]

@@ -1,4 +1,4 @@
-"""Addresses of one kiosk, all below /kiosk/<turnstile>/: its cookie goes nowhere else."""
+"""Addresses of one kiosk, all below /kiosk/<turnstile>/, the path of its cookie."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""May the bearer of this code pass? Pure: everything that matters is handed in."""
+"""The decision on one scan: may the bearer of the code pass? Pure: every input is an argument."""
 
 from collections.abc import Set
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ class Direction(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why somebody may not pass. The order is the order of weight: the first that applies leads.
+    """Why a scan is denied, in order of weight: the first reason that applies leads.
 
-    What makes a code invalid comes before what makes it a duplicate. docs/visitors.md explains each.
+    Reasons that make a code invalid come before those that make it a duplicate. docs/visitors.md explains each.
     """
 
     MALFORMED = "malformed"
@@ -37,16 +37,16 @@ class Reason(StrEnum):
     STATUS_NOT_ADMITTED = "status_not_admitted"
     ALREADY_INSIDE = "already_inside"
     NOT_INSIDE = "not_inside"
-    # Of a scan that was allowed, and the portal could not unlock the door.
+    # The scan was allowed, and the portal could not unlock the door.
     DOOR_NOT_OPENED = "door_not_opened"
-    # Of a decision that a gate took alone, without words of its own for it.
+    # A turnstile denied the scan while it was offline, and gave no reason.
     DECIDED_OFFLINE = "decided_offline"
 
 
 class AntiPassback(StrEnum):
-    """What happens when somebody who is inside comes in again.
+    """What happens to a visitor who is inside and arrives again.
 
-    SOFT: let in, and noted. HARD: denied. TIMED: denied until so long after the last arrival.
+    SOFT: allowed, with a note. HARD: denied. TIMED: denied until some minutes after the last arrival.
     """
 
     OFF = "off"
@@ -56,8 +56,8 @@ class AntiPassback(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What a turnstile asks of a visit. `sites`: the names of its own site, casefolded; None: any site will do."""
+class TurnstilePolicy:
+    """Which visits a turnstile admits. `sites`: the casefolded names of its own site; None: any site."""
 
     enabled: bool
     direction: Direction
@@ -70,13 +70,13 @@ class Terms:
     leaving_needs_arrival: bool = False
 
     @property
-    def minds_presence(self) -> bool:
+    def needs_presence(self) -> bool:
         return self.leaving_needs_arrival or self.anti_passback is not AntiPassback.OFF
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
-    """A visit as it is known, live or from before. `site` is None where Offision names none."""
+class KnownVisit:
+    """A visit as Offision describes it, now or some time ago. `site` is None where Offision names none."""
 
     status: VisitStatus
     valid_from: datetime | None
@@ -86,10 +86,9 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """Whether the visitor is inside the turnstile's site, and since when (None where that is not known).
+    """Whether the visitor is inside the turnstile's site, and since when (None where unknown).
 
-    Somebody who was let in a moment ago, and of whom the gate has not said yet whether they walked through, counts as
-    inside.
+    A visitor who was allowed a moment ago, and whose passage the turnstile may still confirm, counts as inside.
     """
 
     inside: bool
@@ -101,7 +100,7 @@ OUTSIDE = Presence(inside=False)
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Allowed exactly when there is no reason against it. `notes` are what is remarkable and stops nobody."""
+    """Allowed exactly when there is no reason. `notes` are remarkable facts that deny nothing."""
 
     reasons: tuple[Reason, ...]
     notes: tuple[Reason, ...] = ()
@@ -111,7 +110,7 @@ class Decision:
         return not self.reasons
 
 
-_AGAINST = {
+_REASON_OF_STATUS = {
     VisitStatus.EXPECTED: Reason.NOT_CHECKED_IN,
     VisitStatus.CHECKED_IN: Reason.STATUS_NOT_ADMITTED,
     VisitStatus.CHECKED_OUT: Reason.CHECKED_OUT,
@@ -122,54 +121,53 @@ _AGAINST = {
 
 
 def decide(
-    terms: Terms,
+    policy: TurnstilePolicy,
     *,
     direction: Direction,
-    visit: Sighting | None,
+    visit: KnownVisit | None,
     obstacle: Reason | None,
     now: datetime,
     presence: Presence = OUTSIDE,
 ) -> Decision:
-    """Decide on one scan at `now` (aware), with all reasons that apply.
+    """Decide on one scan at `now` (aware), with every reason that applies.
 
-    `direction` is in or out. Without a visit there is an `obstacle`: why it could not be looked up, or is not known.
-    A visit ends just before its `valid_until`, the turnstile's tolerance added at both ends; somebody who is inside
-    may leave whatever the hour.
+    `direction` is in or out. Without a visit, `obstacle` says why it could not be looked up or is unknown. A visit
+    admits until just before its `valid_until`, extended by the policy's tolerance at both ends. Time limits arrivals
+    only: a visitor may leave at any hour.
     """
     reasons: set[Reason] = set()
     notes: set[Reason] = set()
-    if not terms.enabled:
+    if not policy.enabled:
         reasons.add(Reason.DEVICE_DISABLED)
-    if direction is Direction.BOTH or terms.direction not in (direction, Direction.BOTH):
+    if direction is Direction.BOTH or policy.direction not in (direction, Direction.BOTH):
         reasons.add(Reason.WRONG_DIRECTION)
     if visit is None:
         reasons.add(obstacle or Reason.UPSTREAM_UNAVAILABLE)
     else:
-        admitted = terms.statuses_in if direction is Direction.IN else terms.statuses_out
+        admitted = policy.statuses_in if direction is Direction.IN else policy.statuses_out
         if visit.status.value not in admitted or visit.status is VisitStatus.UNKNOWN:
-            reasons.add(_AGAINST[visit.status])
-        if terms.sites is not None and visit.site is not None and visit.site.strip().casefold() not in terms.sites:
+            reasons.add(_REASON_OF_STATUS[visit.status])
+        if policy.sites is not None and visit.site is not None and visit.site.strip().casefold() not in policy.sites:
             reasons.add(Reason.WRONG_SITE)
         if direction is Direction.IN:
-            reasons |= _of_time(visit, terms.tolerance, now)
-            if presence.inside and terms.anti_passback is not AntiPassback.OFF:
-                (reasons if _bars(terms, presence, now) else notes).add(Reason.ALREADY_INSIDE)
-        elif not presence.inside and terms.minds_presence:
-            (reasons if terms.leaving_needs_arrival else notes).add(Reason.NOT_INSIDE)
+            reasons |= _time_reasons(visit, policy.tolerance, now)
+            if presence.inside and policy.anti_passback is not AntiPassback.OFF:
+                (reasons if _denies_second_arrival(policy, presence, now) else notes).add(Reason.ALREADY_INSIDE)
+        elif not presence.inside and policy.needs_presence:
+            (reasons if policy.leaving_needs_arrival else notes).add(Reason.NOT_INSIDE)
     return Decision(_in_order(reasons), _in_order(notes))
 
 
-def _bars(terms: Terms, presence: Presence, now: datetime) -> bool:
-    """Whether somebody who is inside already is kept from coming in again."""
-    if terms.anti_passback is AntiPassback.HARD:
+def _denies_second_arrival(policy: TurnstilePolicy, presence: Presence, now: datetime) -> bool:
+    if policy.anti_passback is AntiPassback.HARD:
         return True
-    if terms.anti_passback is AntiPassback.TIMED:
-        return presence.since is None or now < presence.since + terms.anti_passback_for
+    if policy.anti_passback is AntiPassback.TIMED:
+        return presence.since is None or now < presence.since + policy.anti_passback_for
     return False
 
 
-def _of_time(visit: Sighting, tolerance: timedelta, now: datetime) -> set[Reason]:
-    # The tolerance is taken from `now`: a visit without end may be said to last until the calendar's last second.
+def _time_reasons(visit: KnownVisit, tolerance: timedelta, now: datetime) -> set[Reason]:
+    # The tolerance is applied to `now`: a visit without end may last until the calendar's last second.
     reasons = set()
     if visit.valid_from is not None and now + tolerance < visit.valid_from:
         reasons.add(Reason.NOT_YET_VALID)

@@ -1,7 +1,7 @@
-"""Guessing of codes: after so many unknown ones in a minute, only codes that are known already are looked up.
+"""Guessing of codes: after too many unknown codes in a minute, only known codes are looked up for the next minute.
 
-A process remembers for a minute that a device (or all together) is throttled, so that guesses cost nothing then.
-How many unknown codes there were, the database knows.
+The database counts the unknown codes. Each process remembers for how long a turnstile, or all of them, are throttled,
+so that a guess costs nothing meanwhile.
 """
 
 import threading
@@ -11,104 +11,101 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import connection, transaction
-from django.db.models import F, Q
-from django.utils.translation import gettext as _
+from django.db.models import Q
 
 from portal.audit.models import Entry, Outcome, record
-from visitors.models import ThrottledScans, Turnstile, Verification
+from visitors.models import Turnstile, Verification
+from visitors.problems import GUESSING_AT_TURNSTILE, GUESSING_OVERALL
 
 log = structlog.get_logger(__name__)
 
-# In a minute. A person who holds up a wrong code tries it a few times.
+# Unknown codes in a minute. A person with a wrong code tries it a few times.
 UNKNOWN_PER_DEVICE = 20
 UNKNOWN_OVERALL = 200
 MINUTE = timedelta(minutes=1)
+# While throttled, one unknown code in this time is looked up: a visitor after the guesser gets in.
 TRY_EVERY = timedelta(seconds=3)
 ALARM_AGAIN_AFTER = timedelta(minutes=10)
+WRITE_COUNTS_EVERY = timedelta(seconds=1)
 _UNKNOWN = Q(reasons__contains=["unknown_code"]) | Q(reasons__contains=["malformed"])
 
-_closed_until: dict[int | None, float] = {}  # by turnstile (primary key), None: all; time.monotonic()
-_next_try: dict[int, float] = {}
-_turned_away: Counter[tuple[int, datetime]] = Counter()
-_timer: threading.Timer | None = None
+# Times are time.monotonic(); keys are primary keys of turnstiles, None stands for all turnstiles.
+_throttled_until: dict[int | None, float] = {}
+_next_try_at: dict[int, float] = {}
+_counts: Counter[tuple[int, datetime]] = Counter()
+_counts_written_at = 0.0
 _lock = threading.Lock()
 
+# No row for a turnstile that was deleted meanwhile.
+_ADD_COUNT = """
+    INSERT INTO visitors_throttledscans AS scans (turnstile_id, minute, count)
+    SELECT id, %s, %s FROM visitors_turnstile WHERE id = %s FOR KEY SHARE
+    ON CONFLICT (turnstile_id, minute) DO UPDATE SET count = scans.count + EXCLUDED.count
+"""
 
-def is_closed(turnstile: Turnstile) -> bool:
-    """Whether unknown codes are turned away unlooked-at now, at this turnstile."""
+
+def is_throttled(turnstile: Turnstile) -> bool:
+    """Whether an unknown code at this turnstile is rejected without a look-up now."""
     now = time.monotonic()
-    if not any(_closed_until.get(key, 0.0) > now for key in (turnstile.pk, None)):
+    if not any(_throttled_until.get(key, 0.0) > now for key in (turnstile.pk, None)):
         return False
-    # One code in a while is looked up all the same: a visitor who comes after the guesser gets in.
-    if _next_try.get(turnstile.pk, 0.0) > now:
+    if _next_try_at.get(turnstile.pk, 0.0) > now:
         return True
-    _next_try[turnstile.pk] = now + TRY_EVERY.total_seconds()
+    _next_try_at[turnstile.pk] = now + TRY_EVERY.total_seconds()
     return False
 
 
-def note_unknown(turnstile: Turnstile, now: datetime) -> None:
-    """An unknown code was written down; close where that was one too many."""
+def unknown_code_scanned(turnstile: Turnstile, now: datetime) -> None:
+    """A verification of an unknown code was stored: throttle its turnstile, or all, if there are too many."""
     recent = Verification.objects.filter(_UNKNOWN, at__gt=now - MINUTE)
     if recent.filter(turnstile=turnstile).count() >= UNKNOWN_PER_DEVICE:
-        _close(turnstile, now)
+        _throttle(turnstile, now)
     if recent.count() >= UNKNOWN_OVERALL:
-        _close(None, now)
+        _throttle(None, now)
 
 
-@transaction.atomic
-def _close(turnstile: Turnstile | None, now: datetime) -> None:
-    _closed_until[turnstile.pk if turnstile else None] = time.monotonic() + MINUTE.total_seconds()
+def _throttle(turnstile: Turnstile | None, now: datetime) -> None:
+    _throttled_until[turnstile.pk if turnstile else None] = time.monotonic() + MINUTE.total_seconds()
     if turnstile:
-        _next_try[turnstile.pk] = time.monotonic() + TRY_EVERY.total_seconds()
-    told = Entry.objects.filter(action="visitors.guessing", at__gt=now - ALARM_AGAIN_AFTER)
-    if told.filter(object_id=str(turnstile.pk) if turnstile else "").exists():
+        _next_try_at[turnstile.pk] = time.monotonic() + TRY_EVERY.total_seconds()
+    alarms = Entry.objects.filter(action="visitors.guessing", at__gt=now - ALARM_AGAIN_AFTER)
+    if alarms.filter(object_id=str(turnstile.pk) if turnstile else "").exists():
         return
-    sentence = (
-        _("Over %(n)d unknown codes in a minute at %(turnstile)s: codes are being guessed, or its scanner is broken.")
-        % {"n": UNKNOWN_PER_DEVICE, "turnstile": turnstile}
+    alarm = (
+        GUESSING_AT_TURNSTILE(n=UNKNOWN_PER_DEVICE, turnstile=turnstile.name)
         if turnstile
-        else _("Over %(n)d unknown codes in a minute at all turnstiles together: codes are being guessed.")
-        % {"n": UNKNOWN_OVERALL}
+        else GUESSING_OVERALL(n=UNKNOWN_OVERALL)
     )
-    record(actor="portal", action="visitors.guessing", on=turnstile, outcome=Outcome.REFUSED, reasons=[sentence])
-    log.error(sentence)
+    with transaction.atomic():
+        record(actor="portal", action="visitors.guessing", on=turnstile, outcome=Outcome.REFUSED, reasons=[alarm])
+    log.error("codes are being guessed", turnstile=turnstile and turnstile.name)
 
 
-def count_turned_away(turnstile: Turnstile, now: datetime) -> None:
-    """One scan was turned away. Counted here, and written down together with others within a second."""
-    global _timer
+def count_rejected(turnstile: Turnstile, now: datetime) -> None:
+    """Count one rejected scan, in this process; see write_counts_if_due."""
     with _lock:
-        _turned_away[turnstile.pk, now.replace(second=0, microsecond=0)] += 1
-        if _timer is None:
-            _timer = threading.Timer(1.0, _write_down_and_close)
-            _timer.daemon = True
-            _timer.start()
+        _counts[turnstile.pk, now.replace(second=0, microsecond=0)] += 1
+    write_counts_if_due()
 
 
-def _write_down_and_close() -> None:
-    try:
-        write_down()
-    finally:
-        connection.close()  # this thread's own, and the thread ends
-
-
-def write_down() -> None:
-    """Write the counts down that have come together."""
-    global _timer
+def write_counts_if_due() -> None:
+    """Store the counts of this process, at most once a second. Every scan calls this."""
+    global _counts_written_at
     with _lock:
-        counts = dict(_turned_away)
-        _turned_away.clear()
-        _timer = None
-    for (turnstile, minute), count in counts.items():
-        _row, made = ThrottledScans.objects.get_or_create(
-            turnstile_id=turnstile, minute=minute, defaults={"count": count}
-        )
-        if not made:
-            ThrottledScans.objects.filter(turnstile=turnstile, minute=minute).update(count=F("count") + count)
+        if not _counts or time.monotonic() < _counts_written_at + WRITE_COUNTS_EVERY.total_seconds():
+            return
+        counts = dict(_counts)
+        _counts.clear()
+        _counts_written_at = time.monotonic()
+    with connection.cursor() as cursor:
+        for (turnstile_id, minute), count in counts.items():
+            cursor.execute(_ADD_COUNT, [minute, count, turnstile_id])
 
 
-def forget() -> None:
-    """Open again everywhere. For tests."""
-    _closed_until.clear()
-    _next_try.clear()
-    _turned_away.clear()
+def reset() -> None:
+    """Forget everything that this process remembers. For tests."""
+    global _counts_written_at
+    _throttled_until.clear()
+    _next_try_at.clear()
+    _counts.clear()
+    _counts_written_at = 0.0

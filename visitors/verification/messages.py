@@ -1,4 +1,4 @@
-"""What a display may say: generic, for whoever stands behind the visitor reads it, too."""
+"""The sentence on a turnstile's display. It is generic: the people behind the visitor read it, too."""
 
 from collections.abc import Sequence
 
@@ -7,8 +7,7 @@ from django.utils.translation import gettext as _
 from visitors.verification.decision import Reason
 
 _FAULTS = {Reason.UPSTREAM_UNAVAILABLE, Reason.UPSTREAM_MISMATCH, Reason.DEVICE_DISABLED, Reason.DOOR_NOT_OPENED}
-_TRY_LATER = {Reason.THROTTLED}
-_READING = {Reason.MALFORMED, Reason.UNKNOWN_CODE}
+_UNREADABLE = {Reason.MALFORMED, Reason.UNKNOWN_CODE}
 
 
 def message(allowed: bool, reasons: Sequence[str]) -> str:
@@ -18,12 +17,12 @@ def message(allowed: bool, reasons: Sequence[str]) -> str:
     leading = Reason(reasons[0])
     if leading in _FAULTS:
         return _("Out of order. Please see reception.")
-    if leading in _READING:
+    if leading in _UNREADABLE:
         return _("The code was not recognised. Please try again or see reception.")
-    if leading in _TRY_LATER:
+    if leading is Reason.THROTTLED:
         return _("Please wait a minute, or see reception.")
     if leading is Reason.NOT_YET_VALID:
         return _("Your visit has not begun yet. Please see reception.")
     if leading is Reason.WRONG_DIRECTION:
-        return _("Please use another gate.")
+        return _("Please use another turnstile.")
     return _("Please see reception.")

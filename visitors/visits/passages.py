@@ -1,4 +1,4 @@
-"""Passages: somebody walked through, or was let and did not. And what a gate decided while it was alone."""
+"""Passages, which a turnstile reports or the portal assumes, and what turnstiles decided or scanned while offline."""
 
 from datetime import datetime, timedelta
 
@@ -9,116 +9,125 @@ from portal.audit.models import Outcome, record
 from portal.core import clock
 from portal.offision.types import VisitStatus
 from visitors.models import Passage, Turnstile, Verification, Visit
+from visitors.problems import REPORTED_LATE, denied
 from visitors.verification.codes import code_of
 from visitors.verification.decision import Direction, Reason
-from visitors.verification.presence import is_late, lapsed
 from visitors.visits import outbox
+from visitors.visits.presence import has_lapsed, is_late
 
-_LATE = "reported after its time: somebody else may have been let in with the same code"
+# A report without the scan's number is matched with a verification not older than this.
 _MATCH_WITHIN = timedelta(minutes=10)
 
 
 class ContradictionError(Exception):
-    """The gate said the opposite of this verification before. What it said first stands."""
+    """The turnstile reported the opposite for this verification before. The first report stands."""
 
 
-def assume(answer: Verification, turnstile: Turnstile) -> None:
-    """The turnstile does not tell: who was let pass is taken to have walked through, with a doubt. In a transaction."""
-    _write(answer, turnstile, passed=True, at=answer.at, assumed=True)
+class NotAllowedError(Exception):
+    """A passage was reported for a verification that was denied."""
+
+
+def assume_passage(verification: Verification, turnstile: Turnstile) -> None:
+    """Store a doubtful passage of a turnstile that does not report passages. Within a transaction."""
+    _store(verification, turnstile, passed=True, at=verification.at, assumed=True)
 
 
 @transaction.atomic
-def report(answer: Verification, turnstile: Turnstile, *, passed: bool, at: datetime | None = None) -> Passage:
-    """The gate says whether somebody walked through after a verification of its own; `at` by its clock (aware).
+def report_passage(
+    verification: Verification, turnstile: Turnstile, *, passed: bool, at: datetime | None = None
+) -> Passage:
+    """Store a turnstile's report after one of its verifications; `at` is its own clock (aware).
 
-    Saying it again changes nothing. Raises ContradictionError where it says the opposite of what it said before; and
-    ValueError for a verification that let nobody pass.
+    The same report again changes nothing. Raises ContradictionError and NotAllowedError.
     """
-    Verification.objects.select_for_update().get(pk=answer.pk)  # two reports of it wait for each other
-    # And a lane that decides about this visit, for them.
-    if answer.visit_id is not None:
-        Visit.objects.select_for_update().get(pk=answer.visit_id)
-    before = Passage.objects.filter(verification=answer).first()
-    if before is not None and not before.assumed:
-        if before.passed != passed:
+    Verification.objects.select_for_update().get(pk=verification.pk)  # one report at a time
+    if verification.visit_id is not None:
+        Visit.objects.select_for_update().get(pk=verification.visit_id)  # and no decision about the visit meanwhile
+    previous = Passage.objects.filter(verification=verification).first()
+    if previous is not None and not previous.assumed:
+        if previous.passed != passed:
             raise ContradictionError
-        return before
-    if not answer.allowed and passed:
-        raise ValueError("nobody was let through")
-    if before is not None:
-        before.delete()  # it was assumed, and now somebody saw it
+        return previous
+    if passed and not verification.allowed:
+        raise NotAllowedError
+    if previous is not None:
+        previous.delete()  # the report replaces the assumption
     now = clock.now()
-    # By the gate's clock, but never before it was let pass nor after now: clocks of gates go wrong.
-    moment = max(answer.at, min(at or now, now))
-    return _write(answer, turnstile, passed=passed, at=moment, assumed=False)
+    # Clocks of turnstiles go wrong: never before the verification, never in the future.
+    moment = max(verification.at, min(at or now, now))
+    return _store(verification, turnstile, passed=passed, at=moment, assumed=False)
 
 
-def _write(answer: Verification, turnstile: Turnstile, *, passed: bool, at: datetime, assumed: bool) -> Passage:
+def _store(verification: Verification, turnstile: Turnstile, *, passed: bool, at: datetime, assumed: bool) -> Passage:
     passage = Passage.objects.create(
-        verification=answer,
+        verification=verification,
         turnstile=turnstile,
         site=turnstile.site,
-        visit_id=answer.visit_id,
-        direction=answer.direction,
+        visit_id=verification.visit_id,
+        direction=verification.direction,
         at=at,
         passed=passed,
         assumed=assumed,
     )
-    if turnstile.tells_offision:
-        outbox.release(answer, passed=passed)
+    if turnstile.updates_visit_status:
+        outbox.passage_known(verification, passed=passed)
     if not assumed:
         record(
             actor=f"turnstile {turnstile.name}",
             action="visitor.passage",
             on=passage,
-            label=answer.visitor or f"code {answer.code_digest[:12]}",
+            label=verification.visitor or f"code {verification.code_digest[:12]}",
             outcome=Outcome.DONE if passed else Outcome.REFUSED,
-            reasons=[_LATE] if passed and is_late(answer, clock.now()) else [],
-            detail={"direction": answer.direction, "verification": str(answer.pk)},
+            reasons=[REPORTED_LATE()] if passed and is_late(verification, clock.now()) else [],
+            detail={"direction": verification.direction, "verification": str(verification.pk)},
         )
     return passage
 
 
-def awaited(turnstile: Turnstile, *, nonce: str = "") -> Verification | None:
-    """The verification that a device means: the one of that number; where it gives none that was ever seen, the last
-    that let somebody pass and whose time is not over. None where nobody is awaited."""
-    open_still = Q(passage__isnull=True) | Q(passage__assumed=True)
+def verification_to_confirm(turnstile: Turnstile, *, nonce: str = "") -> Verification | None:
+    """The verification that a passage report is about, or None.
+
+    That is the one with the scan's number; for a report without a known number, the last allowed one whose time is not
+    over.
+    """
+    unconfirmed = Q(passage__isnull=True) | Q(passage__assumed=True)
     allowed: QuerySet[Verification] = turnstile.verifications.filter(allowed=True)
-    # Asked so that the index of numbers answers: a gate has millions of verifications in time.
+    # Phrased for the index of nonces: a turnstile has millions of verifications in time.
     numbered = ~Q(source=Verification.Source.OFFLINE) & Q(nonce=nonce)
     if nonce and turnstile.verifications.filter(numbered).exists():
-        return allowed.filter(open_still, numbered).order_by("-at").first()
-    recent = allowed.filter(open_still, at__gt=clock.now() - _MATCH_WITHIN).order_by("-at")
-    return next((one for one in recent if not lapsed(one, clock.now())), None)
+        return allowed.filter(unconfirmed, numbered).order_by("-at").first()
+    now = clock.now()
+    recent = allowed.filter(unconfirmed, at__gt=now - _MATCH_WITHIN).order_by("-at")
+    return next((verification for verification in recent if not has_lapsed(verification, now)), None)
 
 
-def note_offline(
+def record_offline_decision(
     turnstile: Turnstile,
     *,
-    read: str,
+    text: str,
     allowed: bool,
     direction: Direction,
     at: datetime,
     nonce: str = "",
     reason: str = "",
 ) -> Verification:
-    """Write down what a gate decided alone, with its own clock (aware) and decision; it is never judged anew."""
-    code, key = code_of(turnstile, read)
-    # Told again, it is the same. What was answered online by the same number is another fact: the gate did not hear it;
-    # and so is what another code or moment goes with: gates that lose their memory count from one again.
-    told = turnstile.verifications.filter(
+    """Store what a turnstile decided while offline, `at` by its own clock (aware). It is not decided again."""
+    code, key = code_of(turnstile, text)
+    # The same decision is stored once. An online answer with the same nonce is another fact: the turnstile did not
+    # receive it. So is another code or moment: turnstiles that lose their memory count from one again.
+    reports = turnstile.verifications.filter(
         source=Verification.Source.OFFLINE, nonce=nonce, code_digest=key, direction=direction.value, scanned_at=at
     )
-    if before := told.first():
-        return before
+    if previous := reports.first():
+        return previous
     now = clock.now()
     visit = Visit.objects.filter(code_digest=key).first()
     if visit is None and allowed:
-        # Nobody knows yet whose code this is, and somebody is inside with it.
-        visit, _made = Visit.objects.get_or_create(
+        # The visitor is inside, and Offision has not described the visit yet.
+        visit, _created = Visit.objects.get_or_create(
             code_digest=key, defaults={"status": VisitStatus.UNKNOWN.value, "seen_at": min(at, now)}
         )
-    answer = Verification(
+    verification = Verification(
         at=min(at, now),
         turnstile=turnstile,
         direction=direction.value,
@@ -132,39 +141,46 @@ def note_offline(
         scanned_at=at,
     )
     try:
-        _write_offline(answer, turnstile, code)
-    except IntegrityError:  # the same was told twice at once
-        return told.get()
-    return answer
+        _store_offline(verification, turnstile, code)
+    except IntegrityError:  # the same decision was reported twice at once
+        return reports.get()
+    return verification
 
 
 @transaction.atomic
-def _write_offline(answer: Verification, turnstile: Turnstile, code: str) -> None:
-    answer.save(force_insert=True)
+def _store_offline(verification: Verification, turnstile: Turnstile, code: str) -> None:
+    verification.save(force_insert=True)
     record(
         actor=f"turnstile {turnstile.name}",
         action="visitor.offline",
-        on=answer,
-        label=answer.visitor or f"code {answer.code_digest[:12]}",
-        outcome=Outcome.DONE if answer.allowed else Outcome.REFUSED,
-        reasons=answer.reasons,
-        detail={"direction": answer.direction, "scanned_at": answer.scanned_at and answer.scanned_at.isoformat()},
+        on=verification,
+        label=verification.visitor or f"code {verification.code_digest[:12]}",
+        outcome=Outcome.DONE if verification.allowed else Outcome.REFUSED,
+        reasons=denied(verification.reasons),
+        detail={
+            "direction": verification.direction,
+            "scanned_at": verification.scanned_at and verification.scanned_at.isoformat(),
+        },
     )
-    if answer.allowed and answer.visit is not None and code and not _has_moved_on(answer, answer.visit):
-        outbox.prepare(answer, turnstile, answer.visit, code)
-    if answer.allowed and not turnstile.reports_passages:
-        assume(answer, turnstile)
+    visit = verification.visit
+    if verification.allowed and visit is not None and code and not _passed_since(visit, verification.at):
+        outbox.prepare(verification, turnstile, visit, code)
+    if verification.allowed and not turnstile.reports_passages:
+        assume_passage(verification, turnstile)
 
 
-def _has_moved_on(answer: Verification, visit: Visit) -> bool:
-    """Whether the visitor has passed again since: what Offision was told of that is newer."""
-    return Passage.objects.filter(visit=visit, at__gt=answer.at, passed=True).exists()
+def _passed_since(visit: Visit, moment: datetime) -> bool:
+    """Whether the visitor passed again: that passage's update of Offision is newer."""
+    return Passage.objects.filter(visit=visit, at__gt=moment, passed=True).exists()
 
 
 @transaction.atomic
-def note_past(turnstile: Turnstile, *, read: str, at: str) -> None:
-    """A device tells of a scan of long ago (`at`, in its own words) without its decision: it is logged, and no more."""
-    _code, key = code_of(turnstile, read)
+def record_past_scan(turnstile: Turnstile, *, text: str, at: str) -> None:
+    """Write a past scan into the audit log, and nothing else: the device sent neither a decision nor a reliable time.
+
+    `at` is the time as the device wrote it.
+    """
+    _code, key = code_of(turnstile, text)
     visit = Visit.objects.filter(code_digest=key).first()
     record(
         actor=f"turnstile {turnstile.name}",

@@ -92,4 +92,5 @@ def describe(
     responses: dict[Any, Any] = dict(answers)
     for status, cause in problems.items():
         responses[status, MEDIA_TYPE] = OpenApiResponse(ProblemSerializer, description=cause)
-    return extend_schema_view(**{method: extend_schema(description=description, request=request, responses=responses)})
+    operation = extend_schema(description=description, request={"application/json": request}, responses=responses)
+    return extend_schema_view(**{method: operation})

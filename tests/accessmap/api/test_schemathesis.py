@@ -40,7 +40,7 @@ def there(place, hr, monkeypatch):
     """An API with something in it, and a turnstile's key. Requests leave the test's connection open."""
     monkeypatch.setattr(request_started, "receivers", [])
     monkeypatch.setattr(request_finished, "receivers", [])
-    place.refresh()
+    place.fetch()
     place.reconcile()
     monkeypatch.setattr(authentication, "REQUESTS_A_MINUTE", 10**9)
     gate = Turnstile.objects.create(site=place.site(), name="gate", direction="in")

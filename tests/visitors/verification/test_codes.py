@@ -1,11 +1,12 @@
-"""From what a scanner reads to a code, and never to a variant of it."""
+"""From a scanned text to a code, and never to a variant of it."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.offision.contract import Codes
-from visitors.verification.codes import MAX_LENGTH, MAX_URL, MalformedError, digest, normalised, without
+from portal.offision.errors import OffisionError
+from visitors.verification.codes import MAX_LENGTH, MAX_URL, MalformedError, digest, normalised, problem_without_code
 
 PLAIN = Codes()
 HOSTS = Codes(url_hosts=("visit.example",))
@@ -13,7 +14,7 @@ QUERY = Codes(url_hosts=("visit.example",), url_parameter="c")
 
 
 @pytest.mark.parametrize(
-    ("read", "rule", "code"),
+    ("text", "rule", "code"),
     [
         ("HT124\r\n", PLAIN, "HT124"),
         ("\x02HT124\x03", PLAIN, "HT124"),
@@ -30,12 +31,12 @@ QUERY = Codes(url_hosts=("visit.example",), url_parameter="c")
         ("https://visit.example/?c=HT124&x=1", QUERY, "HT124"),
     ],
 )
-def test_what_scanners_add_is_taken_off_and_nothing_else(read, rule, code):
-    assert normalised(read, rule) == code
+def test_only_the_additions_of_scanners_are_removed(text, rule, code):
+    assert normalised(text, rule) == code
 
 
 @pytest.mark.parametrize(
-    ("read", "rule"),
+    ("text", "rule"),
     [
         ("", PLAIN),
         (" \r\n", PLAIN),
@@ -55,21 +56,21 @@ def test_what_scanners_add_is_taken_off_and_nothing_else(read, rule, code):
         ("https://visit.example/HT124", QUERY),
     ],
 )
-def test_what_can_be_no_code_is_refused(read, rule):
+def test_a_text_that_is_not_a_code_is_malformed(text, rule):
     with pytest.raises(MalformedError):
-        normalised(read, rule)
+        normalised(text, rule)
 
 
-def test_a_scanners_own_prefix_and_suffix_are_taken_off():
+def test_the_prefix_and_suffix_of_a_scanner_are_removed():
     assert normalised("\x02<<HT124>>\r", PLAIN, prefix="<<", suffix=">>") == "HT124"
     assert normalised("HT124", PLAIN, prefix="<<", suffix=">>") == "HT124"
 
 
 @given(st.text(max_size=600))
-def test_whatever_is_read_gives_a_short_printable_code_or_none(read):
+def test_any_text_gives_a_short_printable_code_or_none(text):
     for rule in (PLAIN, HOSTS, QUERY):
         try:
-            code = normalised(read, rule)
+            code = normalised(text, rule)
         except MalformedError:
             continue
         assert 0 < len(code) <= MAX_LENGTH
@@ -77,12 +78,13 @@ def test_whatever_is_read_gives_a_short_printable_code_or_none(read):
         assert normalised(code, PLAIN) == code or code[:1].isspace() or code.startswith(("]Q1", "http"))
 
 
-def test_a_digest_needs_the_portals_key(settings):
+def test_a_digest_depends_on_the_secret_of_the_portal(settings):
     before = digest("HT124")
     settings.SECRET_KEY = "another"
     assert digest("HT124") != before
 
 
-def test_offisions_words_lose_the_code_however_it_is_spelt():
-    assert without("Ht+124", "no visit HT+124, nor ht+124") == "no visit ***, nor ***"
-    assert without("", "as it is") == "as it is"
+def test_a_problem_of_offision_loses_the_code_in_any_case():
+    error = OffisionError("no visit HT+124, nor ht+124")
+    assert str(problem_without_code(error, "Ht+124")) == "no visit ***, nor ***"
+    assert str(problem_without_code(error, "")) == "no visit HT+124, nor ht+124"

@@ -1,4 +1,4 @@
-"""The decision, whatever may be handed to it."""
+"""The decision, for any input."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,10 +13,10 @@ from visitors.verification.decision import (
     AntiPassback,
     Decision,
     Direction,
+    KnownVisit,
     Presence,
     Reason,
-    Sighting,
-    Terms,
+    TurnstilePolicy,
     decide,
 )
 
@@ -27,8 +27,8 @@ moments = st.one_of(st.none(), st.sampled_from(ALWAYS), st.integers(-90, 90).map
 statuses = st.sampled_from(VisitStatus)
 visits = st.builds(lambda status, start, end: visit(status, start, end), statuses, moments, moments)
 several = st.frozensets(statuses.map(lambda s: s.value))
-terms = st.builds(
-    Terms,
+policies = st.builds(
+    TurnstilePolicy,
     enabled=st.booleans(),
     direction=st.sampled_from(Direction),
     statuses_in=several,
@@ -43,38 +43,38 @@ presences = st.builds(Presence, st.booleans(), st.sampled_from([None, NOW, NOW -
 
 
 def visit(status=VisitStatus.CHECKED_IN, start=None, end=None):
-    return Sighting(status, start, end, None)
+    return KnownVisit(status, start, end, None)
 
 
 @given(
-    terms,
+    policies,
     st.sampled_from([Direction.IN, Direction.OUT]),
     st.one_of(st.none(), visits),
     st.sampled_from([None, *Reason]),
     presences,
 )
-def test_nobody_passes_without_an_admitting_status_a_window_that_holds_and_an_enabled_device(
-    terms, direction, found, obstacle, presence
+def test_an_allow_needs_an_admitted_status_a_valid_time_and_an_enabled_turnstile(
+    policy, direction, known, obstacle, presence
 ):
-    decision = decide(terms, direction=direction, visit=found, obstacle=obstacle, now=NOW, presence=presence)
+    decision = decide(policy, direction=direction, visit=known, obstacle=obstacle, now=NOW, presence=presence)
     if decision.allowed:
-        assert found is not None
-        assert terms.enabled
-        assert terms.direction in (direction, Direction.BOTH)
-        assert found.status is not VisitStatus.UNKNOWN
+        assert known is not None
+        assert policy.enabled
+        assert policy.direction in (direction, Direction.BOTH)
+        assert known.status is not VisitStatus.UNKNOWN
         if direction is Direction.IN:
-            assert found.status.value in terms.statuses_in
-            assert found.valid_from is None or found.valid_from <= NOW + terms.tolerance
-            assert found.valid_until is None or found.valid_until > NOW - terms.tolerance
-            assert not (presence.inside and terms.anti_passback is AntiPassback.HARD), "single entry"
+            assert known.status.value in policy.statuses_in
+            assert known.valid_from is None or known.valid_from <= NOW + policy.tolerance
+            assert known.valid_until is None or known.valid_until > NOW - policy.tolerance
+            assert not (presence.inside and policy.anti_passback is AntiPassback.HARD), "single entry"
         else:
-            assert found.status.value in terms.statuses_out
-            assert presence.inside or not terms.leaving_needs_arrival
+            assert known.status.value in policy.statuses_out
+            assert presence.inside or not policy.leaving_needs_arrival
     assert list(decision.reasons) == sorted(decision.reasons, key=list(Reason).index), "the weightiest leads"
     assert decision.allowed == (decision.reasons == ())
 
 
-GATE = Terms(
+POLICY = TurnstilePolicy(
     enabled=True,
     direction=Direction.BOTH,
     statuses_in=frozenset({"checked_in"}),
@@ -83,12 +83,12 @@ GATE = Terms(
 )
 
 
-def ask(found, direction=Direction.IN, terms=GATE):
-    return decide(terms, direction=direction, visit=found, obstacle=None, now=NOW)
+def ask(known, direction=Direction.IN, policy=POLICY):
+    return decide(policy, direction=direction, visit=known, obstacle=None, now=NOW)
 
 
 @pytest.mark.parametrize(
-    ("found", "reasons"),
+    ("known", "reasons"),
     [
         (visit(), ()),
         (visit(VisitStatus.EXPECTED), (Reason.NOT_CHECKED_IN,)),
@@ -99,31 +99,31 @@ def ask(found, direction=Direction.IN, terms=GATE):
         (visit(start=NOW, end=NOW + timedelta(seconds=1)), ()),
     ],
 )
-def test_all_reasons_are_given_in_their_order(found, reasons):
-    assert ask(found) == Decision(reasons)
+def test_all_reasons_are_given_in_their_order(known, reasons):
+    assert ask(known) == Decision(reasons)
 
 
-def test_the_ends_of_the_calendar_are_times_like_any_other():
-    tolerant = replace(GATE, tolerance=timedelta(minutes=10))
-    assert ask(visit(start=ALWAYS[0], end=ALWAYS[1]), terms=tolerant).allowed
-    assert ask(visit(start=ALWAYS[1], end=ALWAYS[0]), terms=tolerant).reasons == (Reason.NOT_YET_VALID, Reason.EXPIRED)
+def test_the_ends_of_the_calendar_are_valid_times():
+    tolerant = replace(POLICY, tolerance=timedelta(minutes=10))
+    assert ask(visit(start=ALWAYS[0], end=ALWAYS[1]), policy=tolerant).allowed
+    assert ask(visit(start=ALWAYS[1], end=ALWAYS[0]), policy=tolerant).reasons == (Reason.NOT_YET_VALID, Reason.EXPIRED)
 
 
-def test_who_is_inside_may_leave_after_the_visit_has_ended():
+def test_a_visitor_may_leave_after_the_end_of_the_visit():
     assert ask(visit(end=NOW - timedelta(hours=3)), Direction.OUT).allowed
 
 
-HARD = replace(GATE, anti_passback=AntiPassback.HARD)
-SOFT = replace(GATE, anti_passback=AntiPassback.SOFT)
-TIMED = replace(GATE, anti_passback=AntiPassback.TIMED, anti_passback_for=timedelta(minutes=10))
-STRICT = replace(GATE, leaving_needs_arrival=True)
+HARD = replace(POLICY, anti_passback=AntiPassback.HARD)
+SOFT = replace(POLICY, anti_passback=AntiPassback.SOFT)
+TIMED = replace(POLICY, anti_passback=AntiPassback.TIMED, anti_passback_for=timedelta(minutes=10))
+STRICT = replace(POLICY, leaving_needs_arrival=True)
 JUST_NOW, LONG_AGO = Presence(True, NOW - timedelta(minutes=1)), Presence(True, NOW - timedelta(minutes=10))
 
 
 @pytest.mark.parametrize(
-    ("terms", "direction", "presence", "decision"),
+    ("policy", "direction", "presence", "decision"),
     [
-        (GATE, Direction.IN, JUST_NOW, Decision(())),
+        (POLICY, Direction.IN, JUST_NOW, Decision(())),
         (SOFT, Direction.IN, JUST_NOW, Decision((), (Reason.ALREADY_INSIDE,))),
         (HARD, Direction.IN, LONG_AGO, Decision((Reason.ALREADY_INSIDE,))),
         (HARD, Direction.IN, OUTSIDE, Decision(())),
@@ -134,20 +134,20 @@ JUST_NOW, LONG_AGO = Presence(True, NOW - timedelta(minutes=1)), Presence(True, 
         (STRICT, Direction.OUT, LONG_AGO, Decision(())),
     ],
 )
-def test_anti_passback(terms, direction, presence, decision):
-    found = decide(terms, direction=direction, visit=visit(), obstacle=None, now=NOW, presence=presence)
-    assert found == decision
+def test_anti_passback(policy, direction, presence, decision):
+    known = decide(policy, direction=direction, visit=visit(), obstacle=None, now=NOW, presence=presence)
+    assert known == decision
 
 
-def test_what_makes_a_visit_invalid_leads_what_makes_it_a_duplicate():
+def test_a_reason_of_invalidity_leads_a_reason_of_duplication():
     over = visit(end=NOW)
-    found = decide(HARD, direction=Direction.IN, visit=over, obstacle=None, now=NOW, presence=JUST_NOW)
-    assert found.reasons == (Reason.EXPIRED, Reason.ALREADY_INSIDE)
+    known = decide(HARD, direction=Direction.IN, visit=over, obstacle=None, now=NOW, presence=JUST_NOW)
+    assert known.reasons == (Reason.EXPIRED, Reason.ALREADY_INSIDE)
 
 
 @pytest.mark.parametrize(("named", "allowed"), [(None, True), (" Harbour ", True), ("Pier", False), ("", False)])
 def test_a_visit_of_another_site_is_denied(named, allowed):
-    here = replace(GATE, sites=frozenset({"harbour"}))
-    found = Sighting(VisitStatus.CHECKED_IN, None, None, named)
-    assert ask(found, terms=here).allowed == allowed
-    assert ask(found).allowed, "where any site will do"
+    here = replace(POLICY, sites=frozenset({"harbour"}))
+    known = KnownVisit(VisitStatus.CHECKED_IN, None, None, named)
+    assert ask(known, policy=here).allowed == allowed
+    assert ask(known).allowed, "where any site will do"

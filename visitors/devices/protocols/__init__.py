@@ -1,21 +1,21 @@
-"""How devices phrase their question and want their answer: one small module a family, behind base.Speaker."""
+"""Device protocols: one module per family of devices, behind base.DeviceProtocol."""
 
-from visitors.devices.protocols.base import Speaker
+from visitors.devices.protocols.base import DeviceProtocol
 from visitors.devices.protocols.control_id import ControlId
 from visitors.devices.protocols.hikvision import Hikvision
-from visitors.devices.protocols.template import TemplateSpeaker
+from visitors.devices.protocols.template import TemplateProtocol
 from visitors.devices.protocols.vguang import Vguang
-from visitors.models import Dialect, Turnstile
+from visitors.models import Protocol, Turnstile
 
-_SPEAKERS: dict[str, type[Speaker]] = {
-    Dialect.TEMPLATE: TemplateSpeaker,
-    Dialect.VGUANG: Vguang,
-    Dialect.CONTROL_ID: ControlId,
-    Dialect.HIKVISION: Hikvision,
+_PROTOCOLS: dict[str, type[DeviceProtocol]] = {
+    Protocol.TEMPLATE: TemplateProtocol,
+    Protocol.VGUANG: Vguang,
+    Protocol.CONTROL_ID: ControlId,
+    Protocol.HIKVISION: Hikvision,
 }
 
 
-def speaker_for(turnstile: Turnstile) -> Speaker | None:
-    """Who understands this turnstile; None where it speaks the portal's own dialect, at its own address."""
-    speaker = _SPEAKERS.get(turnstile.dialect)
-    return speaker(turnstile) if speaker else None
+def protocol_for(turnstile: Turnstile) -> DeviceProtocol | None:
+    """The protocol of a turnstile; None for the portal's own protocol, which has addresses of its own."""
+    protocol = _PROTOCOLS.get(turnstile.protocol)
+    return protocol(turnstile) if protocol else None

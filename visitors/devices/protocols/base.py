@@ -1,4 +1,4 @@
-"""What every dialect does: take a device's request apart, and word the answer.
+"""What every device protocol does: parse a request, and phrase the answer.
 
 A device that understands only its own yes and no gets HTTP 200 with its own no, whatever the reason.
 """
@@ -11,57 +11,73 @@ from hashlib import sha256
 from typing import Any
 
 from django.core.exceptions import SuspiciousOperation
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict
+from django.utils.http import parse_header_parameters
 
 from visitors.models import Turnstile
 from visitors.verification.verify import Answer, Scan
 
 MAX_BYTES = 2048
 MAX_NONCE = 100
-# Devices that number their scans by nothing send one again when they hear no answer, or see the code a little longer.
+# Devices without nonces repeat a scan when they receive no answer, or see the code a little longer.
 SAME_SCAN = timedelta(seconds=5)
 
 
-class NoQuestionError(ValueError):
-    """The request is none that this dialect knows. The text says why."""
+class InvalidRequestError(ValueError):
+    """The request is not one of this protocol. The text says why, and quotes nothing of the request."""
 
 
 @dataclass(frozen=True, slots=True)
-class Walked:
-    """The device says whether somebody walked through; `nonce` names the scan, "" where it does not."""
+class DeviceRequest:
+    """A request of a device. `path` is the part after the device's key, `content_type` the whole header."""
+
+    method: str
+    path: str
+    query: str
+    content_type: str
+    body: bytes
+
+    @property
+    def media_type(self) -> str:
+        return parse_header_parameters(self.content_type)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class PassageReport:
+    """The device reports whether somebody walked through. `nonce` names the scan; "" if the device does not."""
 
     passed: bool
     nonce: str = ""
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a nonce that can be none."""
+        """Raises InvalidRequestError for a nonce that cannot be stored."""
         if not self.nonce.isprintable():
-            raise NoQuestionError("The scan's number holds characters that can't be printed.")
+            raise InvalidRequestError("The number of the scan has characters that cannot be printed.")
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
-    """The device tells of a scan of long ago, which opens nothing now. `at`: when that was, in its own words."""
+class PastScan:
+    """The device reports a scan of some time ago, which opens nothing now. `at`: the time as the device wrote it."""
 
-    read: str
+    text: str
     at: str
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a time that can be none."""
+        """Raises InvalidRequestError for a time that cannot be stored."""
         if not self.at.isprintable():
-            raise NoQuestionError("The time holds characters that can't be printed.")
+            raise InvalidRequestError("The time has characters that cannot be printed.")
 
 
 @dataclass(frozen=True, slots=True)
-class Alive:
-    """The device only says that it is there, or tells of what is nothing to the portal."""
+class Heartbeat:
+    """The device is alive, or reports an event that the portal does not use."""
 
 
-Question = Scan | Walked | Past | Alive
+Message = Scan | PassageReport | PastScan | Heartbeat
 
 
-class Speaker(ABC):
-    """One device's dialect."""
+class DeviceProtocol(ABC):
+    """The protocol of one device, for one request."""
 
     max_bytes = MAX_BYTES
 
@@ -69,59 +85,64 @@ class Speaker(ABC):
         self.turnstile = turnstile
 
     @abstractmethod
-    def understand(self, request: HttpRequest, body: bytes, rest: str) -> Question:
-        """What the device wants; `rest` is what stands in the path after its secret. Raises NoQuestionError."""
+    def parse(self, request: DeviceRequest) -> Message:
+        """The device's message. Raises InvalidRequestError, and ValueError for what a message does not hold."""
 
     @abstractmethod
-    def answer(self, question: Scan, answer: Answer) -> HttpResponse:
-        """The answer to a scan, in the device's words."""
+    def answer(self, scan: Scan, answer: Answer) -> HttpResponse:
+        """The answer to a scan, as the device expects it."""
 
-    def thanks(self, question: Question) -> HttpResponse:
-        """The answer to what is no scan."""
+    def acknowledge(self) -> HttpResponse:
+        """The response to any other message."""
         return HttpResponse(status=200)
 
 
-def number_of(value: object) -> str:
-    """A scan's number as it is kept: as it came, or a digest of one that is too long to keep; "" for none."""
-    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+def text_of(value: object) -> str:
+    """A text or a number as text; "" for anything else."""
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def nonce_of(value: object) -> str:
+    """The number of a scan as it is stored: unchanged, or the digest of one that is too long; "" for none."""
+    text = text_of(value)
     return text if len(text) <= MAX_NONCE else sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def text_of(body: bytes) -> str:
-    """The body as text. What is no UTF-8 stays visible as such, and will be no code."""
+def decoded(body: bytes) -> str:
+    """The body as text. Bytes that are not UTF-8 become replacement characters, which no code has."""
     return body.decode("utf-8", "replace")
 
 
-def object_of(body: bytes | str) -> dict[str, Any]:
+def json_object(body: bytes | str) -> dict[str, Any]:
     """The JSON object in a body, with or without a byte order mark.
 
-    Raises NoQuestionError, also for a field that is there twice: a code with quotation marks in it may have been put
-    into JSON as it was read, and would name its own direction.
+    Raises InvalidRequestError, also for a repeated field: a device may put a scanned code into JSON without escaping,
+    and the code would name a direction of its own.
     """
     try:
-        said = json.loads(body, object_pairs_hook=_each_once)
-    except NoQuestionError:
+        content = json.loads(body, object_pairs_hook=_without_repeats)
+    except InvalidRequestError:
         raise
     except (ValueError, RecursionError):
-        raise NoQuestionError("The body is no JSON.") from None
-    if not isinstance(said, dict):
-        raise NoQuestionError("The body is no JSON object.")
-    return said
+        raise InvalidRequestError("The body is not JSON.") from None
+    if not isinstance(content, dict):
+        raise InvalidRequestError("The body is not a JSON object.")
+    return content
 
 
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    said = dict(pairs)
-    if len(said) < len(pairs):
-        raise NoQuestionError("A field is there twice.")
-    return said
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise InvalidRequestError("A field is repeated.")
+    return fields
 
 
-def form_of(text: bytes | str) -> dict[str, str]:
-    """The fields of a form. Raises NoQuestionError, also for one that is there twice: see object_of."""
+def form_fields(text: bytes | str) -> dict[str, str]:
+    """The fields of a form. Raises InvalidRequestError, also for a repeated field: see json_object."""
     try:
-        said = QueryDict(text, encoding="utf-8")
+        form = QueryDict(text, encoding="utf-8")
     except (ValueError, SuspiciousOperation):
-        raise NoQuestionError("The form can't be read.") from None
-    if any(len(values) > 1 for _name, values in said.lists()):
-        raise NoQuestionError("A field is there twice.")
-    return said.dict()
+        raise InvalidRequestError("The form is not readable.") from None
+    if any(len(values) > 1 for _name, values in form.lists()):
+        raise InvalidRequestError("A field is repeated.")
+    return form.dict()

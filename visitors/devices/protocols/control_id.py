@@ -1,22 +1,22 @@
-"""Control iD in online mode (Access API): `new_qrcode.fcgi` asked, `device_is_alive.fcgi`, `catra_event` told.
+"""Control iD in online mode (Access API): `new_qrcode.fcgi`, `device_is_alive.fcgi`, `catra_event`.
 
-Tested against no real device yet.
+Not tested against a real device yet.
 """
 
-from typing import Any
-
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 
 from visitors.devices.protocols.base import (
     SAME_SCAN,
-    Alive,
-    NoQuestionError,
-    Question,
-    Speaker,
-    Walked,
-    form_of,
-    number_of,
-    object_of,
+    DeviceProtocol,
+    DeviceRequest,
+    Heartbeat,
+    InvalidRequestError,
+    Message,
+    PassageReport,
+    form_fields,
+    json_object,
+    nonce_of,
+    text_of,
 )
 from visitors.verification.decision import Direction
 from visitors.verification.verify import Answer, Scan
@@ -26,46 +26,39 @@ _GRANTED, _DENIED = 7, 6
 _TURN = {Direction.IN: "allow=clockwise", Direction.OUT: "allow=anticlockwise"}
 
 
-class ControlId(Speaker):
-    def understand(self, request: HttpRequest, body: bytes, rest: str) -> Question:
-        if rest.endswith("device_is_alive.fcgi"):
-            return Alive()
-        said = object_of(body) if request.content_type == "application/json" else form_of(body)
-        if rest.endswith("catra_event"):
-            event = said.get("event")
+class ControlId(DeviceProtocol):
+    def parse(self, request: DeviceRequest) -> Message:
+        if request.path.endswith("device_is_alive.fcgi"):
+            return Heartbeat()
+        is_json = request.media_type == "application/json"
+        fields = json_object(request.body) if is_json else form_fields(request.body)
+        if request.path.endswith("catra_event"):
+            event = fields.get("event")
             if not isinstance(event, dict):
-                raise NoQuestionError("event is missing.")
+                raise InvalidRequestError("event is missing.")
             # "TURN LEFT", "TURN RIGHT" or "GIVE UP".
-            return Walked(
-                passed=str(event.get("name", "")).upper().startswith("TURN"), nonce=number_of(event.get("uuid", ""))
-            )
-        if not rest.endswith("new_qrcode.fcgi"):
-            return Alive()  # its other notifications; whoever gets no 200 tries them again
+            passed = str(event.get("name", "")).upper().startswith("TURN")
+            return PassageReport(passed=passed, nonce=nonce_of(event.get("uuid", "")))
+        if not request.path.endswith("new_qrcode.fcgi"):
+            return Heartbeat()  # another notification, which the device would repeat without a 200
         return Scan(
-            read=_text(said, "qrcode_value"),
-            reader=_text(said, "portal_id")[:50],
-            nonce=number_of(said.get("uuid", "")),
+            text=text_of(fields.get("qrcode_value")),
+            reader=text_of(fields.get("portal_id"))[:50],
+            nonce=nonce_of(fields.get("uuid")),
             same_within=SAME_SCAN,
         )
 
-    def answer(self, question: Scan, answer: Answer) -> HttpResponse:
-        portal: Any = int(question.reader) if question.reader.isascii() and question.reader.isdigit() else 1
+    def answer(self, scan: Scan, answer: Answer) -> HttpResponse:
         result = {
             "event": _GRANTED if answer.allowed else _DENIED,
             "user_id": 0,
             "user_name": answer.shown.get("name", ""),
             "user_image": False,
-            "portal_id": portal,
+            "portal_id": int(scan.reader) if scan.reader.isascii() and scan.reader.isdigit() else 1,
             "message": answer.message,
             "actions": [{"action": "catra", "parameters": _TURN[answer.direction]}] if answer.allowed else [],
         }
         return JsonResponse({"result": result})
 
-    def thanks(self, question: Question) -> HttpResponse:
+    def acknowledge(self) -> HttpResponse:
         return JsonResponse({})
-
-
-def _text(said: dict[str, Any], name: str) -> str:
-    """A field's text or number; "" for anything else."""
-    value = said.get(name, "")
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""

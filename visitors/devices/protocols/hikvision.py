@@ -1,80 +1,79 @@
 """Hikvision terminals with synchronous remote check (ISAPI, "Remote verification by a platform").
 
-Tested against no real device yet. The terminal POSTs its event as multipart, with pictures if it is set so.
+The terminal POSTs its event as multipart, with pictures if they are switched on. Not tested against a real device yet.
 """
 
 from io import BytesIO
 from typing import Any
 
 from django.core.exceptions import SuspiciousOperation
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.core.files.uploadhandler import MemoryFileUploadHandler
+from django.http import HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
-from django.utils.datastructures import MultiValueDict
 
 from visitors.devices.protocols.base import (
     SAME_SCAN,
-    Alive,
-    NoQuestionError,
-    Past,
-    Question,
-    Speaker,
-    number_of,
-    object_of,
+    DeviceProtocol,
+    DeviceRequest,
+    Heartbeat,
+    InvalidRequestError,
+    Message,
+    PastScan,
+    json_object,
+    nonce_of,
 )
+from visitors.models import Turnstile
 from visitors.verification.verify import Answer, Scan
 
 _PART = "AccessControllerEvent"
 
 
-class Hikvision(Speaker):
-    max_bytes = 64 * 1024  # its events carry a great deal beside the code
-    _serial: int | str = 0
+class Hikvision(DeviceProtocol):
+    max_bytes = 64 * 1024  # an event has much beside the code
 
-    def understand(self, request: HttpRequest, body: bytes, rest: str) -> Question:
-        event = _event(request, body)
-        about = event.get(_PART)
-        if not isinstance(about, dict):
-            raise NoQuestionError(f"{_PART} is missing.")
-        read = about.get("cardNo") or about.get("QRCodeInfo") or ""
-        read = read if isinstance(read, str) else ""
-        # Anything but true is what it kept while nobody listened: history, which opens nothing now.
-        if about.get("currentEvent", True) is not True:
-            return Past(read=read, at=str(event.get("dateTime", ""))[:50]) if read else Alive()
-        if about.get("remoteCheck") is not True:
-            return Alive()
-        serial = about.get("serialNo")
-        if isinstance(serial, bool) or not isinstance(serial, int | str):
-            raise NoQuestionError("serialNo is missing.")
-        self._serial = serial
-        reader = about.get("cardReaderNo", "")
+    def __init__(self, turnstile: Turnstile) -> None:
+        super().__init__(turnstile)
+        self._serial_number: int | str = 0
+
+    def parse(self, request: DeviceRequest) -> Message:
+        message = _message(request)
+        event = message.get(_PART)
+        if not isinstance(event, dict):
+            raise InvalidRequestError(f"{_PART} is missing.")
+        text = event.get("cardNo") or event.get("QRCodeInfo") or ""
+        text = text if isinstance(text, str) else ""
+        # Any other value than true: an event that the terminal stored while it was offline.
+        if event.get("currentEvent", True) is not True:
+            return PastScan(text=text, at=str(message.get("dateTime", ""))[:50]) if text else Heartbeat()
+        if event.get("remoteCheck") is not True:
+            return Heartbeat()
+        serial_number = event.get("serialNo")
+        if isinstance(serial_number, bool) or not isinstance(serial_number, int | str):
+            raise InvalidRequestError("serialNo is missing.")
+        self._serial_number = serial_number
+        reader = event.get("cardReaderNo", "")
+        moment = message.get("dateTime")
         return Scan(
-            read=read,
+            text=text,
             reader=str(reader)[:50] if isinstance(reader, int | str) else "",
-            # A serial number begins anew when the device's memory is cleared; without the time it tells nothing.
-            nonce=number_of(f"{serial}@{event['dateTime']}") if event.get("dateTime") else "",
+            # Serial numbers begin anew when the terminal's memory is cleared: only with the time they name a scan.
+            nonce=nonce_of(f"{serial_number}@{moment}") if moment else "",
             same_within=SAME_SCAN,
         )
 
-    def answer(self, question: Scan, answer: Answer) -> HttpResponse:
-        check = {
-            "serialNo": self._serial,
-            "checkResult": "success" if answer.allowed else "failed",
-        }
-        return JsonResponse({"RemoteCheck": check})
+    def answer(self, scan: Scan, answer: Answer) -> HttpResponse:
+        result = "success" if answer.allowed else "failed"
+        return JsonResponse({"RemoteCheck": {"serialNo": self._serial_number, "checkResult": result}})
 
 
-def _event(request: HttpRequest, body: bytes) -> dict[str, Any]:
-    text: Any = body
-    if request.content_type == "multipart/form-data":
-        try:
-            fields, files = MultiPartParser(request.META, BytesIO(body), request.upload_handlers).parse()
-        except (MultiPartParserError, ValueError, SuspiciousOperation):
-            raise NoQuestionError("The body is no multipart form.") from None
-        text = fields.get(_PART) or _content(files)
-    return object_of(text)
-
-
-def _content(files: MultiValueDict[str, Any]) -> bytes:
-    """Some firmware gives the part a file name."""
-    part = files.get(_PART)
-    return part.read() if part is not None else b""
+def _message(request: DeviceRequest) -> dict[str, Any]:
+    if request.media_type != "multipart/form-data":
+        return json_object(request.body)
+    meta = {"CONTENT_TYPE": request.content_type, "CONTENT_LENGTH": str(len(request.body))}
+    try:
+        fields, files = MultiPartParser(meta, BytesIO(request.body), [MemoryFileUploadHandler()]).parse()
+    except (MultiPartParserError, ValueError, SuspiciousOperation):
+        raise InvalidRequestError("The body is not a multipart form.") from None
+    # Some firmware gives the part a file name.
+    file: Any = files.get(_PART)
+    return json_object(fields.get(_PART) or (file.read() if file else b""))

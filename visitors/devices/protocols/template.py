@@ -1,19 +1,20 @@
-"""The template dialect: staff say where the question holds what, and what the device takes for yes and no."""
+"""The template protocol: staff configure which field of a request holds what, and the two answers."""
 
 from typing import Any
 
 import jmespath
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 
 from visitors.devices.protocols.base import (
     SAME_SCAN,
-    NoQuestionError,
-    Question,
-    Speaker,
-    form_of,
-    number_of,
-    object_of,
-    text_of,
+    DeviceProtocol,
+    DeviceRequest,
+    InvalidRequestError,
+    Message,
+    decoded,
+    form_fields,
+    json_object,
+    nonce_of,
 )
 from visitors.models import Template, Turnstile
 from visitors.verification.decision import Direction
@@ -22,58 +23,58 @@ from visitors.verification.verify import Answer, Scan
 Body = Template.Body
 
 
-class TemplateSpeaker(Speaker):
+class TemplateProtocol(DeviceProtocol):
     def __init__(self, turnstile: Turnstile) -> None:
         super().__init__(turnstile)
         self._template = Template.objects.filter(turnstile=turnstile).first()
 
-    def understand(self, request: HttpRequest, body: bytes, rest: str) -> Question:
+    def parse(self, request: DeviceRequest) -> Message:
         template = self._template
         if template is None:
-            raise NoQuestionError("This turnstile has no template yet: staff must configure it.")
+            raise InvalidRequestError("This turnstile has no template: add one in the admin.")
         if (request.method == "GET") != (template.body == Body.QUERY):
-            raise NoQuestionError("This turnstile's template expects another method.")
+            raise InvalidRequestError("The template of this turnstile expects another method.")
         if template.body == Body.RAW:
-            return Scan(read=text_of(body), same_within=SAME_SCAN)
-        said = _said(template, request, body)
-        code = _at(said, template.code_at)
+            return Scan(text=decoded(request.body), same_within=SAME_SCAN)
+        fields = _fields(template, request)
+        code = _value(fields, template.code_at)
         if code is None:
-            raise NoQuestionError(f"There is no {template.code_at} in the request.")
+            raise InvalidRequestError(f"There is no {template.code_at} in the request.")
         return Scan(
-            read=code,
-            reader=(_at(said, template.reader_at) or "")[:50],
-            direction=_direction(template, _at(said, template.direction_at)),
-            nonce=number_of(_at(said, template.nonce_at) or ""),
+            text=code,
+            reader=(_value(fields, template.reader_at) or "")[:50],
+            direction=_direction(template, _value(fields, template.direction_at)),
+            nonce=nonce_of(_value(fields, template.nonce_at) or ""),
             same_within=SAME_SCAN,
         )
 
-    def answer(self, question: Scan, answer: Answer) -> HttpResponse:
+    def answer(self, scan: Scan, answer: Answer) -> HttpResponse:
         assert self._template is not None
         body = self._template.allow_body if answer.allowed else self._template.deny_body
         return HttpResponse(body, content_type=self._template.content_type)
 
 
-def _said(template: Template, request: HttpRequest, body: bytes) -> dict[str, Any]:
+def _fields(template: Template, request: DeviceRequest) -> dict[str, Any]:
     if template.body == Body.QUERY:
-        return form_of(request.META.get("QUERY_STRING", ""))
-    return form_of(body) if template.body == Body.FORM else object_of(body)
+        return form_fields(request.query)
+    return form_fields(request.body) if template.body == Body.FORM else json_object(request.body)
 
 
 def _direction(template: Template, word: str | None) -> Direction | None:
-    """The way that the device names. None where it names none, or in a word that nobody configured."""
+    """The direction that the device names; None for no word and for a word that is not configured."""
     if not word:
         return None
     return {template.word_in: Direction.IN, template.word_out: Direction.OUT}.get(word)
 
 
-def _at(said: dict[str, Any], where: str) -> str | None:
-    """The text at a field's name, or a path in JSON; None where there is none."""
-    if not where:
+def _value(fields: dict[str, Any], name: str) -> str | None:
+    """The text or number of a field, by its name or by a path in JSON; None for anything else."""
+    if not name:
         return None
-    found = said.get(where)
-    if found is None:
+    value = fields.get(name)
+    if value is None:
         try:
-            found = jmespath.search(where, said)
+            value = jmespath.search(name, fields)
         except (jmespath.exceptions.JMESPathError, ValueError):
             return None
-    return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else None
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None

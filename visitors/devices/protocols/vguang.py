@@ -1,14 +1,21 @@
-"""Vguang / RTscan readers (RTX200A manual): the code in a body sent as text/html, `code=0000` for yes.
+"""Vguang / RTscan readers (RTX200A manual): the code in a body sent as text/html; `code=0000` opens.
 
-Tested against no real device yet.
+Not tested against a real device yet.
 """
 
 import binascii
 from urllib.parse import unquote
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 
-from visitors.devices.protocols.base import SAME_SCAN, NoQuestionError, Question, Speaker, text_of
+from visitors.devices.protocols.base import (
+    SAME_SCAN,
+    DeviceProtocol,
+    DeviceRequest,
+    InvalidRequestError,
+    Message,
+    decoded,
+)
 from visitors.verification.verify import Answer, Scan
 
 _BEGIN = "vgdecoderesult="
@@ -16,31 +23,31 @@ _DEVICE = "&&devicenumber="
 _REST = "&&otherparams="
 
 
-class Vguang(Speaker):
-    def understand(self, request: HttpRequest, body: bytes, rest: str) -> Question:
+class Vguang(DeviceProtocol):
+    def parse(self, request: DeviceRequest) -> Message:
         if request.method != "POST":
-            raise NoQuestionError("Readers of this kind POST.")
-        code, reader = read(text_of(body))
+            raise InvalidRequestError("Readers of this family send POST.")
+        code, reader = split(decoded(request.body))
         if self.turnstile.sends_hex:
-            code = _unhexed(code)
-        return Scan(read=code, reader=reader, same_within=SAME_SCAN)
+            code = _from_hex(code)
+        return Scan(text=code, reader=reader, same_within=SAME_SCAN)
 
-    def answer(self, question: Scan, answer: Answer) -> HttpResponse:
+    def answer(self, scan: Scan, answer: Answer) -> HttpResponse:
         return HttpResponse("code=0000" if answer.allowed else "code=0001", content_type="text/plain")
 
 
-def read(text: str) -> tuple[str, str]:
-    """The code and the device number in a body. A code may hold "&" and "+": it is split from the right, not parsed."""
+def split(text: str) -> tuple[str, str]:
+    """The code and the device number of a body. A code may hold "&" and "+": the body is split from its right end."""
     if not text.startswith(_BEGIN):
         return text, ""
-    code, found, after = text.removeprefix(_BEGIN).rpartition(_DEVICE)
-    if not found:
-        code, after = after, ""
-    return code, unquote(after.partition(_REST)[0])[:50]
+    code, separator, rest = text.removeprefix(_BEGIN).rpartition(_DEVICE)
+    if not separator:
+        code, rest = rest, ""
+    return code, unquote(rest.partition(_REST)[0])[:50]
 
 
-def _unhexed(digits: str) -> str:
-    """The text that hexadecimal digits stand for; "", which is no code, where they are none."""
+def _from_hex(digits: str) -> str:
+    """The text of hexadecimal digits; "", which is no code, for anything else."""
     try:
         return binascii.unhexlify(digits.strip()).decode("utf-8")
     except ValueError:
