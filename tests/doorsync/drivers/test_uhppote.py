@@ -69,7 +69,7 @@ def test_a_board_that_only_says_that_it_stored_a_profile_is_given_no_card_that_n
     monkeypatch.setattr(house.peer, "_set_profile", lambda packet: {8: b"\1"})
     outcome = house.work()
     assert house.ann in outcome.failed
-    assert "profile" in outcome.failed[house.ann]
+    assert "profile" in str(outcome.failed[house.ann])
     assert set(house.peer.inside()) == {house.fay}
 
 
@@ -91,7 +91,7 @@ def test_profiles_that_no_card_names_any_more_are_used_again(house):
         house.book("b", NOW + HOUR, NOW + 2 * HOUR + number * timedelta(minutes=1), who=["ann"])
         for _ in range(2):
             house.work()
-        assert house.sync.last_error == ""
+        assert not house.sync.last_error
         assert house.peer.opens(house.ann, 1) is False
         house.cancel("b")
     assert set(house.peer.board.profiles) <= {200, 201}
@@ -114,13 +114,13 @@ def test_bookings_that_find_no_profile_are_named_and_served_at_their_edges(house
         start = NOW + (number + 1) * HOUR
         house.book(f"meeting-{number}", start, start + HOUR / 2, who=[who], room="den" if number > 1 else "room")
     assert house.work().in_order
-    assert "meeting-2, meeting-3" in house.sync.last_error
-    assert "meeting-0" not in house.sync.last_error
+    assert "meeting-2, meeting-3" in str(house.sync.last_error)
+    assert "meeting-0" not in str(house.sync.last_error)
     assert house.sync.next_edge_at is not None
     house.check(around(*(NOW + n * HOUR / 2 for n in range(2, 10))))
     with clock.stopped_at(NOW + 8 * HOUR):
         house.work()
-        assert house.sync.last_error == "", "with room again, everything is written ahead"
+        assert not house.sync.last_error, "with room again, everything is written ahead"
 
 
 def test_a_card_that_is_named_a_missing_profile_counts_as_always_open(house, driver):
@@ -224,7 +224,7 @@ def test_a_board_that_tells_at_once_is_rung_for_and_nobody_else_is(house):
             stranger.sendto(b"\x17\x20\0\0\1\2\3\4" + bytes(56), ("127.0.0.1", port))
         house.peer.tell()
         house.peer.tell()
-        assert next(listen(ear)) == house.controller.pk
+        assert next(listen(ear, gather_seconds=0.05)) == house.controller.pk
     assert drained(house) == ["door.denied"]
 
 
