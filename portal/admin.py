@@ -1,4 +1,4 @@
-"""Accounts in the admin. Who may make accounts is not thereby allowed everything."""
+"""Accounts in the admin. Permission to make accounts does not include every other permission."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ class _RolesField(ModelMultipleChoiceField):
 class AccountAdmin(LabelledFields, UserAdmin):
     """Only a superuser makes superusers, touches their accounts, or gives rights beside the roles."""
 
-    # Django's two lists with arrows have parts without names, and four roles fit on a page.
+    # Parts of Django's two lists with arrows have no names, and four roles fit on a page.
     filter_horizontal = ()
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
@@ -44,7 +44,7 @@ class AccountAdmin(LabelledFields, UserAdmin):
 
 @admin.register(Group)
 class RoleAdmin(GroupAdmin):
-    """The roles, to be looked at; migrations make them."""
+    """The roles, read-only: every migration makes them anew."""
 
     filter_horizontal = ()
     list_display = ["in_words"]

@@ -1,4 +1,4 @@
-"""The roles, installed after every migration: what each may see and do in the admin."""
+"""The roles and what each may see and do in the admin. They are installed after every migration."""
 
 import sys
 

@@ -18,6 +18,7 @@ from portal.audit.accounts import (  # noqa: F401 (so that migrations see them)
 )
 from portal.audit.events import AuditEvent, event_of
 from portal.audit.sealing import NOTHING
+from portal.audit.triggers import never_emptied
 from portal.core import clock
 from portal.core.problems import QUOTED, Problem, ProblemsField
 
@@ -34,13 +35,7 @@ class Outcome(models.TextChoices):
 def _append_only(emptied: str) -> list[pgtrigger.Trigger]:
     return [
         pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete),
-        pgtrigger.Trigger(
-            name="never_emptied",
-            operation=pgtrigger.Truncate,
-            when=pgtrigger.Before,
-            level=pgtrigger.Statement,
-            func=f"RAISE EXCEPTION '{emptied}';",
-        ),
+        never_emptied(emptied),
     ]
 
 
@@ -146,7 +141,7 @@ class Seal(models.Model):
 
 
 class SealedEntry(models.Model):
-    """Which seal covers an entry, and the entry's hash: so a change is found in the entry, not only in its block."""
+    """Which seal covers an entry, and the hash of the entry, so that a check can name the changed entry."""
 
     # No constraint to the entry: it must be possible to see that the entry is gone.
     entry_id = models.BigIntegerField(primary_key=True)

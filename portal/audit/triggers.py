@@ -54,11 +54,23 @@ class Audited(pgtrigger.Trigger):
         """  # noqa: S608 (names of models and columns)
 
 
+def never_emptied(message: str) -> pgtrigger.Trigger:
+    """A trigger that refuses TRUNCATE with a message: no trigger sees the rows that it removes."""
+    return pgtrigger.Trigger(
+        name="never_emptied",
+        operation=pgtrigger.Truncate,
+        when=pgtrigger.Before,
+        level=pgtrigger.Statement,
+        func=f"RAISE EXCEPTION '{message}';",
+    )
+
+
 def register() -> None:
-    """Give every audited model its trigger. Migrations find it there like one of the model's own."""
+    """Give every audited model its triggers. Migrations find them there like the model's own."""
     for audited in all_models().values():
         model: Any = apps.get_model(audited.proxy)
         Audited(audited).register(model)
+        never_emptied("The audit log would not know which rows are gone: use DELETE.").register(model)
 
 
 def _recorded(model: type[models.Model], audited: AuditedModel) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Logging: structured lines on standard error, with the secrets that stand in addresses taken out."""
+"""Logging: structured lines on standard error, without the secrets that addresses contain."""
 
 import logging.config
 import re
@@ -9,9 +9,9 @@ import structlog
 from django.http import HttpRequest
 from django_structlog.middlewares import RequestMiddleware
 
-# What follows these in a path is a secret that a device or Offision cannot send in a header.
+# The next part of these paths is a secret that a device or Offision cannot send in a header.
 _SECRET_PATHS = re.compile(r"(/api/offision/callbacks/|/api/visitors/devices/)[^/\s?'\"\\]+")
-# And after a device's path may stand the visitor's code.
+# The query of a device's path may hold the visitor's code.
 _DEVICE_QUERIES = re.compile(r"(/api/visitors/devices/[^\s?'\"\\]*)\?[^\s'\"\\]*")
 
 
@@ -21,7 +21,7 @@ def redact(text: str) -> str:
 
 
 class RequestLogMiddleware(RequestMiddleware):
-    """django-structlog's request log, which would otherwise show the callURL's secret."""
+    """django-structlog's request log, without the callURL's secret."""
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:
@@ -29,12 +29,12 @@ class RequestLogMiddleware(RequestMiddleware):
 
     @staticmethod
     def bind_ip(request: HttpRequest) -> None:
-        """The address that the connection comes from. Proxies' headers are not searched: anybody can send them."""
+        """Bind the address that the connection comes from. Proxies' headers are ignored: anybody can send them."""
         structlog.contextvars.bind_contextvars(ip=request.META.get("REMOTE_ADDR", ""))
 
 
 class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
-    """Takes the secrets out of the finished line: they may come by way of any object that is shown in it."""
+    """Redacts the finished line: a secret may come from any object that the line shows."""
 
     def format(self, record: logging.LogRecord) -> str:
         return redact(super().format(record))
@@ -75,14 +75,14 @@ def configure_logging(options: Mapping[str, bool]) -> None:
             "loggers": {
                 # Django's own configuration, which ran before, gave it a handler beside the root's.
                 "django": {"handlers": []},
-                # A line a task from Celery, a line a request from django-structlog: more than anybody reads.
+                # Celery logs every task and django-structlog every request: more than anybody reads.
                 "celery.app.trace": {"level": "WARNING"},
                 "celery.worker.strategy": {"level": "WARNING"},
                 "celery.beat": {"level": "WARNING"},
                 "axes": {"level": "WARNING"},
-                # Each retry; what came of them all is said by whoever asked.
+                # Each retry; the caller logs the result.
                 "stamina": {"level": "ERROR"},
-                # Each board that does not answer, with its last frames; the controller's trouble says so.
+                # Each board that does not answer, with its last frames; the controller's last error says so.
                 "pymodbus": {"level": "CRITICAL"},
                 "django_structlog": {"level": "WARNING"},
                 "django.request": {"level": "ERROR"},

@@ -1,18 +1,10 @@
 """What the tests of the portal's own packages share."""
 
 import pytest
-from django.utils import translation
 
 from portal.buildings.model import Building
 from portal.buildings.reading import load_building
 from tests.portal.sandbox.conftest import BUILDINGS
-
-
-@pytest.fixture(autouse=True)
-def _english():
-    """A request in another language leaves that language active in its thread."""
-    with translation.override("en"):
-        yield
 
 
 @pytest.fixture(scope="session")

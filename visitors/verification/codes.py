@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from django.conf import settings
 
-from portal.core.problems import QUOTED, Problem
+from portal.core.problems import Problem
 from portal.offision.contract import Codes
 from portal.offision.default import contract_from_settings
 from portal.offision.errors import OffisionError
@@ -75,7 +75,7 @@ def _from_address(text: str, rule: Codes) -> str:
 
 def problem_without_code(error: OffisionError, code: str) -> Problem:
     """The problem of an error from Offision, without the registration code that Offision may have repeated."""
-    return _without_code(QUOTED(text=error.summary), code)
+    return _without_code(error.problem, code)
 
 
 def _without_code(problem: Problem, code: str) -> Problem:

@@ -1,4 +1,4 @@
-"""Long lists in the admin, of rows that grow without end: never counted to the end, never read through."""
+"""Admin lists of tables that grow without end: never counted to the end, never read through."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -13,9 +13,9 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy
 
-# So many rows can be paged through; who looks for older ones chooses a day or a filter.
+# Rows that can be paged through. A day or a filter leads to older ones.
 COUNTED_AT_MOST = 10_000
-# A search goes through so many, the newest of what the filters leave: no index helps to find part of a word.
+# Rows that a search reads, the newest that the filters leave: no index finds part of a word.
 SEARCHED_AT_MOST = 20_000
 SEARCHES_THE_NEWEST = gettext_lazy(
     "Looks through the newest 20,000 rows. For older ones choose a day or a filter first."
@@ -23,7 +23,7 @@ SEARCHES_THE_NEWEST = gettext_lazy(
 
 
 class CappedPaginator(Paginator):
-    """Counts no further than COUNTED_AT_MOST, which a page of the admin can afford however long the list is."""
+    """Counts no further than COUNTED_AT_MOST, so that a page takes the same time however long the list is."""
 
     @cached_property
     def count(self) -> int:
@@ -32,11 +32,11 @@ class CappedPaginator(Paginator):
 
 
 class Periods(QuerySet):
-    """Rows whose years, months and days are all those between the first and the last: which of them have no rows
-    would only be known by reading all."""
+    """Offers every year, month and day between the first row and the last: only reading all rows would show which have
+    none."""
 
     def datetimes(self, field_name: str, kind: str, order: str = "ASC", tzinfo: Any = None) -> Any:
-        """What the admin's date hierarchy offers."""
+        """The choices of the admin's date hierarchy."""
         ends = self.order_by().aggregate(first=Min(field_name), last=Max(field_name))
         if ends["first"] is None:
             return []
@@ -45,17 +45,17 @@ class Periods(QuerySet):
 
 def periods(first: datetime, last: datetime, kind: str) -> list[datetime]:
     """The years, months or days (`kind`) from one local moment to another, both within."""
-    found: dict[tuple[int, ...], datetime] = {}
+    starts: dict[tuple[int, ...], datetime] = {}
     day = first.replace(hour=12)
     while day.date() <= last.date():
         key = (day.year, day.month, day.day)[: {"year": 1, "month": 2, "day": 3}[kind]]
-        found.setdefault(key, day)
+        starts.setdefault(key, day)
         day += timedelta(days=1)
-    return list(found.values())
+    return list(starts.values())
 
 
 class LongList(admin.ModelAdmin):
-    """For tables that grow without end. `newest_by`: the indexed field by which a search takes the newest only."""
+    """For tables that grow without end. `newest_by`: the indexed field by which a search finds the newest rows."""
 
     newest_by = ""
 
@@ -76,7 +76,7 @@ class LongList(admin.ModelAdmin):
 
 
 def values_of(model: type[Model], column: str) -> Sequence[str]:
-    """The different values of an indexed text column, in order: a step through the index for each, not a row each."""
+    """The distinct values of an indexed text column, in order: one step through the index for each."""
     table, name = (connection.ops.quote_name(part) for part in (model._meta.db_table, column))
     with connection.cursor() as cursor:
         cursor.execute(

@@ -1,4 +1,4 @@
-"""Forms of the admin whose fields have names for those who can't see where they stand."""
+"""Admin forms whose every field has a name for screen readers."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 
 class _NamedAutocomplete(AutocompleteSelect):
-    """While nothing is chosen, the name of the field stands in it; else nobody would say what the empty box is."""
+    """Shows the name of the field while nothing is chosen: an empty box has no other name."""
 
     class Media:
         js = ["portal/autocomplete.js"]
@@ -21,7 +21,7 @@ class _NamedAutocomplete(AutocompleteSelect):
 
 
 class LabelledFields:
-    """For a ModelAdmin: the fields that Django leaves without a name have one."""
+    """For a ModelAdmin: names the fields that Django leaves without a name."""
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         admin: Any = self
@@ -47,13 +47,15 @@ class _LabelledFormSet(BaseInlineFormSet):
 
 
 class LabelledInline(LabelledFields, admin.TabularInline):
-    """A table whose every field says what it is; Django's own leaves that to the column's head."""
+    """A table whose every field has a name; Django's own names only the columns."""
 
     formset = _LabelledFormSet
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Field | None:
         field: Field | None = super().formfield_for_dbfield(db_field, request, **kwargs)
         if field is not None and not isinstance(field.widget, AdminSplitDateTime):
-            inner: Any = getattr(field.widget, "widget", field.widget)  # a related field's is wrapped in its buttons
+            inner: Any = getattr(
+                field.widget, "widget", field.widget
+            )  # a related field's widget is wrapped with buttons
             inner.attrs.setdefault("aria-label", str(field.label or db_field.verbose_name))
         return field

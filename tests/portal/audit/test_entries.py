@@ -1,8 +1,10 @@
 """Entries can be added, and neither changed nor deleted, by anybody."""
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import DatabaseError, connection, transaction
 
+from accessmap.models import AccessLevel
 from portal.audit.models import Entry, record
 
 pytestmark = pytest.mark.django_db
@@ -30,17 +32,19 @@ def test_an_entry_cannot_be_changed_or_deleted(entry, attempt):
     assert Entry.objects.get().actor == "ann"
 
 
-def test_the_log_cannot_be_emptied(entry):
+@pytest.mark.parametrize("model", [Entry, AccessLevel, User])
+def test_neither_the_log_nor_what_it_covers_can_be_truncated(entry, model):
+    table = model._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT tgname FROM pg_trigger WHERE tgname LIKE 'pgtrigger_never_emptied%%' AND tgrelid = %s::regclass",
-            [Entry._meta.db_table],
+            [table],
         )
         ((trigger,),) = cursor.fetchall()
         # Other tests need it off (see conftest.py).
-        cursor.execute(f'ALTER TABLE {Entry._meta.db_table} ENABLE TRIGGER "{trigger}"')
-        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
-            cursor.execute(f"TRUNCATE {Entry._meta.db_table}")
+        cursor.execute(f'ALTER TABLE {table} ENABLE TRIGGER "{trigger}"')
+        with pytest.raises(DatabaseError, match=r"append-only|use DELETE"), transaction.atomic():
+            cursor.execute(f"TRUNCATE {table} CASCADE")
 
 
 def test_an_entry_is_rolled_back_with_its_act():
