@@ -124,4 +124,4 @@ def fetch_resources(request: HttpRequest) -> HttpResponse:
 def resources_fetched(request: HttpRequest, job: Job) -> HttpResponse:
     success = _("Offision lists %(listed)d resources; the map does not know %(unknown)d of them.")
     counts = {"listed": job.result.get("listed", 0), "unknown": job.result.get("unknown", 0)}
-    return job_pages.redirect_with_message(request, job, reverse("unmapped") + "#rooms", success % counts)
+    return job_pages.redirect_with_message(request, job, reverse("coverage") + "#rooms", success % counts)

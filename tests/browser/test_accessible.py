@@ -19,6 +19,7 @@ from doorsync.setup.steps import facts_at, steps
 from doorsync.work import scheduler
 from portal.audit import sealer
 from portal.audit.models import record
+from portal.core.problems import QUOTED
 from tests.places import NOW, booking
 from visitors import models as visits
 
@@ -69,7 +70,9 @@ def full_house(turnstiles):
     sheet = service.upload(kind="people", name="people.csv", content=SHEET.encode(), user=chief)
     service.work_on_import(sheet.pk)
     sync.ControllerSync.objects.filter(controller=box).update(
-        pending_plan={"pairs": [["1001", 1]]}, dropped=[["1003", 1]], last_error="Cards would lose doors."
+        pending_plan={"pairs": [["1001", 1]]},
+        dropped=[["1003", 1]],
+        last_error=[QUOTED(text="Cards would lose doors.")],
     )
     with transaction.atomic():
         record(actor="ann", action="contract.check", on=box, detail={"fingerprint": "x" * 200})

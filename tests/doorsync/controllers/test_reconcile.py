@@ -368,7 +368,7 @@ def test_staff_adopt_what_others_wrote_and_integrators_may_not(place, client):
     place.fetch()
     place.reconcile()
     page = reverse("admin:doorsync_unmanagedcard_changelist")
-    adopt = {"action": "adopt", "_selected_action": [UnmanagedCard.objects.get().pk]}
+    adopt = {"action": "adopt_cards", "_selected_action": [UnmanagedCard.objects.get().pk]}
     for role, allowed in ((roles.INTEGRATOR, False), (roles.FACILITY_STAFF, True)):
         user = User.objects.create_user(role, password="x", is_staff=True)
         user.groups.add(Group.objects.get(name=role))

@@ -20,6 +20,7 @@ from doorsync.pages import actions
 from portal import roles
 from portal.audit.models import Entry
 from portal.core import clock
+from portal.core.problems import QUOTED
 
 STAFF, INTEGRATOR, ADMINISTRATOR = roles.FACILITY_STAFF, roles.INTEGRATOR, roles.ADMINISTRATOR
 ALLOWED = {
@@ -60,9 +61,13 @@ def undecided(place):
     """Something for each action to do."""
     box = controller()
     ControllerSync.objects.filter(controller=box).update(
-        pending_plan={"pairs": [["1001", 1]]}, dropped=[["1002", 1]], last_error="1 card would lose doors."
+        pending_plan={"pairs": [["1001", 1]]},
+        dropped=[["1002", 1]],
+        last_error=[QUOTED(text="1 card would lose doors.")],
     )
-    ResourceSync.objects.filter(resource__external_id="room").update(pending_reason="No bookings.", pending_ids=["b1"])
+    ResourceSync.objects.filter(resource__external_id="room").update(
+        pending_reason=[QUOTED(text="No bookings.")], pending_ids=["b1"]
+    )
     UnmanagedCard.objects.create(controller=box, number="9999", wanted=True, first_seen_at=clock.now())
     ControllerCard.objects.create(controller=box, number="1001", state="pending", changed_at=clock.now())
     Callback.objects.create(body=b'{"secret": "words"}', outcome="asked", named_resource="room")

@@ -74,7 +74,7 @@ def test_home_says_what_is_wrong_and_where_it_is_mended_the_urgent_first(loaded,
     assert any("box does not answer" in sentence for sentence in said)
     assert "2 doors are not in order." in said
     assert "1 person with a booking in the next two days has no card." in said
-    assert any("list of bookings waits" in sentence for sentence in said)
+    assert any("booking list waits" in sentence for sentence in said)
     urgent = [notice.urgent for notice in found]
     assert urgent == sorted(urgent, reverse=True)
     page = text(as_role(roles.FACILITY_STAFF).get(reverse("admin:index")))
@@ -249,7 +249,7 @@ def test_the_page_asks_whom_is_meant_and_shows_the_log(loaded, as_role):
     assert "1001" not in said
     assert "Who do you mean?" in text(client.get(page, {"who": "m", "door": door.pk}))
     assert "Nobody has this name" in text(client.get(page, {"who": "zzz", "door": door.pk}))
-    assert "That is no time" in text(client.get(page, {"who": "Mei", "door": door.pk, "at": "soon"}))
+    assert "That is not a time" in text(client.get(page, {"who": "Mei", "door": door.pk, "at": "soon"}))
 
 
 # Unmapped -------------------------------------------------------------------------------------------------------

@@ -178,9 +178,9 @@ def test_the_subscription_is_made_on_the_spot(integrator, place):
 def test_the_waiting_page_shows_offisions_call_and_not_our_own(integrator, place):
     assert "data-url" in shown(integrator, "callback")
     look = reverse("setup-called")
-    Callback.objects.create(body=b"{}", outcome="unreadable", content_type=TEST_CALL)
+    Callback.objects.create(body=b"{}", outcome="test", content_type=TEST_CALL)
     assert integrator.get(look).json() == {"arrived": False, "text": "No call has come yet."}
-    Callback.objects.create(body=b"{}", outcome="asked")
+    Callback.objects.create(body=b"{}", outcome="enqueued")
     assert integrator.get(look).json()["arrived"] is True
     assert "data-url" not in shown(integrator, "callback")
 
@@ -314,7 +314,7 @@ def test_undone_counts_down_and_costs_few_queries(integrator, place):
     assert before == 5  # contract, subscription, call, controller, permission
     shown(integrator, "contract", resource="room")
     shown(integrator, "subscription", x="1")
-    Callback.objects.create(body=b"{}", outcome="asked")
+    Callback.objects.create(body=b"{}", outcome="enqueued")
     place.fetch()
     place.reconcile()
     scheduler.tick()
