@@ -53,7 +53,8 @@ INSERT INTO doorsync_resourcesync
 INSERT INTO doorsync_controllersync
     (generation, observed_generation, leased_generation, failures, last_error, created_at, succeeded_at,
      controller_id, unreachable, approved, dropped, serial, firmware)
-    SELECT 1, 1, 0, 0, CASE WHEN id % 50 = 0 THEN '[{{"code": "quoted", "params": {{"text": "No answer."}}}}]'::jsonb ELSE '[]' END,
+    SELECT 1, 1, 0, 0,
+        CASE WHEN id % 50 = 0 THEN '[{{"code": "quoted", "params": {{"text": "No answer."}}}}]'::jsonb ELSE '[]' END,
         now(), now(), id,
         CASE WHEN id % 50 = 0 THEN 20 ELSE 0 END, '[]', '[]', '', ''
     FROM accessmap_controller;
