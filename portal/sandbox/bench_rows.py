@@ -48,7 +48,8 @@ INSERT INTO doorsync_resourcesync
     (generation, observed_generation, leased_generation, failures, last_error, created_at, succeeded_at,
      resource_id, cause, pending_reason, pending_ids, accepted_ids, fetched_as)
     SELECT 1, 1, 0, 0, '[]', now(), now(), id, '',
-        CASE WHEN id % 100 = 0 THEN '[{{"code": "quoted", "params": {{"text": "Many vanished."}}}}]'::jsonb ELSE '[]' END, '[]', '[]', ''
+        CASE WHEN id % 100 = 0 THEN '[{{"code": "quoted", "params": {{"text": "Many vanished."}}}}]'::jsonb ELSE '[]' END,
+        '[]', '[]', ''
     FROM accessmap_resource;
 INSERT INTO doorsync_controllersync
     (generation, observed_generation, leased_generation, failures, last_error, created_at, succeeded_at,
