@@ -24,7 +24,7 @@ def unmapped_place(start_place):
 
 def ask_why(desk, who):
     door = Door.objects.get(name="Side door")
-    assert desk.open("why") == 200
+    assert desk.open("explain") == 200
     desk.page.get_by_label("Who").fill(who)
     desk.page.locator("select[name=door]").select_option(str(door.pk))
     desk.page.get_by_label("When").fill("2026-03-10T10:00")
@@ -120,7 +120,7 @@ def test_each_role_sees_the_buttons_it_may_press_and_is_refused_the_rest(desk, p
     def post(name, *args, **body):
         return page.evaluate(POST, [reverse(name, args=args), body])
 
-    for name in ("boards", "why", "unmapped"):
+    for name in ("boards", "explain", "coverage"):
         assert desk.open(name) == 200
     desk.open("admin:accessmap_controller_change", box.pk)
     visible = {
@@ -144,7 +144,7 @@ def test_each_role_sees_the_buttons_it_may_press_and_is_refused_the_rest(desk, p
         "controller": desk.open("admin:accessmap_controller_add") == 403,
         "log": desk.open("admin:audit_entry_changelist") == 403,
     }
-    desk.open("why")
+    desk.open("explain")
     refused["lost"] = post("admin:accessmap_card_lost", card.pk) == 403
     assert {what: not no for what, no in refused.items()} == may
     assert Card.objects.get(pk=card.pk).status == ("lost" if may["lost"] else "active")
