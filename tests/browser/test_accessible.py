@@ -19,6 +19,7 @@ from doorsync.setup.steps import facts_at, steps
 from doorsync.work import scheduler
 from portal.audit import sealer
 from portal.audit.models import record
+from portal.core.problems import QUOTED
 from tests.places import NOW, booking
 from visitors import models as visits
 
@@ -53,7 +54,9 @@ def full_house(gate):
     sync.Notice.objects.create(kind="drift", key="1", since=NOW)
     recipient = sync.Recipient.objects.create(name="The desk", email="desk@pier.example")
     sync.Delivery.objects.create(recipient=recipient, type="opened", subject="Doors", text="A door waits.")
-    sync.RejectedBooking.objects.create(resource=room, reason="It ends before it begins.", raw="{" * 99, seen_at=NOW)
+    sync.RejectedBooking.objects.create(
+        resource=room, reason=QUOTED(text="It ends before it begins."), raw="{" * 99, seen_at=NOW
+    )
     sync.UnmappedResource.objects.create(external_id="loft", name="Loft")
     sync.Callback.objects.create(body=b'{"resource": "' + b"x" * 300 + b'"}', outcome="unreadable")
     sync.UnmanagedCard.objects.create(controller=box, number="9999", wanted=False, first_seen_at=NOW)
@@ -67,7 +70,9 @@ def full_house(gate):
     sheet = service.upload(kind="people", name="people.csv", content=SHEET.encode(), user=chief)
     service.work_on_import(sheet.pk)
     sync.ControllerSync.objects.filter(controller=box).update(
-        pending_plan={"pairs": [["1001", 1]]}, dropped=[["1003", 1]], last_error="Cards would lose doors."
+        pending_plan={"pairs": [["1001", 1]]},
+        dropped=[["1003", 1]],
+        last_error=[QUOTED(text="Cards would lose doors.")],
     )
     record(actor="ann", action="x", on=box, detail={"long": "x" * 200})
     sealer.seal()
