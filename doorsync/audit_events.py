@@ -14,8 +14,8 @@ audited_model(
 )
 
 BOOKINGS_FETCH = audit_event("bookings.fetch", _("The bookings of %(object)s could not be fetched."))
-BOOKINGS_PENDING = audit_event("bookings.held", _("The bookings of %(object)s wait for an approval."))
-BOOKINGS_ACCEPTED = audit_event("bookings.believed", _("The approved bookings of %(object)s were accepted."))
+BOOKINGS_PENDING = audit_event("bookings.pending", _("The bookings of %(object)s wait for an approval."))
+BOOKINGS_ACCEPTED = audit_event("bookings.accepted", _("The approved bookings of %(object)s were accepted."))
 BOOKINGS_APPROVED = audit_event("bookings.approve", _("%(actor)s approved the bookings of %(object)s."))
 CALLBACK_REPROCESSED = audit_event(
     "callback.reprocess", _("%(actor)s had a callback about %(object)s processed again.")
@@ -28,11 +28,11 @@ SUBSCRIPTION_KEPT = audit_event("subscription.kept", _("%(actor)s renewed the su
 
 PLAN_APPROVED = audit_event("plan.approve", _("%(actor)s approved the pending plan of %(object)s."))
 PLAN_DROPPED = audit_event("plan.drop", _("%(actor)s dropped the pending plan of %(object)s."))
-PLAN_RECONSIDERED = audit_event("plan.take_up", _("%(actor)s had the dropped plan of %(object)s decided anew."))
-LOOK_NOW = audit_event("look.now", _("%(actor)s had %(object)s fetched or reconciled at once."))
+PLAN_RECONSIDERED = audit_event("plan.reconsider", _("%(actor)s had the dropped plan of %(object)s decided anew."))
+WORK_REQUESTED = audit_event("work.requested", _("%(actor)s had %(object)s fetched or reconciled at once."))
 CONTROLLER_SUSPENDED = audit_event("controller.suspend", _("%(actor)s suspended %(object)s."))
 CONTROLLER_RESUMED = audit_event("controller.resume", _("%(actor)s resumed %(object)s."))
-CONTROLLER_DISABLED = audit_event("controller.disabled", _("%(actor)s suspended %(object)s, which kept failing."))
+CONTROLLER_DISABLED = audit_event("controller.disabled", _("%(object)s is disabled, with cards left in it."))
 CONTROLLER_TESTED = audit_event("controller.test", _("%(actor)s tested the connection to %(object)s."))
 CONTROLLER_FORGOTTEN = audit_event("controller.forget", _("%(actor)s had the contents of %(object)s forgotten."))
 CONTROLLER_RECONCILED = audit_event("controller.reconcile", _("%(object)s was not reconciled completely."))
@@ -57,7 +57,7 @@ DOOR_PULSE = audit_event(
     "door.pulse", _("%(actor)s had %(object)s unlocked for a moment."), "key", "reason", "stood_unlocked"
 )
 DOOR_HELD_UNLOCKED = audit_event("door.held_unlocked", _("%(object)s is held unlocked."), "windows")
-DOOR_LET_LOCK = audit_event("door.let_lock", _("%(object)s locks again."), "windows")
+DOOR_LOCKED = audit_event("door.locked", _("%(object)s locks again."), "windows")
 _DOOR_EVENTS = {
     "opened": _("%(actor)s opened %(object)s."),
     "denied": _("%(actor)s was denied at %(object)s."),

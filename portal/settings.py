@@ -86,7 +86,7 @@ except (ZoneInfoNotFoundError, ValueError):
 FULL_RESYNC_SECONDS = whole_number("FULL_RESYNC_SECONDS", 900)
 # A fetch or a plan that would take away more than so many bookings or cards at once, and more than half of what
 # there was, waits for a person.
-HOLD_REVOCATIONS_OVER = whole_number("HOLD_REVOCATIONS_OVER", 10, at_least=0)
+APPROVE_REVOCATIONS_OVER = whole_number("APPROVE_REVOCATIONS_OVER", 10, at_least=0)
 # So many hours without a call of Offision's, while full passes find changes, and staff are told.
 NOTICE_NO_CALLBACK_HOURS = whole_number("NOTICE_NO_CALLBACK_HOURS", 24)
 # The driver of each family of controllers.

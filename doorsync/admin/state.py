@@ -35,10 +35,10 @@ class BehindFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("trouble", _("with an error")), ("pending", _("pending approval"))]
+        return [("error", _("with an error")), ("pending", _("pending approval"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() == "trouble":
+        if self.value() == "error":
             return queryset.exclude(last_error=[])
         if self.value() == "pending":
             if queryset.model is ResourceSync:

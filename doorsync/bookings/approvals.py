@@ -26,7 +26,7 @@ def fetch_now(rows: QuerySet[ResourceSync], *, actor: str) -> int:
     """Fetch the bookings of these resources now. How many."""
     resources = Resource.objects.filter(pk__in=queue.enqueue(rows, at_once=True))
     for resource in resources:
-        record(actor=actor, action="look.now", on=resource)
+        record(actor=actor, action="work.requested", on=resource)
     return len(resources)
 
 
@@ -35,5 +35,5 @@ def reprocess(callback: Callback, *, actor: str) -> None:
     """Fetch what a callback points at once more: its resource, or everything if it names none that the map has."""
     rows = ResourceSync.objects.filter(resource__external_id=callback.named_resource)
     if not callback.named_resource or not queue.enqueue(rows, at_once=True):
-        SchedulerState.objects.filter(pk=1).update(full_resync_wanted_at=clock.now())
+        SchedulerState.objects.filter(pk=1).update(full_resync_requested_at=clock.now())
     record(actor=actor, action="callback.reprocess", on=callback, label=callback.named_resource or "–")

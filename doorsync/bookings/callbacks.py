@@ -60,7 +60,7 @@ def receive(*, body: bytes, content_type: str, remote_address: str | None) -> No
                 external_id=callback.named_resource, defaults={"last_seen_at": now}
             )
         # The scheduler limits how often full resyncs run.
-        SchedulerState.objects.filter(pk=1, full_resync_wanted_at__isnull=True).update(full_resync_wanted_at=now)
+        SchedulerState.objects.filter(pk=1, full_resync_requested_at__isnull=True).update(full_resync_requested_at=now)
     callback.save(force_insert=True)
 
 

@@ -94,14 +94,14 @@ def _save(sync: ResourceSync, fetched: BookingList, now: datetime) -> BookingFet
             fetch.outcome, fetch.problems = BookingFetch.Outcome.PENDING, doubt
             fetch.save()
             if doubt.key not in sync.pending_reason.keys:
-                record(actor="portal", action="bookings.held", on=resource, outcome=Outcome.PENDING, reasons=[doubt])
+                record(actor="portal", action="bookings.pending", on=resource, outcome=Outcome.PENDING, reasons=[doubt])
         else:
             changed = _store(resource.pk, stored, fetched, now)
             fetch.outcome = BookingFetch.Outcome.CHANGED if changed else BookingFetch.Outcome.UNCHANGED
             fetch.save()
             _enqueue_controllers(fetch, changed=changed)
             if sync.accepted_ids:
-                record(actor="portal", action="bookings.believed", on=resource, reasons=[ACCEPTED_BY_STAFF()])
+                record(actor="portal", action="bookings.accepted", on=resource, reasons=[ACCEPTED_BY_STAFF()])
         Callback.objects.filter(
             resource=fetch.resource_id, fetch__isnull=True, generation__lte=fetch.generation
         ).update(fetch=fetch)
@@ -131,7 +131,7 @@ def _check(
 
     Bookings that staff accepted as missing do not count.
     """
-    policy, limit = values.policy_of(sync.resource.policy), settings.HOLD_REVOCATIONS_OVER
+    policy, limit = values.policy_of(sync.resource.policy), settings.APPROVE_REVOCATIONS_OVER
     admitting = {b.external_id for b in stored if still_admits(values.booking_of(b), policy, now)}
     rows = {b.id: _row(sync.resource_id, b, now) for b in fetched.bookings}
     still_admitting = {key for key, row in rows.items() if still_admits(values.booking_of(row), policy, now)}

@@ -49,7 +49,7 @@ def reconsider(controller: Controller, *, actor: str) -> int:
     count = len(row.dropped)
     if count:
         queue.enqueue(ControllerSync.objects.filter(pk=row.pk), at_once=True, dropped=[])
-        record(actor=actor, action="plan.take_up", on=controller)
+        record(actor=actor, action="plan.reconsider", on=controller)
     return count
 
 
@@ -142,7 +142,7 @@ def reconcile_now(rows: QuerySet[ControllerSync], *, actor: str) -> int:
     """Reconcile these controllers now. How many."""
     controllers = Controller.objects.filter(pk__in=queue.enqueue(rows, at_once=True))
     for controller in controllers:
-        record(actor=actor, action="look.now", on=controller)
+        record(actor=actor, action="work.requested", on=controller)
     return len(controllers)
 
 

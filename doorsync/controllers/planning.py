@@ -17,7 +17,7 @@ from doorsync.policy.naive_clock import next_change
 from doorsync.policy.plan import Plan, Reading, Wanted, make_plan, pairs_of
 from doorsync.policy.rules import ValidCard
 from doorsync.policy.safety import Pair, protect, revoked
-from doorsync.policy.windows import Record, record_of
+from doorsync.policy.windows import DoorWindows, record_of
 from portal.core.problems import Problem
 
 
@@ -37,7 +37,7 @@ def plan_for(sync: ControllerSync, driver: Driver, info: DeviceInfo, now: dateti
     actual = driver.read() if driver.capabilities.lists_cards else store.as_written(controller, rows)
     reading = Reading(actual.cards, actual.holds, info.capacity)
     # Asked after the reading: a door that is unlocked for a moment must not count as held.
-    own = replace(store.own_entries(controller, rows), momentary=unlock.under_way(controller, now))
+    own = replace(store.own_entries(controller, rows), pulsing=unlock.under_way(controller, now))
     desired = desired_for(controller, now)
     approved, dropped = pairs_of(sync.approved), pairs_of(sync.dropped)
     losing = revoked(own.promised, {card: set(doors) for card, doors in desired.cards.items()}, now=now) - approved
@@ -47,7 +47,7 @@ def plan_for(sync: ControllerSync, driver: Driver, info: DeviceInfo, now: dateti
         _valid_cards({card for card, _door in losing}, now),
         approved=approved,
         dropped=dropped,
-        limit=settings.HOLD_REVOCATIONS_OVER,
+        limit=settings.APPROVE_REVOCATIONS_OVER,
         now=now,
     )
     desired = with_kept(desired, protection.kept)
@@ -69,7 +69,9 @@ def _valid_cards(numbers: Set[str], now: datetime) -> dict[str, ValidCard]:
     return {row[0]: ValidCard(*row) for row in rows.values_list("number", "valid_from", "valid_until")}
 
 
-def _next_edge(driver: Driver, desired: Desired, written: Iterable[Record], at_edges: Set[Pair]) -> datetime | None:
+def _next_edge(
+    driver: Driver, desired: Desired, written: Iterable[DoorWindows], at_edges: Set[Pair]
+) -> datetime | None:
     """When the portal must come back: at the edges that this controller can't be told ahead of time, and, where its
     clock knows no zone, at the next change of the zone's offset."""
     able = driver.capabilities

@@ -13,7 +13,7 @@ from doorsync.drivers.base import DeviceInfo
 from doorsync.models import ControllerSync
 from doorsync.models.values import windows_as_json
 from doorsync.policy.plan import Kind, Plan, Target
-from doorsync.policy.windows import Record
+from doorsync.policy.windows import DoorWindows
 
 
 def preview(controller: Controller, now: datetime) -> tuple[DeviceInfo, Plan]:
@@ -33,7 +33,7 @@ def rows_of(controller: Controller, plan: Plan) -> dict[str, list[dict[str, Any]
     ISO 8601 in UTC)."""
     names = dict(controller.doors.values_list("number", "name"))
 
-    def rows(records: Mapping[Any, Record]) -> list[dict[str, Any]]:
+    def rows(records: Mapping[Any, DoorWindows]) -> list[dict[str, Any]]:
         return [
             {
                 "what": masked(target) if isinstance(target, str) else _("held unlocked"),
@@ -44,11 +44,11 @@ def rows_of(controller: Controller, plan: Plan) -> dict[str, list[dict[str, Any]
             for target, record in sorted(records.items(), key=lambda item: str(item[0]))
         ]
 
-    def changed(kind: Kind) -> dict[Target, Record]:
+    def changed(kind: Kind) -> dict[Target, DoorWindows]:
         return {change.target: change.record for change in plan.changes if change.kind is kind}
 
     cards, holds = plan.cards, plan.holds
-    locked: dict[Target, Record] = {door: {door: ()} for door in holds.remove}
+    locked: dict[Target, DoorWindows] = {door: {door: ()} for door in holds.remove}
     return {
         "add": rows(changed(Kind.ADD)) + rows(holds.add),
         "update": rows(changed(Kind.UPDATE)) + rows(holds.update),

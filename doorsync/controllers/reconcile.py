@@ -24,7 +24,7 @@ from doorsync.drivers import driver_for
 from doorsync.drivers.base import BadOptions, DeviceInfo, Driver, DriverError, Refused, Unknown, Unreachable
 from doorsync.models import ControllerSync
 from doorsync.policy.plan import Change, Kind, Plan, Target
-from doorsync.policy.windows import Record, without_lapsed
+from doorsync.policy.windows import DoorWindows, without_lapsed
 from doorsync.work import queue
 from portal.core import clock
 from portal.core.problems import Problem, problem_of
@@ -50,7 +50,7 @@ def reconcile_controller(controller_id: int) -> ReconcileResult | None:
         return None
     with queue.release_on_error(sync):
         result = _reconcile(sync, now)
-        if not result.in_order:
+        if not result.in_step:
             log.warning(
                 "controller is not in order",
                 controller=sync.controller.name,
@@ -174,7 +174,7 @@ def _read_back(driver: Driver, plan: Plan, unconfirmed: "dict[Target, Problem]",
     """The changes without an answer that the controller made all the same: a time-out is unknown, not refused."""
     actual = driver.read()
 
-    def present(target: Target) -> Record:
+    def present(target: Target) -> DoorWindows:
         if isinstance(target, int):
             return {door: windows for door, windows in actual.holds.items() if door == target}
         return actual.cards.get(target, {})
@@ -188,7 +188,7 @@ def _read_back(driver: Driver, plan: Plan, unconfirmed: "dict[Target, Problem]",
 
 def _next_attempt(sync: ControllerSync, result: ReconcileResult, now: datetime) -> datetime | None:
     """When to try again; None where the controller is in order."""
-    if result.in_order:
+    if result.in_step:
         return None
     if not result.reached and sync.unreachable + 1 >= SUSPEND_AFTER:
         beyond = min(sync.unreachable + 1 - SUSPEND_AFTER, 10)

@@ -50,7 +50,7 @@ class ReconcileResult:
     device: Device = field(default_factory=Device)
 
     @property
-    def in_order(self) -> bool:
+    def in_step(self) -> bool:
         """Whether the controller now holds what it should, as far as the portal may write there."""
         return self.plan is not None and not (self.failed or self.unconfirmed or self.error)
 

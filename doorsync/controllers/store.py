@@ -31,7 +31,7 @@ from doorsync.models.values import (
     windows_as_json,
 )
 from doorsync.policy.plan import Kind, OwnEntries, Plan, Target, pairs_as_json
-from doorsync.policy.windows import Record
+from doorsync.policy.windows import DoorWindows
 from doorsync.work import queue
 from portal.audit.models import Entry, Outcome, record
 from portal.core import clock
@@ -39,7 +39,7 @@ from portal.core.problems import Problem, Problems
 
 State = ControllerCard.State
 
-_TROUBLED = (State.FAILED, State.UNCONFIRMED)
+_FAILED = (State.FAILED, State.UNCONFIRMED)
 # A write without an answer may still be carried out by the controller for this long.
 WATCHED_FOR = timedelta(hours=1)
 
@@ -60,7 +60,7 @@ def own_entries(controller: Controller, rows: Mapping[str, ControllerCard]) -> O
         promised={number: permissions_of(row.desired) for number, row in rows.items()},
         holds=frozenset(hold.door_number for hold in holds),
         in_step=frozenset(target for target, state in states.items() if state == State.IN_STEP),
-        troubled=frozenset(target for target, state in states.items() if state in _TROUBLED),
+        failed_before=frozenset(target for target, state in states.items() if state in _FAILED),
     )
 
 
@@ -134,7 +134,7 @@ def save(sync: ControllerSync, result: ReconcileResult, *, next_attempt_at: date
         return
     problems = result.problems(_door_names(controller))
     is_news = problems.keys != sync.last_error.keys
-    _save_cards(controller, result, now, tell_refusals=is_news)
+    _save_cards(controller, result, now, log_refusals=is_news)
     _save_holds(controller, result)
     if result.plan is not None:
         _forget_absent(controller, result.plan, result.started_at, now)
@@ -148,7 +148,7 @@ def save(sync: ControllerSync, result: ReconcileResult, *, next_attempt_at: date
             actor="portal",
             action="controller.reconcile",
             on=controller,
-            outcome=Outcome.PENDING if result.in_order else Outcome.FAILED,
+            outcome=Outcome.PENDING if result.in_step else Outcome.FAILED,
             reasons=problems,
         )
     changed = bool(result.done or (result.plan and result.plan.confirmed))
@@ -167,17 +167,17 @@ def save(sync: ControllerSync, result: ReconcileResult, *, next_attempt_at: date
         changes["next_edge_at"] = min(filter(None, (result.next_edge_at, moment)), default=None)
         changes["clock_skew_seconds"] = result.device.clock_skew_seconds
     # An approval counts once, for the plan it was given for. One given meanwhile is for the next reconciliation.
-    if result.in_order and locked.approved == sync.approved:
+    if result.in_step and locked.approved == sync.approved:
         changes["approved"] = []
     queue.release(
         sync,
-        observed=result.in_order,
-        failures=0 if result.in_order else sync.failures + 1,
+        observed=result.in_step,
+        failures=0 if result.in_step else sync.failures + 1,
         last_error=problems,
         unreachable=silent,
         suspended_until=next_attempt_at if silent >= SUSPEND_AFTER else None,
         next_attempt_at=next_attempt_at,
-        succeeded_at=result.started_at if result.in_order else sync.succeeded_at,
+        succeeded_at=result.started_at if result.in_step else sync.succeeded_at,
         firmware=result.device.firmware or sync.firmware,
         serial=sync.serial or result.device.serial,
         **changes,
@@ -186,7 +186,7 @@ def save(sync: ControllerSync, result: ReconcileResult, *, next_attempt_at: date
 
 def _save_overtaken(sync: ControllerSync, result: ReconcileResult, now: datetime) -> None:
     """The result of a worker whose lease ended: its writes stay known as the portal's own, and are looked at again."""
-    Entry.objects.bulk_create(_entries(sync.controller, result, now, tell_refusals=True))
+    Entry.objects.bulk_create(_entries(sync.controller, result, now, log_refusals=True))
     written = {change.target for change in result.done if change.kind is not Kind.REMOVE} | result.unconfirmed.keys()
     ControllerCard.objects.bulk_create(
         (
@@ -199,9 +199,9 @@ def _save_overtaken(sync: ControllerSync, result: ReconcileResult, now: datetime
     ControllerSync.objects.filter(pk=sync.pk).update(generation=F("generation") + 1, enqueued_at=None)
 
 
-def _save_cards(controller: Controller, result: ReconcileResult, now: datetime, *, tell_refusals: bool) -> None:
+def _save_cards(controller: Controller, result: ReconcileResult, now: datetime, *, log_refusals: bool) -> None:
     rows = ControllerCard.objects.filter(controller=controller)
-    entries = _entries(controller, result, now, tell_refusals=tell_refusals)
+    entries = _entries(controller, result, now, log_refusals=log_refusals)
     written = _written_cards(result)
     removed = {change.target for change in result.done if change.kind is Kind.REMOVE}
     if result.plan is not None:
@@ -225,7 +225,7 @@ def _save_cards(controller: Controller, result: ReconcileResult, now: datetime, 
     Entry.objects.bulk_create(entries)
 
 
-def _written_cards(result: ReconcileResult) -> dict[str, Record]:
+def _written_cards(result: ReconcileResult) -> dict[str, DoorWindows]:
     """The cards that are now known to be as they were written, and how."""
     confirmed = result.plan.confirmed if result.plan else {}
     every = [*confirmed.items(), *((change.target, change.record) for change in result.done)]
@@ -250,7 +250,7 @@ def _save_holds(controller: Controller, result: ReconcileResult) -> None:
             rows.filter(door_number=door).exclude(open_until__gt=result.started_at).delete()
         record(
             actor="portal",
-            action="door.held_unlocked" if hold else "door.let_lock",
+            action="door.held_unlocked" if hold else "door.locked",
             on=controller,
             label=names.get(door, f"{controller} {door}"),
             detail={"windows": windows_as_json(hold.get(door, ()))},
@@ -338,16 +338,16 @@ def _save_reconciliation(sync: ControllerSync, result: ReconcileResult, problems
     )
 
 
-def _entries(controller: Controller, result: ReconcileResult, now: datetime, *, tell_refusals: bool) -> list[Entry]:
+def _entries(controller: Controller, result: ReconcileResult, now: datetime, *, log_refusals: bool) -> list[Entry]:
     """Audit entries for the cards that were changed at the controller.
 
-    `tell_refusals`: whether refusals are news. A controller that keeps refusing is tried again and again.
+    `log_refusals`: whether refusals are news. A controller that keeps refusing is tried again and again.
     """
     confirmed = result.plan.confirmed if result.plan else {}
     actions = {target: "card.confirmed" for target in confirmed if isinstance(target, str)}
     actions |= {change.target: _ACTIONS[change.kind] for change in result.done if isinstance(change.target, str)}
     refused = {target: why for target, why in result.failed.items() if isinstance(target, str)}
-    return _card_entries(controller, actions, refused if tell_refusals else {}, now)
+    return _card_entries(controller, actions, refused if log_refusals else {}, now)
 
 
 def _card_entries(

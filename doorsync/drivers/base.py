@@ -20,7 +20,7 @@ from doorsync.drivers import problems
 from doorsync.drivers.errors import BadOptions, DriverError, Full, Refused, Unknown, Unreachable
 from doorsync.drivers.options import DriverOptions, validated
 from doorsync.policy.naive_clock import expressible
-from doorsync.policy.windows import ALWAYS, Record, Window, Windows
+from doorsync.policy.windows import ALWAYS, DoorWindows, Window, Windows
 from portal.core.problems import Problems
 
 __all__ = [
@@ -113,7 +113,7 @@ class Encoded:
     """What a controller should hold: each card's record. `portal_timed`: (card, door) pairs that this time do not fit
     into the controller ahead of time, so that the portal must act at their edges."""
 
-    records: Mapping[str, Record]
+    records: Mapping[str, DoorWindows]
     portal_timed: frozenset[tuple[str, int]] = frozenset()
 
 
@@ -121,8 +121,8 @@ class Encoded:
 class Actual:
     """What a controller holds."""
 
-    cards: Mapping[str, Record] = field(default_factory=dict)
-    holds: Record = field(default_factory=dict)
+    cards: Mapping[str, DoorWindows] = field(default_factory=dict)
+    holds: DoorWindows = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def rounded_inwards(windows: Windows, seconds: int) -> Windows:
     return tuple(rounded)
 
 
-def one_stretch(wanted: Record, now: datetime) -> Record:
+def one_stretch(wanted: DoorWindows, now: datetime) -> DoorWindows:
     """The stretch of time around `now`, or else the next one, in which the same doors are open all along.
 
     Every door of the record has the same single window; {} where no window is left.
@@ -208,7 +208,7 @@ class Driver(ABC):
         """All that it holds, whoever wrote it. Never called where it lists no cards."""
         raise Refused(problems.LISTS_NOTHING())
 
-    def put(self, card: str, record: Record) -> None:
+    def put(self, card: str, record: DoorWindows) -> None:
         """Make this the card's whole record."""
         raise Refused(problems.HOLDS_NO_CARDS())
 
@@ -237,13 +237,13 @@ class Driver(ABC):
     @abstractmethod
     def close(self) -> None: ...
 
-    def encode_all(self, wanted: Mapping[str, Record]) -> Encoded:
+    def encode_all(self, wanted: Mapping[str, DoorWindows]) -> Encoded:
         """What the controller should hold now for cards wanted like this. Always the same for the same moment."""
         if not self.capabilities.holds_cards:
             return Encoded({})
         return Encoded({card: encoded for card, record in wanted.items() if (encoded := self.encode(record))})
 
-    def encode(self, wanted: Record) -> Record:
+    def encode(self, wanted: DoorWindows) -> DoorWindows:
         """The record that the controller should hold now for a card wanted like this; empty: no record."""
         if self.capabilities.windows is Granularity.NONE:
             return self.open_now(wanted)
@@ -253,15 +253,15 @@ class Driver(ABC):
         # Again: the stretch may end where another door's window begins, which a naive clock may not show as an end.
         return self.expressible(one_stretch(expressible_record, self.now))
 
-    def encode_hold(self, wanted: Record) -> Record:
+    def encode_hold(self, wanted: DoorWindows) -> DoorWindows:
         """Likewise for the doors held unlocked."""
         return self.expressible(wanted) if self.capabilities.hold is Hold.WINDOWS else self.open_now(wanted)
 
-    def open_now(self, wanted: Record) -> Record:
+    def open_now(self, wanted: DoorWindows) -> DoorWindows:
         """The doors that are open right now, for a controller without time windows."""
         return {door: (ALWAYS,) for door, windows in wanted.items() if any(w.covers(self.now) for w in windows)}
 
-    def expressible(self, wanted: Record) -> Record:
+    def expressible(self, wanted: DoorWindows) -> DoorWindows:
         """The windows as far as this family can express them: in its resolution, and by its clock."""
         step = self.capabilities.resolution_seconds
         record = {door: rounded_inwards(windows, step) for door, windows in wanted.items()}

@@ -94,7 +94,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('ticked_at', models.DateTimeField(null=True, verbose_name='last tick')),
-                ('full_resync_wanted_at', models.DateTimeField(null=True, verbose_name='full resync requested')),
+                ('full_resync_requested_at', models.DateTimeField(null=True, verbose_name='full resync requested')),
                 ('full_resync_at', models.DateTimeField(null=True, verbose_name='last full resync')),
                 ('late_since', models.DateTimeField(null=True, verbose_name='late since')),
                 ('subscription_checked_at', models.DateTimeField(null=True, verbose_name='subscription checked')),

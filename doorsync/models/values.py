@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from accessmap.models import AccessPolicy, Resource, normal_email
 from doorsync.models.bookings import StoredBooking
 from doorsync.policy.rules import Booking, Policy
-from doorsync.policy.windows import Permission, Record, Window
+from doorsync.policy.windows import DoorWindows, Permission, Window
 
 
 def policies_of(resources: QuerySet[Resource]) -> dict[int, Policy]:
@@ -87,11 +87,11 @@ def permissions_of(stored: Mapping[str, Any]) -> dict[int, tuple[Permission, ...
     }
 
 
-def record_as_json(record: Record) -> dict[str, list[Any]]:
+def record_as_json(record: DoorWindows) -> dict[str, list[Any]]:
     return {str(door): windows_as_json(windows) for door, windows in record.items()}
 
 
-def record_from_json(stored: Mapping[str, Any] | None) -> Record:
+def record_from_json(stored: Mapping[str, Any] | None) -> DoorWindows:
     return {int(door): tuple(window_of(entry) for entry in found) for door, found in (stored or {}).items()}
 
 

@@ -124,7 +124,7 @@ class SchedulerState(models.Model):
     """The one row of the scheduler, which every tick locks."""
 
     ticked_at = models.DateTimeField(_("last tick"), null=True)
-    full_resync_wanted_at = models.DateTimeField(_("full resync requested"), null=True)
+    full_resync_requested_at = models.DateTimeField(_("full resync requested"), null=True)
     full_resync_at = models.DateTimeField(_("last full resync"), null=True)
     late_since = models.DateTimeField(_("late since"), null=True)
     subscription_checked_at = models.DateTimeField(_("subscription checked"), null=True)

@@ -112,7 +112,7 @@ def _drop(rows: QuerySet[Controller], order: Order) -> bool:
     return approvals.drop(rows.get(), reason=order.reason, actor=order.actor)
 
 
-def _decide_anew(rows: QuerySet[ControllerSync], order: Order) -> int:
+def _reconsider(rows: QuerySet[ControllerSync], order: Order) -> int:
     return sum(approvals.reconsider(row.controller, actor=order.actor) for row in rows.select_related("controller"))
 
 
@@ -151,7 +151,7 @@ _DECIDED_ALREADY = _("No plan is pending approval any more: somebody else decide
 SYNC_CONTROLLER = StaffAction(
     name="sync-controller",
     permission="doorsync.change_controllersync",
-    event="look.now",
+    event="work.requested",
     rows=ControllerSync,
     service=_reconcile,
     button=Button(
@@ -233,14 +233,14 @@ DROP_PLAN = StaffAction(
         needs_reason=_("Give a reason for dropping the plan; the log keeps it. Nothing was changed."),
     ),
 )
-TAKE_UP_PLAN = StaffAction(
-    name="take-up-plan",
+RECONSIDER_PLAN = StaffAction(
+    name="reconsider-plan",
     permission="doorsync.approve_controllersync",
-    event="plan.take_up",
+    event="plan.reconsider",
     rows=ControllerSync,
-    service=_decide_anew,
+    service=_reconsider,
     button=Button(
-        address="controllers/<int:pk>/take-up/",
+        address="controllers/<int:pk>/reconsider/",
         target=Controller,
         key="controller",
         done=_("A new plan is made within seconds. If it takes much away, it is pending approval."),
@@ -281,7 +281,7 @@ ADOPT_CARDS = StaffAction(
 FETCH_RESOURCE = StaffAction(
     name="fetch-resource",
     permission="doorsync.change_resourcesync",
-    event="look.now",
+    event="work.requested",
     rows=ResourceSync,
     service=_fetch,
     button=Button(
@@ -352,7 +352,7 @@ ACTIONS = [
     RESUME_CONTROLLER,
     APPROVE_PLAN,
     DROP_PLAN,
-    TAKE_UP_PLAN,
+    RECONSIDER_PLAN,
     FORGET_CONTROLLER,
     ADOPT_CARDS,
     FETCH_RESOURCE,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from doorsync.policy.rules import Booking, Policy, ValidCard, admission
-from doorsync.policy.windows import ALWAYS, Permission, Permissions, Record, Window, merged
+from doorsync.policy.windows import ALWAYS, DoorWindows, Permission, Permissions, Window, merged
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def with_kept(desired: Desired, kept: Mapping[str, Permissions]) -> Desired:
     return Desired(cards=cards, unlocked=desired.unlocked)
 
 
-def next_edge(desired: Desired, now: datetime, *, written: Iterable[Record] = ()) -> datetime | None:
+def next_edge(desired: Desired, now: datetime, *, written: Iterable[DoorWindows] = ()) -> datetime | None:
     """The next moment after `now` at which a permission begins or ends; None if there is none.
 
     `written`: the records as the controller holds them, whose edges may be rounded.

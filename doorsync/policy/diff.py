@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from doorsync.policy.windows import Record, without_lapsed
+from doorsync.policy.windows import DoorWindows, without_lapsed
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -15,15 +15,17 @@ class Diff(Generic[Key]):
     """Keys are card numbers, or door numbers for doors held unlocked."""
 
     unchanged: frozenset[Key] = frozenset()
-    add: Mapping[Key, Record] = field(default_factory=dict)
-    update: Mapping[Key, Record] = field(default_factory=dict)
+    add: Mapping[Key, DoorWindows] = field(default_factory=dict)
+    update: Mapping[Key, DoorWindows] = field(default_factory=dict)
     remove: frozenset[Key] = frozenset()
-    unmanaged: Mapping[Key, Record] = field(default_factory=dict)
+    unmanaged: Mapping[Key, DoorWindows] = field(default_factory=dict)
     # Unmanaged and wanted: the portal would write them if they were its own.
     contested: frozenset[Key] = frozenset()
 
 
-def diff(wanted: Mapping[Key, Record], actual: Mapping[Key, Record], owned: Set[Key], *, now: datetime) -> Diff[Key]:
+def diff(
+    wanted: Mapping[Key, DoorWindows], actual: Mapping[Key, DoorWindows], owned: Set[Key], *, now: datetime
+) -> Diff[Key]:
     """Compare what a controller should hold with what it holds. Entries that the portal does not own stay as they are.
 
     Lapsed windows admit nobody, so a difference in them alone is none.

@@ -8,7 +8,7 @@ from enum import StrEnum
 from doorsync.policy.desired import Desired
 from doorsync.policy.diff import Diff, diff
 from doorsync.policy.safety import Pair, Protection
-from doorsync.policy.windows import Permissions, Record
+from doorsync.policy.windows import DoorWindows, Permissions
 
 # What a change is about: a card by its number, or a door held unlocked by its number.
 Target = str | int
@@ -30,15 +30,15 @@ class Change:
 
     kind: Kind
     target: Target
-    record: Record
+    record: DoorWindows
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What a controller holds, whoever wrote it, and how many cards it has room for (None: unknown)."""
 
-    cards: Mapping[str, Record]
-    holds: Record
+    cards: Mapping[str, DoorWindows]
+    holds: DoorWindows
     capacity: int | None = None
 
 
@@ -47,23 +47,23 @@ class OwnEntries:
     """What the portal knows of its own entries at a controller.
 
     `promised`: by card. `holds`: the doors it holds or held unlocked. `in_step`: known to be as they were written.
-    `troubled`: refused or unconfirmed in the last reconciliation. `momentary`: doors that may be unlocked for a moment,
-    and are left alone until it is over.
+    `failed_before`: refused or unconfirmed in the last reconciliation. `pulsing`: doors that may be unlocked for a
+    moment, and are left alone until it is over.
     """
 
     promised: Mapping[str, Permissions] = field(default_factory=dict)
     holds: frozenset[int] = frozenset()
     in_step: frozenset[Target] = frozenset()
-    troubled: frozenset[Target] = frozenset()
-    momentary: frozenset[int] = frozenset()
+    failed_before: frozenset[Target] = frozenset()
+    pulsing: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """The desired state as the controller's driver expresses it: records by card, and the doors to hold unlocked."""
 
-    cards: Mapping[str, Record]
-    holds: Record
+    cards: Mapping[str, DoorWindows]
+    holds: DoorWindows
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Plan:
     no_room: frozenset[str]
     capacity: int | None
     # Written earlier, and only now seen to be there.
-    confirmed: Mapping[Target, Record]
+    confirmed: Mapping[Target, DoorWindows]
     # The controller holds these cards.
     present: frozenset[str]
     # Held unlocked, or to be.
@@ -108,8 +108,8 @@ def make_plan(
     not wait for what is given. Targets that failed last time come last, so that they do not keep others waiting.
     """
     cards = diff(wanted.cards, reading.cards, own.promised.keys(), now=now)
-    holds = diff(_by_door(wanted.holds, own.momentary), _by_door(reading.holds, own.momentary), own.holds, now=now)
-    changes, no_room = _within_capacity(_changes(cards, holds, own.troubled), reading)
+    holds = diff(_by_door(wanted.holds, own.pulsing), _by_door(reading.holds, own.pulsing), own.holds, now=now)
+    changes, no_room = _within_capacity(_changes(cards, holds, own.failed_before), reading)
     return Plan(
         desired=desired,
         wanted=wanted,
@@ -132,12 +132,12 @@ def make_plan(
     )
 
 
-def _by_door(holds: Record, momentary: Set[int]) -> dict[int, Record]:
+def _by_door(holds: DoorWindows, pulsing: Set[int]) -> dict[int, DoorWindows]:
     """Doors held unlocked, as records of their own."""
-    return {door: {door: windows} for door, windows in holds.items() if door not in momentary}
+    return {door: {door: windows} for door, windows in holds.items() if door not in pulsing}
 
 
-def _changes(cards: Diff[str], holds: Diff[int], troubled: Set[Target]) -> list[Change]:
+def _changes(cards: Diff[str], holds: Diff[int], failed_before: Set[Target]) -> list[Change]:
     changes = [
         *(Change(Kind.LOCK, door, {}) for door in sorted(holds.remove)),
         *(Change(Kind.REMOVE, card, {}) for card in sorted(cards.remove)),
@@ -145,7 +145,7 @@ def _changes(cards: Diff[str], holds: Diff[int], troubled: Set[Target]) -> list[
         *(Change(Kind.ADD, card, record) for card, record in sorted(cards.add.items())),
         *(Change(Kind.UNLOCK, door, record) for door, record in sorted({**holds.update, **holds.add}.items())),
     ]
-    return sorted(changes, key=lambda change: change.target in troubled)
+    return sorted(changes, key=lambda change: change.target in failed_before)
 
 
 def _within_capacity(changes: list[Change], reading: Reading) -> tuple[tuple[Change, ...], frozenset[str]]:

@@ -38,7 +38,7 @@ class Window:
 ALWAYS = Window(None, None)
 Windows = tuple[Window, ...]
 # All that a controller holds for one card, by door number.
-Record = Mapping[int, Windows]
+DoorWindows = Mapping[int, Windows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def windows(permissions: Iterable[Permission]) -> Windows:
     return tuple(permission.window for permission in permissions)
 
 
-def record_of(permissions: Permissions) -> Record:
+def record_of(permissions: Permissions) -> DoorWindows:
     """What a card's permissions mean to a controller: windows by door."""
     return {door: windows(found) for door, found in permissions.items()}
 
@@ -87,7 +87,7 @@ def still_valid(permissions: Permissions, now: datetime) -> dict[int, tuple[Perm
     return {door: found for door, found in valid.items() if found}
 
 
-def without_lapsed(record: Record, now: datetime) -> Record:
+def without_lapsed(record: DoorWindows, now: datetime) -> DoorWindows:
     """The record without the windows that admit nobody any more."""
     valid = {door: tuple(w for w in found if not w.lapsed(now)) for door, found in record.items()}
     return {door: found for door, found in valid.items() if found}

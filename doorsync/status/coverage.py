@@ -24,7 +24,7 @@ SHOWN_AT_MOST = 200
 
 
 @dataclass(frozen=True, slots=True)
-class UnmappedPerson:
+class PersonWithoutCard:
     """An email of coming bookings without a usable card. `cardholder`: who has this email, if anybody."""
 
     email: str
@@ -34,7 +34,7 @@ class UnmappedPerson:
 
 
 @dataclass(frozen=True, slots=True)
-class UnmappedRoom:
+class ResourceWithoutDoor:
     """A resource whose bookings reach no door. `resource`: None where the map does not have it."""
 
     external_id: str
@@ -43,7 +43,7 @@ class UnmappedRoom:
     resource: Resource | None
 
 
-def people(now: datetime) -> list[UnmappedPerson]:
+def people(now: datetime) -> list[PersonWithoutCard]:
     """Who is admitted within two days of `now` (aware), and has no card for it; the soonest first."""
     bookings: dict[str, list[StoredBooking]] = defaultdict(list)
     for email, booking in _without_card(now):
@@ -52,7 +52,7 @@ def people(now: datetime) -> list[UnmappedPerson]:
     holders = Cardholder.objects.annotate(normal=Lower("email")).filter(normal__in=bookings)
     known = {normal_email(holder.email): holder for holder in holders}
     unmapped = [
-        UnmappedPerson(email, min(of_email, key=lambda b: b.starts_at), len(of_email), known.get(email))
+        PersonWithoutCard(email, min(of_email, key=lambda b: b.starts_at), len(of_email), known.get(email))
         for email, of_email in bookings.items()
     ]
     return sorted(unmapped, key=lambda person: (person.booking.starts_at, person.email))
@@ -89,12 +89,14 @@ def _without_card(now: datetime) -> Iterator[tuple[str, StoredBooking]]:
                 yield email, row
 
 
-def rooms(now: datetime) -> list[UnmappedRoom]:
+def rooms(now: datetime) -> list[ResourceWithoutDoor]:
     """Resources whose bookings reach no door; those with a booking first, the soonest before the others."""
     coming = Min("bookings__starts_at", filter=Q(bookings__ends_at__gt=now))
     doorless = Resource.objects.filter(doors__isnull=True).annotate(first_at=coming)
-    unmapped = [UnmappedRoom(room.external_id, room.name, room.first_at, room) for room in doorless]
-    unmapped += [UnmappedRoom(row.external_id, row.name, None, None) for row in _unknown_resources()[:SHOWN_AT_MOST]]
+    unmapped = [ResourceWithoutDoor(room.external_id, room.name, room.first_at, room) for room in doorless]
+    unmapped += [
+        ResourceWithoutDoor(row.external_id, row.name, None, None) for row in _unknown_resources()[:SHOWN_AT_MOST]
+    ]
     return sorted(unmapped, key=lambda room: (room.first_at is None, room.first_at or now, room.name, room.external_id))
 
 

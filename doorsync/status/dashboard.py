@@ -64,7 +64,7 @@ def _of_the_portal(now: datetime) -> Iterator[Notice]:
         return
     if state.late_since is not None:
         sentence = _("Some doors were last in order more than two full resyncs ago.")
-        yield Notice(sentence, _("See which"), _list("controllersync", "?state=trouble"), urgent=True)
+        yield Notice(sentence, _("See which"), _list("controllersync", "?state=error"), urgent=True)
     if state.offision_error:
         sentence = _("Offision: %(why)s Bookings stay as they were.") % {"why": state.offision_error}
         yield Notice(sentence, _("See the fetches"), _list("bookingfetch", "?outcome__exact=failed"), urgent=True)

@@ -125,7 +125,7 @@ def _full_resync_due(state: SchedulerState, now: datetime) -> bool:
     if state.full_resync_at is None:
         return True
     since = now - state.full_resync_at
-    wanted = state.full_resync_wanted_at is not None and since >= FULL_RESYNC_AT_MOST_EVERY
+    wanted = state.full_resync_requested_at is not None and since >= FULL_RESYNC_AT_MOST_EVERY
     return wanted or since >= timedelta(seconds=settings.FULL_RESYNC_SECONDS)
 
 
@@ -134,7 +134,7 @@ def full_resync(state: SchedulerState, now: datetime) -> None:
     # Resources before controllers: the lock order of queue.enqueue.
     queue.enqueue_resources(Resource.objects.values_list("pk", flat=True), cause="full_resync")
     queue.enqueue_controllers(Controller.objects.values_list("pk", flat=True))
-    state.full_resync_at, state.full_resync_wanted_at = now, None
+    state.full_resync_at, state.full_resync_requested_at = now, None
     send_task("doorsync.tasks.list_resources")
     old = now - KEPT_FOR
     Callback.objects.filter(received_at__lt=old).delete()

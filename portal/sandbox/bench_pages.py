@@ -96,7 +96,7 @@ def pages() -> Iterator[Page]:
         door = Door.objects.earliest("pk").pk
         yield Page(
             f"why, {when}",
-            f"{reverse('why')}?{urlencode({'who': 'person8@bench.example', 'door': door, 'at': at})}",
+            f"{reverse('explain')}?{urlencode({'who': 'person8@bench.example', 'door': door, 'at': at})}",
             roles.SECURITY,
         )
     yield Page("unmapped", reverse("coverage"), staff)

@@ -101,7 +101,7 @@ def shots() -> list[Shot]:
     pages = {
         "home": reverse("admin:index"),
         "doors": reverse("board", args=[site.pk]),
-        "why": f"{reverse('why')}?{why}",
+        "why": f"{reverse('explain')}?{why}",
         "unmapped": reverse("coverage"),
         "cardholder": reverse("admin:accessmap_cardholder_change", args=[holder.pk]),
         "import": reverse("admin:accessmap_mapimport_change", args=[sheet.pk]),

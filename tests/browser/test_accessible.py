@@ -54,7 +54,9 @@ def full_house(turnstiles):
     sync.Notice.objects.create(kind="drift", key="1", since=NOW)
     recipient = sync.Recipient.objects.create(name="The desk", email="desk@pier.example")
     sync.Delivery.objects.create(recipient=recipient, type="opened", subject="Doors", text="A door waits.")
-    sync.RejectedBooking.objects.create(resource=room, reason="It ends before it begins.", raw="{" * 99, seen_at=NOW)
+    sync.RejectedBooking.objects.create(
+        resource=room, reason=QUOTED(text="It ends before it begins."), raw="{" * 99, seen_at=NOW
+    )
     sync.UnmappedResource.objects.create(external_id="loft", name="Loft")
     sync.Callback.objects.create(body=b'{"resource": "' + b"x" * 300 + b'"}', outcome="unreadable")
     sync.UnmanagedCard.objects.create(controller=box, number="9999", wanted=False, first_seen_at=NOW)

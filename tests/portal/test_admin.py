@@ -37,7 +37,7 @@ def test_every_page_that_a_role_is_offered_opens(place, client, as_role, role):
     place.reconcile()
     Callback.objects.create(body=b"\xff{", outcome="unreadable")
     with transaction.atomic():
-        record(actor="ann", action="look.now", on=None)
+        record(actor="ann", action="work.requested", on=None)
     user = as_role(role)
     assert client.get(reverse("admin:index")).status_code == 200
     seen = 0
@@ -77,7 +77,7 @@ def test_card_numbers_are_masked_where_nobody_needs_them(place, client, as_role)
 def test_staff_have_a_controller_reconciled_and_security_cannot(place, client, as_role):
     address = reverse("admin:doorsync_controllersync_changelist")
     sync = ControllerSync.objects.get(controller__name="box")
-    press = {"action": "reconcile_now", "_selected_action": [sync.pk]}
+    press = {"action": "sync_controller", "_selected_action": [sync.pk]}
     as_role(roles.SECURITY)
     client.post(address, press)
     assert ControllerSync.objects.get(pk=sync.pk).generation == sync.generation
@@ -156,7 +156,7 @@ def test_integrators_do_not_approve_what_is_held(place, client, as_role):
     address = reverse("admin:doorsync_controllersync_changelist")
     sync = ControllerSync.objects.get(controller__name="box")
     ControllerSync.objects.filter(pk=sync.pk).update(pending_plan={"pairs": [["1001", 1]]})
-    press = {"action": "approve", "_selected_action": [sync.pk]}
+    press = {"action": "approve_plan", "_selected_action": [sync.pk]}
     as_role(roles.INTEGRATOR)
     client.post(address, press)
     assert ControllerSync.objects.get(pk=sync.pk).approved == []

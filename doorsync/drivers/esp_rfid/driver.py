@@ -45,7 +45,7 @@ from doorsync.drivers.esp_rfid import problems
 from doorsync.drivers.esp_rfid.client import Broker, Line, tls_context
 from doorsync.drivers.esp_rfid.events import DOOR, FOREVER, KeptEvents, is_remote, number, parsed
 from doorsync.drivers.options import DriverOptions, matching, option
-from doorsync.policy.windows import ALWAYS, Record, Window
+from doorsync.policy.windows import ALWAYS, DoorWindows, Window
 from portal.core.problems import Problems
 
 _LONGEST_CARD = 19  # the reader cuts longer ones off: char uid[20]
@@ -128,7 +128,7 @@ class EspRfidDriver(Driver):
         # Answers that the reader still owes, in the order in which they will come: it may only be slow.
         self._owed: list[str] = []
 
-    def encode(self, wanted: Record) -> Record:
+    def encode(self, wanted: DoorWindows) -> DoorWindows:
         last = datetime.fromtimestamp(FOREVER, UTC)
         return {
             door: tuple(Window(w.start, None if w.end and w.end >= last else w.end) for w in windows)
@@ -159,7 +159,7 @@ class EspRfidDriver(Driver):
         with self._reader() as line:
             return Actual(cards=self._list(line))
 
-    def put(self, card: str, record: Record) -> None:
+    def put(self, card: str, record: DoorWindows) -> None:
         if set(record) != {DOOR} or len(record[DOOR]) != 1:
             raise Refused(problems.ONE_DOOR())
         if len(card) > _LONGEST_CARD:
@@ -265,7 +265,7 @@ class EspRfidDriver(Driver):
             raise
         return answer
 
-    def _list(self, line: Line) -> dict[str, Record]:
+    def _list(self, line: Line) -> dict[str, DoorWindows]:
         """All cards of the reader. Raises only Unknown: a change may have gone before."""
         try:
             self._send(line, "getuserlist")
@@ -276,7 +276,7 @@ class EspRfidDriver(Driver):
         return {entry["uid"]: _record(entry) for entry in listed}
 
 
-def _record(entry: Mapping[str, Any]) -> Record:
+def _record(entry: Mapping[str, Any]) -> DoorWindows:
     """The record of an entry of the reader's list; {} where it admits nowhere."""
     kind = number(entry.get("acctype"))
     if kind == _ADMIN:

@@ -35,7 +35,7 @@ from doorsync.drivers.options import DriverOptions, OptionalFingerprint, matchin
 from doorsync.drivers.problems import DOOR_LOCKED, NO_SUCH_DOOR, URL_EXPECTED
 from doorsync.policy import naive_clock
 from doorsync.policy.naive_clock import NaiveWindow
-from doorsync.policy.windows import ALWAYS, Record, Window, Windows
+from doorsync.policy.windows import ALWAYS, DoorWindows, Window, Windows
 from portal.core.problems import Problems
 
 PREFIX = "portal"
@@ -143,7 +143,7 @@ class HikvisionDriver(Driver):
         holds = {door: (ALWAYS,) for door, state in enumerate(states, 1) if state == _REMAINS_OPEN}
         return Actual(cards=records, holds=holds)
 
-    def put(self, card: str, record: Record) -> None:
+    def put(self, card: str, record: DoorWindows) -> None:
         if not _fits(card):
             raise Refused(problems.CARD_NUMBER(n=LONGEST_CARD))
         own = PREFIX + card
@@ -219,7 +219,7 @@ class HikvisionDriver(Driver):
     def close(self) -> None:
         self._device.close()
 
-    def encode(self, wanted: Record) -> Record:
+    def encode(self, wanted: DoorWindows) -> DoorWindows:
         return {door: tuple(map(self._within_range, windows)) for door, windows in super().encode(wanted).items()}
 
     # Persons, cards, and their rights -------------------------------------------------------------------------
@@ -231,7 +231,7 @@ class HikvisionDriver(Driver):
             None if start is None or start <= FIRST else window.start, None if end is None or end > LAST else window.end
         )
 
-    def person_of(self, employee: str, record: Record) -> dict[str, Any]:
+    def person_of(self, employee: str, record: DoorWindows) -> dict[str, Any]:
         """The person as the device stores it, with the rights of this record."""
         (windows,) = set(record.values())
         ((start, end),) = naive_clock.to_naive_clock(windows, self.zone, self.now)
@@ -250,7 +250,7 @@ class HikvisionDriver(Driver):
             "RightPlan": [{"doorNo": door, "planTemplateNo": ALL_DAY} for door in sorted(record)],
         }
 
-    def record_of(self, memory: Memory, holder: Holder) -> Record:
+    def record_of(self, memory: Memory, holder: Holder) -> DoorWindows:
         """What a card opens. A right that the portal never writes has its window twice: it differs from all of ours."""
         if holder.kind == "superCard":
             return dict.fromkeys(range(1, memory.doors + 1), (ALWAYS, ALWAYS))

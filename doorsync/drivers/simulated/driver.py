@@ -12,7 +12,7 @@ from doorsync.drivers.base import Actual, Capabilities, DeviceInfo, DoorEvent, D
 from doorsync.drivers.options import DriverOptions, matching, option, timeout
 from doorsync.drivers.problems import URL_EXPECTED
 from doorsync.drivers.simulated.client import SimulatedClient, understood
-from doorsync.policy.windows import ALWAYS, Record, Window, Windows
+from doorsync.policy.windows import ALWAYS, DoorWindows, Window, Windows
 
 
 class SimulatedOptions(DriverOptions):
@@ -65,7 +65,7 @@ class SimulatedDriver(Driver):
             cards = self._client.request("GET", "/cards")["cards"]
             return Actual(cards={card["number"]: self._record(card["doors"]) for card in cards}, holds=self._holds())
 
-    def put(self, card: str, record: Record) -> None:
+    def put(self, card: str, record: DoorWindows) -> None:
         self._client.request("PUT", f"/cards/{quote(card, safe='')}", {"doors": self._wire(record)})
 
     def remove(self, card: str) -> None:
@@ -99,10 +99,10 @@ class SimulatedDriver(Driver):
     def close(self) -> None:
         self._client.close()
 
-    def _holds(self) -> Record:
+    def _holds(self) -> DoorWindows:
         return self._record(self._client.request("GET", "/holds")["holds"])
 
-    def _record(self, doors: Mapping[str, Any]) -> Record:
+    def _record(self, doors: Mapping[str, Any]) -> DoorWindows:
         if not self._has_windows:
             return {int(door): (ALWAYS,) for door, is_open in doors.items() if is_open}
         return {
@@ -111,7 +111,7 @@ class SimulatedDriver(Driver):
             if windows
         }
 
-    def _wire(self, record: Record) -> dict[str, Any]:
+    def _wire(self, record: DoorWindows) -> dict[str, Any]:
         if not self._has_windows:
             return {str(door): True for door in record}
         return {

@@ -36,7 +36,7 @@ from doorsync.drivers.uhppote.client import Board
 from doorsync.drivers.uhppote.events import events_after
 from doorsync.drivers.uhppote.profiles import FIRST_DAY, LAST_DAY, Page, Schedule
 from doorsync.policy import naive_clock
-from doorsync.policy.windows import ALWAYS, Record, Windows
+from doorsync.policy.windows import ALWAYS, DoorWindows, Windows
 
 NO, ALL_DAY = 0, 1  # what a card's door may hold beside a profile
 HIGHEST_PROFILE = 254
@@ -128,7 +128,7 @@ class UhppoteDriver(Driver):
         held = [door for door, mode in modes.items() if mode == DoorMode.NORMALLY_OPEN.value]
         return Actual(cards=cards, holds=dict.fromkeys(held, (ALWAYS,)))
 
-    def put(self, card: str, record: Record) -> None:
+    def put(self, card: str, record: DoorWindows) -> None:
         number = _number(card)
         if beyond := [door for door in record if door > self._doors]:
             raise Refused(NO_SUCH_DOOR(door=min(beyond)))
@@ -182,7 +182,7 @@ class UhppoteDriver(Driver):
 
     # What cards should hold ---------------------------------------------------------------------------------
 
-    def encode_all(self, wanted: Mapping[str, Record]) -> Encoded:
+    def encode_all(self, wanted: Mapping[str, DoorWindows]) -> Encoded:
         expressible = {card: self.expressible(record) for card, record in wanted.items()}
         begins: dict[Schedule, datetime] = {}
         for record in expressible.values():
@@ -205,7 +205,7 @@ class UhppoteDriver(Driver):
 
     # Cards ----------------------------------------------------------------------------------------------------
 
-    def _record(self, card: Card) -> Record:
+    def _record(self, card: Card) -> DoorWindows:
         first, last = card.start_date or FIRST_DAY, card.end_date or LAST_DAY
         valid = naive_clock.from_naive_clock(profiles.windows([_whole_days(first, last)]), self.zone, self.now)
         record: dict[int, Windows] = {}

@@ -32,7 +32,7 @@ from doorsync.drivers.unifi import problems
 from doorsync.drivers.unifi.client import NotFound, UnifiClient, understood
 from doorsync.drivers.unifi.events import UnifiLog
 from doorsync.drivers.unifi.state import FIRST, LAST, LEFTOVER, POLICY, VISITOR, Card, Snapshot, Visitor, take_snapshot
-from doorsync.policy.windows import ALWAYS, Record, Window, Windows
+from doorsync.policy.windows import ALWAYS, DoorWindows, Window, Windows
 from portal.core.problems import Problems
 
 
@@ -121,7 +121,7 @@ class UnifiDriver(Driver):
 
     # Cards ------------------------------------------------------------------------------------------------
 
-    def encode_all(self, wanted: Mapping[str, Record]) -> Encoded:
+    def encode_all(self, wanted: Mapping[str, DoorWindows]) -> Encoded:
         """Cards of users hold the doors that are open right now; others hold the current stretch or the next."""
         now = {number: self.open_now(record) for number, record in wanted.items()}
         cards = self._snapshot.cards if self._snapshot else {}
@@ -144,7 +144,7 @@ class UnifiDriver(Driver):
             self._snapshot = None
             return Actual(cards=self._known.records(), holds=self._holds())
 
-    def put(self, card: str, record: Record) -> None:
+    def put(self, card: str, record: DoorWindows) -> None:
         with understood():
             known = self._only(card)
             if known.is_users:
@@ -167,7 +167,7 @@ class UnifiDriver(Driver):
 
     # Users' cards, by policies ------------------------------------------------------------------------------
 
-    def _admit(self, owner: str, record: Record) -> None:
+    def _admit(self, owner: str, record: DoorWindows) -> None:
         user = self._known.users.get(owner)
         if user is None:
             raise Refused(problems.USER_HIDDEN())
@@ -181,7 +181,7 @@ class UnifiDriver(Driver):
             raise Refused(problems.ENDLESS())
         self._assign(owner, record)
 
-    def _assign(self, user: str, record: Record) -> None:
+    def _assign(self, user: str, record: DoorWindows) -> None:
         """Give a user our policies of these doors and no others of ours. All other policies of the user stay."""
         ours = [self._policy(door) for door in sorted(record)]
         path = f"users/{quote(user, safe='')}/access_policies"
@@ -220,7 +220,7 @@ class UnifiDriver(Driver):
 
     # Other cards, by visitors -------------------------------------------------------------------------------
 
-    def _invite(self, number: str, card: Card, record: Record) -> None:
+    def _invite(self, number: str, card: Card, record: DoorWindows) -> None:
         windows = {window for of_door in record.values() for window in of_door}
         if len(windows) != 1:
             raise Refused(problems.ONE_STRETCH())
@@ -311,7 +311,7 @@ class UnifiDriver(Driver):
             rule = self._api.get(f"doors/{self._door(number)}/lock_rule") or {}
             return str(rule.get("type") or ""), int(rule.get("ended_time") or 0)
 
-    def _holds(self) -> Record:
+    def _holds(self) -> DoorWindows:
         """The doors held unlocked by a lock rule. UniFi's own unlock schedules do not count."""
         holds: dict[int, Windows] = {}
         for number in self._doors:

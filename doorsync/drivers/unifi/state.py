@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from doorsync.drivers.unifi.client import NotFound, UnifiClient
-from doorsync.policy.windows import ALWAYS, Record, Window, Windows
+from doorsync.policy.windows import ALWAYS, DoorWindows, Window, Windows
 
 # The portal's own objects in UniFi have these names.
 POLICY = "Offision door "  # and the door's ID
@@ -50,7 +50,7 @@ class User:
 class Visitor:
     id: str
     live: bool  # neither over nor cancelled
-    record: Record
+    record: DoorWindows
 
 
 @dataclass(slots=True)
@@ -63,7 +63,7 @@ class Snapshot:
     policies: dict[str, tuple[int, bool]]  # the portal's own: its door, and whether it is as the portal wrote it
     at_odds: frozenset[str] = field(default_factory=frozenset)  # users whose cards are to open different doors
 
-    def records(self) -> dict[str, Record]:
+    def records(self) -> dict[str, DoorWindows]:
         """What the portal's policies and all visitors give to cards, by number."""
         records = {number: record for number in self.cards if (record := self._record(number)) is not None}
         owners = {card.owner for cards in self.cards.values() for card in cards}
@@ -82,7 +82,7 @@ class Snapshot:
                     numbers[card.owner].append(number)
         return numbers
 
-    def _record(self, number: str) -> Record | None:
+    def _record(self, number: str) -> DoorWindows | None:
         record: dict[int, Windows] = {}
         ours = {visitor.id: visitor for visitors in self.visitors.values() for visitor in visitors}
         has_visitor = False
@@ -167,7 +167,7 @@ def _visitors(api: UnifiClient, numbers: Mapping[str, int]) -> dict[str, list[Vi
 
 def _visit(
     api: UnifiClient, row: Mapping[str, Any], numbers: Mapping[str, int], groups: dict[str, list[str]]
-) -> Record:
+) -> DoorWindows:
     """When and where a visitor is admitted. `groups`: a cache of the doors of groups."""
     start, end = int(row["start_time"]), int(row["end_time"])
     window = Window(

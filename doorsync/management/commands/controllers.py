@@ -120,7 +120,7 @@ class Command(BaseCommand):
         return {
             "controller": controller.name,
             "read": result.plan is not None,
-            "in_step": result.in_order and not result.pending and not result.contested,
+            "in_step": result.in_step and not result.pending and not result.contested,
             "last_error": str(sync.last_error),
             "added": kinds.count(Kind.ADD),
             "updated": kinds.count(Kind.UPDATE),

@@ -97,14 +97,14 @@ def test_a_call_that_cannot_be_read_is_kept_and_leads_to_a_look_everywhere(place
     assert bytes(kept.body) == body
     assert kept.outcome == Callback.Outcome.UNREADABLE
     assert kept.problems
-    assert SchedulerState.objects.get().full_resync_wanted_at is not None
+    assert SchedulerState.objects.get().full_resync_requested_at is not None
 
 
 def test_a_call_for_a_resource_that_nobody_knows_is_shown_to_staff(place, post):
     assert post({"resourceId": "room-999"}).status_code == 202
     assert Callback.objects.get().outcome == Callback.Outcome.UNKNOWN_RESOURCE
     assert UnmappedResource.objects.get().external_id == "room-999"
-    assert SchedulerState.objects.get().full_resync_wanted_at is not None
+    assert SchedulerState.objects.get().full_resync_requested_at is not None
 
 
 def test_where_calls_are_signed_an_unsigned_one_is_refused(place, post, settings, tmp_path):

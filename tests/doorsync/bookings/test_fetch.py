@@ -112,7 +112,7 @@ def test_an_empty_list_where_there_were_forty_bookings_is_held_until_somebody_be
     place.reconcile()
     assert place.cards() == before
     assert "leaves out 33 of 33" in str(place.room().pending_reason)
-    assert Entry.objects.filter(action="bookings.held").count() == 1
+    assert Entry.objects.filter(action="bookings.pending").count() == 1
     assert booking_approvals.accept(ResourceSync.objects.all(), actor="ann") == 1
     assert place.fetch().outcome == BookingFetch.Outcome.CHANGED
     assert place.room().pending_reason == []

@@ -295,7 +295,7 @@ def test_a_clock_that_can_not_be_set_is_told_and_stops_nothing(place, monkeypatc
     monkeypatch.setattr(SimulatedDriver, "set_clock", refuse)
     place.box("PUT", "clock", {"time": (NOW + timedelta(minutes=5)).isoformat()})
     place.fetch()
-    assert place.reconcile().in_order
+    assert place.reconcile().in_step
     assert len(place.cards()) == 3
     assert "no clock for you" in str(place.sync().last_error)
 
@@ -324,7 +324,7 @@ def test_what_is_no_controller_is_a_sentence_and_no_crash(place, monkeypatch, no
     answer = Answer()
     answer.status_code = 200
     monkeypatch.setattr(requests.Session, "request", lambda *_args, **_kwargs: answer)
-    assert not place.reconcile().in_order
+    assert not place.reconcile().in_step
     assert "no controller of this family" in str(place.sync().last_error)
 
 
@@ -345,7 +345,7 @@ def test_a_box_that_dribbles_its_answer_is_given_up(place):
         taker = threading.Thread(target=lambda: dribble(server.accept()[0]), daemon=True)
         taker.start()
         set_options(url=f"http://127.0.0.1:{server.getsockname()[1]}", timeout_seconds=0.2)
-        assert not place.reconcile().in_order
+        assert not place.reconcile().in_step
         stop.set()
         taker.join()
     assert place.sync().last_error
@@ -361,7 +361,7 @@ def test_nothing_is_written_to_another_box_than_before_until_the_old_one_is_forg
     elsewhere = Controller.objects.get(name="old").options["url"]
     set_options(url=elsewhere, windows="none")
     outcome = place.reconcile()
-    assert not outcome.in_order
+    assert not outcome.in_step
     assert "PRETEND-old" in str(place.sync().last_error)
     assert place.cards("old") == {}
     assert approvals.forget_devices(ControllerSync.objects.filter(controller__name="old"), actor="ann") == 0, (
@@ -406,7 +406,7 @@ def test_a_controller_that_lists_nothing_is_kept_in_step_by_what_was_written(pla
     assert ControllerCard.objects.filter(state=State.UNCONFIRMED).exists()
     place.box("PUT", "faults", {})
     place.reconcile()
-    assert place.reconcile().in_order
+    assert place.reconcile().in_step
     assert set(place.cards()) == {"1003"}
     assert set(ControllerCard.objects.values_list("number", flat=True)) == {"1003"}
 
@@ -455,7 +455,7 @@ def test_a_foreign_hold_is_told_and_left_and_a_late_one_of_ours_is_confirmed(sta
         patch.setattr(reconcile, "_read_back", lambda *_args: [])
         place.reconcile()
     assert ControllerHold.objects.get().state == State.UNCONFIRMED
-    assert place.reconcile().in_order
+    assert place.reconcile().in_step
     assert ControllerHold.objects.get().state == State.IN_STEP
     assert Entry.objects.filter(action="door.held_unlocked").count() == 1
     assert "Side door" in str(place.sync().last_error)

@@ -76,9 +76,9 @@ def test_a_timeout_after_applying_is_unknown_and_read_back(loaded):
     outcome = loaded.reconcile()
     assert not outcome.failed
     # What was written before the controller fell silent for good is known to be there.
-    assert outcome.in_order or outcome.last_error
+    assert outcome.in_step or outcome.last_error
     loaded.box("PUT", "faults", {})
-    assert loaded.reconcile().in_order
+    assert loaded.reconcile().in_step
     assert loaded.cards()["1001"]["1"][0][1] == "2026-03-10T04:10:00+00:00"
     assert state("1001") == State.IN_STEP
 
@@ -94,7 +94,7 @@ def test_refusals_are_named_and_stop_no_other_card(loaded):
     assert loaded.sync().next_attempt_at > NOW
     assert "refused" in str(loaded.sync().last_error)
     loaded.box("PUT", "faults", {})
-    assert loaded.reconcile().in_order
+    assert loaded.reconcile().in_step
     assert loaded.sync().last_error == []
     assert state("1001") == State.IN_STEP
 
@@ -193,7 +193,7 @@ def test_a_dead_controller_is_suspended_with_a_reason_and_tried_again(loaded):
     assert loaded.reconcile("old") is not None, "others are not"
     loaded.box("PUT", "faults", {})
     with clock.stopped_at(sync.suspended_until):
-        assert reconcile.reconcile_controller(sync.controller_id).in_order
+        assert reconcile.reconcile_controller(sync.controller_id).in_step
     assert loaded.sync().suspended_until is None
 
 
@@ -308,7 +308,7 @@ def test_a_clock_that_is_off_is_set_right_and_shown(loaded):
 
 def test_bad_options_are_a_sentence_and_not_a_crash(loaded):
     Controller.objects.filter(name="box").update(options={"url": "ftp://x"})
-    assert not loaded.reconcile().in_order
+    assert not loaded.reconcile().in_step
     assert "url" in str(loaded.sync().last_error)
 
 

@@ -115,7 +115,7 @@ def test_a_round_that_was_overtaken_writes_nothing_more_and_is_looked_after(plac
     assert len(place.cards()) == 1
     sync = place.sync()
     assert sync.generation > sync.observed_generation
-    assert place.reconcile().in_order
+    assert place.reconcile().in_step
     assert len(place.cards()) == 3
 
 

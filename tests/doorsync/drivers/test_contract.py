@@ -36,7 +36,7 @@ def holding(**traits: object) -> pytest.MarkDecorator:
 def settle(house: House) -> None:
     """Reconcile until the controller is in order; at most a few times."""
     for _ in range(4):
-        if house.work().in_order:
+        if house.work().in_step:
             return
     pytest.fail(f"never in order: {house.sync.last_error}")
 
@@ -47,10 +47,10 @@ def settle(house: House) -> None:
 @for_cards
 def test_a_fresh_device_is_loaded_and_then_left_alone(house):
     house.book("b", TEN, ELEVEN)
-    assert house.work().in_order
+    assert house.work().in_step
     before = house.peer.changes_asked
     again = house.work()
-    assert again.in_order
+    assert again.in_step
     assert not again.done, "no endless rewrites while in step"
     assert house.peer.changes_asked == before
     house.check(around(TEN, ELEVEN))
@@ -175,7 +175,7 @@ def test_a_refusal_names_the_card_and_is_tried_again(house):
         house.set_fault(Fault.REFUSES)
         outcome = house.work()
         assert {house.ann, house.bob} <= set(outcome.failed)
-        assert not outcome.in_order
+        assert not outcome.in_step
         assert house.sync.last_error
         house.set_fault(None)
         settle(house)

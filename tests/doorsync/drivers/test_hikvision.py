@@ -276,7 +276,11 @@ def test_after_an_unknown_outcome_the_device_is_asked_before_the_next_change(pee
         driver.put("1001", RECORD)
     peer.set_fault(None)
     driver.put("1001", RECORD)
-    assert [path.rpartition("/")[2] for path, _body in sent(peer, "Record", "Modify")] == ["Record", "Modify", "Record"]
+    assert [path.rpartition("/")[2] for path, _body in sent(peer, "Record", "Modify")] == [
+        "Record",
+        "Modify",
+        "Record",
+    ]
     assert driver.read().cards == {"1001": RECORD}
 
 
@@ -332,9 +336,9 @@ def test_access_ends_with_its_last_second(house):
 
 def test_access_beyond_the_devices_calendar_is_written_once(house):
     house.book("b", NOW - HOUR, datetime(2050, 1, 1, tzinfo=UTC))
-    assert house.work().in_order
+    assert house.work().in_step
     again = house.work()
-    assert again.in_order
+    assert again.in_step
     assert not again.done
 
 

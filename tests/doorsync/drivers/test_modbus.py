@@ -340,7 +340,7 @@ def test_while_a_pulse_lasts_it_is_nobody_elses_hold_and_not_cut_short(flash):
     flash.work()
     assert open_up(flash) is True
     before = flash.peer.changes_asked
-    assert flash.work().in_order
+    assert flash.work().in_step
     assert not flash.sync.last_error
     assert preview.preview(flash.controller, NOW)[1].in_step
     assert flash.peer.is_on(1)
@@ -420,7 +420,7 @@ def test_a_door_left_unlocked_by_a_process_that_died_is_let_lock_when_its_time_i
         assert plain.peer.is_on(1)
     with plain.at(NOW + OVER):
         assert not plain.peer.is_on(1)
-        assert Entry.objects.filter(action="door.let_lock", object_label="Door 1").exists()
+        assert Entry.objects.filter(action="door.locked", object_label="Door 1").exists()
         assert not ControllerHold.objects.exists()
 
 

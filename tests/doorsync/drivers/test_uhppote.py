@@ -102,7 +102,7 @@ def test_when_every_profile_is_in_use_a_card_gives_its_own_up_first(house):
     house.book("b", NOW + HOUR, NOW + 2 * HOUR, who=["ann"])
     house.work()
     house.move("b", ends_at=NOW + 3 * HOUR)
-    assert house.work().in_order
+    assert house.work().in_step
     house.check(around(NOW + HOUR, NOW + 3 * HOUR))
     names = [packet[20] for packet in house.peer.seen if packet[1] == PUT_CARD]
     assert 0 in names, "the door is taken away before its profile changes"
@@ -113,7 +113,7 @@ def test_bookings_that_find_no_profile_are_named_and_served_at_their_edges(house
     for number, who in enumerate(("ann", "bob", "ann", "bob")):
         start = NOW + (number + 1) * HOUR
         house.book(f"meeting-{number}", start, start + HOUR / 2, who=[who], room="den" if number > 1 else "room")
-    assert house.work().in_order
+    assert house.work().in_step
     assert "meeting-2, meeting-3" in str(house.sync.last_error)
     assert "meeting-0" not in str(house.sync.last_error)
     assert house.sync.next_edge_at is not None

@@ -53,7 +53,7 @@ def issues(now=NOW) -> set[tuple[str, str]]:
 
 
 @pytest.fixture
-def in_order(place):
+def in_step(place):
     """The rows say that every controller is in order."""
     ControllerSync.objects.update(observed_generation=99)
     return place

@@ -29,7 +29,7 @@ ALLOWED = {
     "resume-controller": {STAFF, INTEGRATOR, ADMINISTRATOR},
     "approve-plan": {STAFF, ADMINISTRATOR},
     "drop-plan": {STAFF, ADMINISTRATOR},
-    "take-up-plan": {STAFF, ADMINISTRATOR},
+    "reconsider-plan": {STAFF, ADMINISTRATOR},
     "forget-controller": {INTEGRATOR, ADMINISTRATOR},
     "adopt-cards": {STAFF, ADMINISTRATOR},
     "fetch-resource": {STAFF, INTEGRATOR, ADMINISTRATOR},
@@ -175,7 +175,7 @@ def test_a_suspended_controller_is_not_reconciled_until_it_is_resumed(place, as_
     assert place.reconcile() is None
     assert str(Entry.objects.get(action="controller.suspend").reasons) == "The door is being painted."
     client.post(reverse("resume-controller", args=[controller().pk]))
-    assert place.reconcile().in_order
+    assert place.reconcile().in_step
 
 
 def test_a_plan_that_somebody_else_decided_is_not_decided_again(undecided, as_role):
@@ -208,7 +208,7 @@ def test_a_callback_is_reprocessed_and_its_body_is_for_administrators(place, as_
     client.post(reverse("reprocess-callback", args=[known.pk]))
     assert place.room().generation == before + 1
     client.post(reverse("reprocess-callback", args=[unknown.pk]))
-    assert SchedulerState.objects.get().full_resync_wanted_at is not None
+    assert SchedulerState.objects.get().full_resync_requested_at is not None
 
 
 # Unlocking ----------------------------------------------------

@@ -34,21 +34,21 @@ def test_an_undeclared_event_is_refused():
 @pytest.mark.django_db
 def test_an_undeclared_parameter_is_refused():
     with (
-        pytest.raises(AuditError, match=r"door.let_lock does not declare the parameters \['why'\]"),
+        pytest.raises(AuditError, match=r"door.locked does not declare the parameters \['why'\]"),
         transaction.atomic(),
     ):
-        record(actor="ann", action=doors.DOOR_LET_LOCK, on=None, detail={"windows": [], "why": "x"})
+        record(actor="ann", action=doors.DOOR_LOCKED, on=None, detail={"windows": [], "why": "x"})
 
 
 @pytest.mark.django_db
 def test_an_entry_outside_the_transaction_of_its_act_is_refused():
     with pytest.raises(AuditError, match="outside the transaction"):
-        record(actor="ann", action=doors.DOOR_LET_LOCK, on=None)
+        record(actor="ann", action=doors.DOOR_LOCKED, on=None)
     with pytest.raises(AuditError, match="outside the transaction"):
-        Entry.objects.bulk_create([entry(actor="ann", action=doors.DOOR_LET_LOCK, on=None)])
+        Entry.objects.bulk_create([entry(actor="ann", action=doors.DOOR_LOCKED, on=None)])
     assert not Entry.objects.exists()
-    record_alone(actor="ann", action=doors.DOOR_LET_LOCK, on=None)
-    assert Entry.objects.get().action == "door.let_lock"
+    record_alone(actor="ann", action=doors.DOOR_LOCKED, on=None)
+    assert Entry.objects.get().action == "door.locked"
 
 
 @pytest.mark.django_db
@@ -62,7 +62,7 @@ def test_production_records_what_is_not_declared_and_says_so_in_its_log(settings
 
 def test_a_code_is_declared_once():
     with pytest.raises(ValueError, match="declared twice"):
-        audit_event("door.let_lock", "…")
+        audit_event("door.locked", "…")
 
 
 def test_an_audited_field_exists():

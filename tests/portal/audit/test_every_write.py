@@ -17,6 +17,7 @@ from django.urls import URLPattern, get_resolver, reverse
 from accessmap.api.models import ApiKey, Scope
 from accessmap.models import AccessLevel, Card, Cardholder, Controller, Door, MapImport, Resource, Site
 from doorsync import models as sync
+from doorsync.pages.actions import StaffAction
 from portal import roles
 from portal.audit.models import Entry
 from portal.core import clock
@@ -48,12 +49,12 @@ FORMS: dict[str, tuple[dict[str, Any] | None, dict[str, Any] | None]] = {
 # The actions of the lists, and the code of the entry that each leaves.
 ACTIONS = {
     "accessmap.Card.report_lost": "card.lost",
-    "doorsync.ResourceSync.look_now": "look.now",
-    "doorsync.ResourceSync.accept": "bookings.approve",
-    "doorsync.ControllerSync.look_now": "look.now",
-    "doorsync.ControllerSync.approve": "plan.approve",
-    "doorsync.ControllerSync.forget": "controller.forget",
-    "doorsync.UnmanagedCard.adopt": "card.adopt",
+    "doorsync.ResourceSync.fetch_resource": "work.requested",
+    "doorsync.ResourceSync.accept_bookings": "bookings.approve",
+    "doorsync.ControllerSync.sync_controller": "work.requested",
+    "doorsync.ControllerSync.approve_plan": "plan.approve",
+    "doorsync.ControllerSync.forget_controller": "controller.forget",
+    "doorsync.UnmanagedCard.adopt_cards": "card.adopt",
     "doorsync.Recipient.send_test": "recipient.test",
     "visitors.Turnstile.make_key": "turnstile.key",
     "visitors.Turnstile.pair_kiosk": "kiosk.pairing",
@@ -61,27 +62,30 @@ ACTIONS = {
 }
 # The pages beside the admin's own that do something: whose key their address has, what is posted, the code.
 PAGES: dict[str, tuple[str, dict[str, Any], str]] = {
-    "mend-person": ("", {"email": "nan@pier.example", "name": "Nan", "number": "5005"}, "card.given"),
-    "mend-room": ("", {"external_id": "loft", "name": "Loft", "door": 0, "policy": 0}, "door.given"),
-    "sync-controller": ("controller", {}, "look.now"),
+    "fix-person": ("", {"email": "nan@pier.example", "name": "Nan", "number": "5005"}, "card.given"),
+    "fix-room": ("", {"external_id": "loft", "name": "Loft", "door": 0, "policy": 0}, "door.given"),
+    "sync-controller": ("controller", {}, "work.requested"),
     "suspend-controller": ("controller", {"reason": "Painted."}, "controller.suspend"),
     "resume-controller": ("controller", {}, "controller.resume"),
     "approve-plan": ("controller", {}, "plan.approve"),
     "drop-plan": ("controller", {"reason": "Wrong."}, "plan.drop"),
-    "take-up-plan": ("controller", {}, "plan.take_up"),
-    "fetch-resource": ("resource", {}, "look.now"),
+    "reconsider-plan": ("controller", {}, "plan.reconsider"),
+    "fetch-resource": ("resource", {}, "work.requested"),
     "reprocess-callback": ("callback", {}, "callback.reprocess"),
     "unlock-door": ("door", {"reason": "A visitor."}, "door.pulse"),
+    "test-controller": ("controller", {}, "controller.test"),
 }
 READ_ONLY_PAGES = {
     "boards",
     "board",
-    "why",
-    "unmapped",
+    "explain",
+    "coverage",
+    "job",
+    "job-progress",
     "preview-controller",
     "inside",
     "inside-somewhere",
-    "fetch-resources",  # reads Offision's list; only the list of unmapped resources follows it
+    "fetch-resources",  # starts a job that reads Offision's list; only the list of unmapped resources follows it
 }
 # Methods of REST: the path, the body, the code.
 REST: dict[str, list[tuple[str, dict[str, Any] | None, str]]] = {
@@ -219,9 +223,18 @@ def test_every_admin(administrator, client, rf, label):
 _OF_LIBRARIES = {"axes.AccessAttempt.cleanup_expired_attempts"}
 
 
+def _function_name(action: StaffAction) -> str:
+    return action.name.replace("-", "_")
+
+
 def actions() -> list[str]:
     found = {
-        f"{model._meta.label}.{action}" for model, of in admin.site._registry.items() for action in of.actions or ()
+        f"{model._meta.label}.{action}"
+        for model, of in admin.site._registry.items()
+        for action in [
+            *(of.actions or ()),
+            *(staff.name.replace("-", "_") for staff in getattr(of, "staff_actions", ())),
+        ]
     }
     return sorted(found - _OF_LIBRARIES)
 
@@ -236,7 +249,7 @@ def test_every_action(administrator, client, action):
         gate = Turnstile.objects.create(site=Site.objects.get(), name="gate", direction="in")
         if name == "unpair_kiosks":
             gate.keys.create(id="x.y", prefix="x", hashed_key="y", name="tablet", kiosk=True)
-    elif label == "doorsync.ResourceSync" and name == "accept":
+    elif label == "doorsync.ResourceSync" and name == "accept_bookings":
         _make_pending()
     before = latest()
     address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
