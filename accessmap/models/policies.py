@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accessmap.models.cardholders import AccessLevel
 from accessmap.models.changes import names_changes, tracked
-from portal.offision.types import BookingStatus
+from portal.offision.statuses import BookingStatus
 
 MAX_LEAD_MINUTES = 24 * 60
 

@@ -30,7 +30,8 @@ from portal.core import clock
 from portal.core.problems import Problem, Problems, problem_of
 from portal.offision.default import client_from_settings
 from portal.offision.errors import OffisionError
-from portal.offision.types import Booking, BookingList, BookingStatus
+from portal.offision.statuses import BookingStatus
+from portal.offision.types import Booking, BookingList
 
 log = structlog.get_logger(__name__)
 

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from accessmap.models import BOOKING_STATUS_CHOICES, Controller, Resource
 from portal.core import clock
 from portal.core.problems import ProblemsField
-from portal.offision.types import BookingStatus
+from portal.offision.statuses import BookingStatus
 
 
 class StoredBooking(models.Model):

@@ -12,7 +12,7 @@ from accessmap.models import Card, CardStatus, Door, Resource, ResourceDoor
 from doorsync.models import StoredBooking, values
 from doorsync.policy.rules import Booking, Policy, ValidCard, admission, admission_window
 from doorsync.policy.windows import Window
-from portal.offision.types import BookingStatus
+from portal.offision.statuses import BookingStatus
 
 # In the drawing, a day is so many units wide whatever its length in hours.
 WIDTH = 1440

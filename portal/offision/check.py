@@ -12,8 +12,9 @@ from portal.offision.contract import Contract, Expression, known_zone
 from portal.offision.errors import OffisionError
 from portal.offision.operations import OPERATIONS, OperationName
 from portal.offision.parsing import Reader, excerpt
+from portal.offision.statuses import BookingStatus, VisitStatus
 from portal.offision.subscription import mask_url
-from portal.offision.types import Booking, BookingStatus, Visit, VisitStatus
+from portal.offision.types import Booking, Visit
 
 SHOWN_RECORDS = 3
 MOST_MISFITS = 10

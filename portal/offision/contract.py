@@ -32,7 +32,7 @@ from portal.core.problems import QUOTED, Problem
 from portal.offision import problems
 from portal.offision.errors import ContractError, Invalid
 from portal.offision.operations import OPERATIONS, OperationName, placeholders
-from portal.offision.types import BookingStatus, VisitStatus
+from portal.offision.statuses import BookingStatus, VisitStatus
 
 MAX_FILE_BYTES = 1_000_000
 MAX_ID = 200

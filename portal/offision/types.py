@@ -1,12 +1,12 @@
 """The objects read from Offision's answers: immutable, validated, every time aware and in UTC."""
 
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, InstanceOf
 
 from portal.core.problems import Problem
+from portal.offision.statuses import BookingStatus, VisitStatus
 
 
 def _utc(moment: datetime) -> datetime:
@@ -14,29 +14,6 @@ def _utc(moment: datetime) -> datetime:
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
-
-
-class BookingStatus(StrEnum):
-    """What a booking's status word means. UNKNOWN admits nobody."""
-
-    CONFIRMED = "confirmed"
-    CHECKED_IN = "checked_in"
-    CHECKED_OUT = "checked_out"
-    CANCELLED = "cancelled"
-    TENTATIVE = "tentative"
-    NO_SHOW = "no_show"
-    UNKNOWN = "unknown"
-
-
-class VisitStatus(StrEnum):
-    """What a visit's status word means. UNKNOWN admits nobody."""
-
-    EXPECTED = "expected"
-    CHECKED_IN = "checked_in"
-    CHECKED_OUT = "checked_out"
-    CANCELLED = "cancelled"
-    BLACKLISTED = "blacklisted"
-    UNKNOWN = "unknown"
 
 
 class _Record(BaseModel):

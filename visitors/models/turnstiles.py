@@ -14,7 +14,7 @@ from rest_framework_api_key.models import AbstractAPIKey
 
 from accessmap.models import Door, Site
 from portal.core.clock import local
-from portal.offision.types import VisitStatus
+from portal.offision.statuses import VisitStatus
 from visitors.models.visits import STATUS_CHOICES
 from visitors.verification.decision import AntiPassback, Direction, TurnstilePolicy
 

@@ -4,7 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from portal.offision.types import VisitStatus
+from portal.offision.statuses import VisitStatus
 from visitors.verification.decision import KnownVisit
 
 STATUS_CHOICES = [

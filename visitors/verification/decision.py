@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from portal.offision.types import VisitStatus
+from portal.offision.statuses import VisitStatus
 
 
 class Direction(StrEnum):

@@ -12,7 +12,7 @@ from accessmap.models import Door
 from portal.audit.models import Outcome, record
 from portal.core import clock
 from portal.core.problems import Problem
-from portal.offision import types
+from portal.offision import statuses, types
 from portal.offision.errors import NotFound, NotUnderstood, OffisionError, Refused, TryAgain
 from visitors.models import Passage, Turnstile, Verification, Visit
 from visitors.problems import UNKNOWN_STATUS_WORD, denied
@@ -168,7 +168,7 @@ def _look_up(turnstile: Turnstile, code: str, key: str) -> _LookUpResult:
         else:
             obstacle = Reason.UPSTREAM_UNAVAILABLE
         return _LookUpResult(code, key, obstacle=obstacle, upstream=upstream, unanswered=isinstance(error, TryAgain))
-    if visit.status is types.VisitStatus.UNKNOWN:
+    if visit.status is statuses.VisitStatus.UNKNOWN:
         upstream = UNKNOWN_STATUS_WORD(word=visit.status_word[:100] or '""')
         return _LookUpResult(code, key, visit=visit, upstream=upstream)
     return _LookUpResult(code, key, visit=visit)

@@ -13,7 +13,7 @@ from portal.core.tasks import send_task
 from portal.offision.client import OffisionClient
 from portal.offision.default import client_from_settings, contract_from_settings
 from portal.offision.errors import Never, OffisionError, Refused
-from portal.offision.types import VisitStatus
+from portal.offision.statuses import VisitStatus
 from visitors.models import Turnstile, Verification, Visit, VisitStatusUpdate
 from visitors.problems import NOT_PASSED_AFTER_UPDATE, STATUS_UPDATED
 from visitors.verification.codes import problem_without_code

@@ -7,7 +7,7 @@ from django.db.models import Q, QuerySet
 
 from portal.audit.models import Outcome, record
 from portal.core import clock
-from portal.offision.types import VisitStatus
+from portal.offision.statuses import VisitStatus
 from visitors.models import Passage, Turnstile, Verification, Visit
 from visitors.problems import REPORTED_LATE, denied
 from visitors.verification.codes import code_of

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from accessmap.models import Site
-from portal.offision.types import VisitStatus
+from portal.offision.statuses import VisitStatus
 from visitors.models import Passage, Turnstile, Verification, Visit
 from visitors.verification.decision import OUTSIDE, Direction, Presence
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from django.db import transaction
 
 from portal.offision import types
-from portal.offision.types import VisitStatus
+from portal.offision.statuses import VisitStatus
 from visitors.models import Visit
 
 _FIELDS = ["name", "company", "host_email", "valid_from", "valid_until", "status", "offision_site", "seen_at"]

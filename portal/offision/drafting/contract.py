@@ -14,7 +14,7 @@ from portal.offision.drafting.openapi import ApiOperation, Document, Node, enum_
 from portal.offision.drafting.operation import MOST_CANDIDATES, DraftedOperation, draft_operation, named
 from portal.offision.drafting.text import comment, question, toml
 from portal.offision.operations import OperationName
-from portal.offision.types import BookingStatus, VisitStatus
+from portal.offision.statuses import BookingStatus, VisitStatus
 
 _SUCCESS = re.compile(r"(i)?(is)?(success|succeeded|successful|ok)")
 _MESSAGE = re.compile(r"(error)?(message|msg)|error(description|text)")

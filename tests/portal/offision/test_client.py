@@ -30,8 +30,8 @@ from portal.offision.errors import (
     TryAgain,
     Unauthorized,
 )
+from portal.offision.statuses import BookingStatus, VisitStatus
 from portal.offision.transport import retry_after
-from portal.offision.types import BookingStatus, VisitStatus
 from tests.portal.core.test_http import answering, dribbling, listening
 from tests.portal.offision.conftest import HONG_KONG, SHIPPED, TOKEN
 from tests.portal.offision.server import Server, page_of, say

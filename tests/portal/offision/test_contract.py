@@ -16,7 +16,7 @@ from portal.core.problems import Problem
 from portal.offision.contract import Contract, Signature
 from portal.offision.errors import ContractError
 from portal.offision.operations import fill
-from portal.offision.types import BookingStatus
+from portal.offision.statuses import BookingStatus
 from tests.portal.offision.conftest import SHIPPED
 
 

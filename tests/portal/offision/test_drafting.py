@@ -17,7 +17,7 @@ from portal.offision.drafting.matching import meaning, words
 from portal.offision.drafting.openapi import Document, enum_of
 from portal.offision.drafting.text import comment, toml
 from portal.offision.errors import ContractError
-from portal.offision.types import BookingStatus, VisitStatus
+from portal.offision.statuses import BookingStatus, VisitStatus
 from tests.portal.offision.documents import AMBIGUOUS, SWAGGER_2
 from tests.portal.offision.server import Server, say
 from tests.portal.offision.test_client import MakeClient

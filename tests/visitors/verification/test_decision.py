@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.offision.types import VisitStatus
+from portal.offision.statuses import VisitStatus
 from visitors.verification.decision import (
     OUTSIDE,
     AntiPassback,
