@@ -1,4 +1,4 @@
-"""Callbacks in. A callback is a hint: it says where to look, and nothing else in it is believed.
+"""Callbacks in. A callback is a hint: only the resource's id is read from it.
 
 It is stored as it came and its resource enqueued, in one transaction, before it is answered.
 """
@@ -39,7 +39,7 @@ def signature_is_right(body: bytes, headers: Mapping[str, str]) -> bool:
 
 @transaction.atomic
 def receive(*, body: bytes, content_type: str, remote_address: str | None) -> None:
-    """Store one callback and enqueue what it points at: its resource, or everything where that can't be told.
+    """Store one callback and enqueue its resource, or request a full resync where the id is missing or unknown.
 
     A test call of setup is stored, and enqueues nothing.
     """

@@ -120,7 +120,7 @@ def _save(sync: ResourceSync, fetched: BookingList, now: datetime) -> BookingFet
             # Another request while the fetch ran is a burst, and settles first.
             next_attempt_at=Case(When(generation__gt=sync.generation, then=Value(clock.now() + SETTLE)), default=None),
         )
-    # Not in the transaction above: the tick locks this row first and resources after it.
+    # Not in the transaction above: the tick locks this row first and resources after it, so both would deadlock.
     SchedulerState.objects.filter(pk=1).exclude(offision_error=[]).update(offision_error=[])
     return fetch
 
@@ -128,7 +128,7 @@ def _save(sync: ResourceSync, fetched: BookingList, now: datetime) -> BookingFet
 def _check(
     stored: Iterable[StoredBooking], fetched: BookingList, sync: ResourceSync, now: datetime
 ) -> tuple[set[str], set[str], Problem | None]:
-    """Ids of the bookings that a fetch takes away, of those that vanished, and why a person decides first, if so.
+    """Ids of the bookings that a fetch takes away, of those that vanished, and why a person has to decide, if so.
 
     Bookings that staff accepted as missing do not count.
     """
@@ -245,9 +245,7 @@ def _save_failure(sync: ResourceSync, now: datetime, error: OffisionError) -> Bo
         )
         if problem.key not in sync.last_error.keys:
             record(actor="portal", action="bookings.fetch", on=sync.resource, outcome=Outcome.FAILED, reasons=[why])
-        state = SchedulerState.objects.get(pk=1)
-        if state.offision_error.keys != {why.key}:
-            SchedulerState.objects.filter(pk=1).update(offision_error=[why])
+        SchedulerState.objects.filter(pk=1).exclude(offision_error=[why]).update(offision_error=[why])
         wait = queue.backoff(failures) if error.retryable else queue.backoff(9)
         queue.release(sync, observed=False, failures=failures, last_error=[problem], next_attempt_at=clock.now() + wait)
     log.warning("bookings could not be fetched", resource=str(sync.resource), error=str(error))

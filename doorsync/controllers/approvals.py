@@ -44,7 +44,7 @@ def drop(controller: Controller, *, reason: str, actor: str) -> bool:
 
 @transaction.atomic
 def reconsider(controller: Controller, *, actor: str) -> int:
-    """Decide anew what staff kept by dropping a plan; it is pending again where much is taken away. How many."""
+    """Forget which plans staff dropped; the next plan is pending again if it takes much away. How many pairs."""
     row = ControllerSync.objects.select_for_update().get(controller=controller)
     count = len(row.dropped)
     if count:

@@ -33,8 +33,7 @@ def drain_events(controller_id: int) -> int:
         events = driver.events(after=cursor.index)
     except DriverError as error:
         problem = problem_of(error)
-        if cursor.last_error.keys != {problem.key}:
-            EventCursor.objects.filter(pk=cursor.pk).update(last_error=[problem])
+        EventCursor.objects.filter(pk=cursor.pk).exclude(last_error=[problem]).update(last_error=[problem])
         return 0
     finally:
         driver.close()

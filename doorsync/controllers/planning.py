@@ -36,7 +36,7 @@ def plan_for(sync: ControllerSync, driver: Driver, info: DeviceInfo, now: dateti
     rows = store.load(controller)
     actual = driver.read() if driver.capabilities.lists_cards else store.as_written(controller, rows)
     reading = Reading(actual.cards, actual.holds, info.capacity)
-    # Asked after the reading: a door that is unlocked for a moment must not count as held.
+    # Queried after the reading: a pulse that began before it must be known.
     own = replace(store.own_entries(controller, rows), pulsing=unlock.under_way(controller, now))
     desired = desired_for(controller, now)
     approved, dropped = pairs_of(sync.approved), pairs_of(sync.dropped)
@@ -72,8 +72,8 @@ def _valid_cards(numbers: Set[str], now: datetime) -> dict[str, ValidCard]:
 def _next_edge(
     driver: Driver, desired: Desired, written: Iterable[DoorWindows], at_edges: Set[Pair]
 ) -> datetime | None:
-    """When the portal must come back: at the edges that this controller can't be told ahead of time, and, where its
-    clock knows no zone, at the next change of the zone's offset."""
+    """When the portal must reconcile again: at the next edge of a window that the controller can't store, or at the
+    next change of the zone's offset if its clock has no zone."""
     able = driver.capabilities
     if able.acts_at_edges or at_edges:
         edge = next_edge(desired, driver.now, written=written)

@@ -1,4 +1,4 @@
-"""What a reconciliation would do at a controller: its very plan, shown and not made."""
+"""Show the plan that a reconciliation would apply to a controller."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -23,7 +23,13 @@ DEVICE_TAKEN = problem(
 CLOCK_OFF = problem("controller.clock_off", _("Its clock is %(seconds)d seconds off, and so are its times: %(why)s"))
 CLOCK_NOT_SETTABLE = problem("controller.clock_not_settable", _("the portal can't set it."))
 HOLDS_NO_CARDS = problem(
-    "controller.holds_no_cards", _("%(n)d cards may pass its doors, and this controller holds no cards.")
+    "controller.holds_no_cards",
+    ngettext_lazy(
+        "%(n)d card may pass its doors, and this controller holds no cards.",
+        "%(n)d cards may pass its doors, and this controller holds no cards.",
+        "n",
+    ),
+    params=["n"],
 )
 CANNOT_HOLD = problem(
     "controller.cannot_hold",
@@ -31,23 +37,62 @@ CANNOT_HOLD = problem(
 )
 AT_EDGES = problem(
     "controller.at_edges",
-    _(
-        "The controller has no room for more time windows: for %(n)d cards the portal opens and ends access itself, as "
-        "long as it is up. Bookings: %(bookings)s."
+    ngettext_lazy(
+        "The controller has no room for more time windows: for %(n)d card the portal gives and ends access itself. "
+        "Bookings: %(bookings)s.",
+        "The controller has no room for more time windows: for %(n)d cards the portal gives and ends access itself. "
+        "Bookings: %(bookings)s.",
+        "n",
     ),
+    params=["n", "bookings"],
 )
-FULL = problem("controller.full", _("The controller is full: it has room for %(n)d cards."))
+FULL = problem(
+    "controller.full",
+    ngettext_lazy(
+        "The controller is full: it has room for %(n)d card.",
+        "The controller is full: it has room for %(n)d cards.",
+        "n",
+    ),
+    params=["n"],
+)
 STOPPED_ANSWERING = problem(
     "controller.stopped_answering",
-    _("The controller stopped answering; %(n)d changes wait for the next reconciliation."),
+    ngettext_lazy(
+        "The controller stopped answering; %(n)d change waits for the next reconciliation.",
+        "The controller stopped answering; %(n)d changes wait for the next reconciliation.",
+        "n",
+    ),
+    params=["n"],
 )
-OUT_OF_TIME = problem("controller.out_of_time", _("Time was up; %(n)d changes wait for the next reconciliation."))
+OUT_OF_TIME = problem(
+    "controller.out_of_time",
+    ngettext_lazy(
+        "Time was up; %(n)d change waits for the next reconciliation.",
+        "Time was up; %(n)d changes wait for the next reconciliation.",
+        "n",
+    ),
+    params=["n"],
+)
 OVERTAKEN = problem(
     "controller.overtaken", _("This reconciliation took too long, and another one has taken its place.")
 )
-CHANGES_REFUSED = problem("controller.changes_refused", _("%(n)d changes were refused: %(why)s"))
+CHANGES_REFUSED = problem(
+    "controller.changes_refused",
+    ngettext_lazy(
+        "%(n)d change was refused: %(why)s",
+        "%(n)d changes were refused: %(why)s",
+        "n",
+    ),
+    params=["n", "why"],
+)
 CHANGES_UNCONFIRMED = problem(
-    "controller.changes_unconfirmed", _("%(n)d changes were sent and are not confirmed: %(why)s")
+    "controller.changes_unconfirmed",
+    ngettext_lazy(
+        "%(n)d change was sent and is not confirmed: %(why)s",
+        "%(n)d changes were sent and are not confirmed: %(why)s",
+        "n",
+    ),
+    params=["n", "why"],
 )
 PLAN_PENDING = problem(
     "controller.plan_pending",
@@ -60,12 +105,25 @@ PLAN_PENDING = problem(
 )
 CONTESTED = problem(
     "controller.contested",
-    _("%(n)d cards that bookings admit have entries here that the portal did not write, and does not change."),
+    ngettext_lazy(
+        "%(n)d card that bookings admit has an entry here that the portal did not write, and does not change.",
+        "%(n)d cards that bookings admit have entries here that the portal did not write, and does not change.",
+        "n",
+    ),
+    params=["n"],
 )
 FOREIGN_HOLDS = problem(
     "controller.foreign_holds", _("%(doors)s: held unlocked, and not by the portal, which leaves it so.")
 )
-FORGOTTEN = problem("controller.forgotten", _("%(n)d cards of serial number %(serial)s forgotten."))
+FORGOTTEN = problem(
+    "controller.forgotten",
+    ngettext_lazy(
+        "%(n)d card of serial number %(serial)s forgotten.",
+        "%(n)d cards of serial number %(serial)s forgotten.",
+        "n",
+    ),
+    params=["n", "serial"],
+)
 CONTROLLER_DISABLED = problem("controller.disabled", _("Controller %(controller)s is disabled."))
 CANNOT_UNLOCK = problem("controller.cannot_unlock", _("Controller %(controller)s can't unlock a door for a moment."))
 NO_ANSWER_IN_TIME = problem(

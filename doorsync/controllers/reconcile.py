@@ -92,7 +92,7 @@ def _reconcile(sync: ControllerSync, now: datetime) -> ReconcileResult:
 
 
 def _wrong_device(sync: ControllerSync, info: DeviceInfo) -> Problem | None:
-    """Why nothing may be written: the device is not the one that was there before, or is another controller's."""
+    """Why nothing is written: another device answers, or the device belongs to another controller."""
     if sync.serial and info.serial != sync.serial:
         return OTHER_DEVICE(new=info.serial or "?", old=sync.serial)
     twin = ControllerSync.objects.filter(serial=info.serial).exclude(pk=sync.pk).select_related("controller").first()

@@ -27,7 +27,7 @@ NAMED_AT_MOST = 10
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What the controller said of itself."""
+    """What the device reports about itself."""
 
     firmware: str = ""
     serial: str = ""
@@ -36,7 +36,10 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class ReconcileResult:
-    """`plan`: None where the controller was not read. `error`: what ended the reconciliation before its end."""
+    """What one reconciliation did.
+
+    `plan`: None where the controller was not read. `error`: what ended the reconciliation before its end.
+    """
 
     started_at: datetime
     plan: Plan | None = None
@@ -75,7 +78,7 @@ class ReconcileResult:
         return doubtful
 
     def problems(self, door_names: Mapping[int, str]) -> Problems:
-        """Everything that is not in order, for staff; empty where all is well."""
+        """Everything that staff should know; empty where the controller holds what it should."""
         problems = [*([self.error] if self.error else []), *self.warnings]
         for refused, kind in ((self.failed, CHANGES_REFUSED), (self.unconfirmed, CHANGES_UNCONFIRMED)):
             if refused:

@@ -1,6 +1,6 @@
 """What the portal wrote into controllers, in the database: intents before a write, results after it.
 
-That is how the portal knows its own entries from others', also after a crash between the two.
+So the portal can tell its own entries from others', even after a crash between the two.
 """
 
 from collections.abc import Mapping, Set
@@ -124,10 +124,13 @@ def write_intents(controller: Controller, plan: Plan, now: datetime) -> None:
 
 @transaction.atomic
 def save(sync: ControllerSync, result: ReconcileResult, *, next_attempt_at: datetime | None) -> None:
-    """Write down the result, in the audit log too, and release the controller. News makes a Reconciliation."""
+    """Write down the result, in the audit log too, and release the controller.
+
+    A Reconciliation is stored only if something changed or the problems are new.
+    """
     controller, now = sync.controller, clock.now()
     # A fetch that enqueues this controller at the same moment either comes before, and is confirmed here, or after,
-    # and sees that its generation is observed. Without the lock it could fall between, and wait for ever.
+    # and sees that its generation is observed. Without the lock, it could miss both.
     locked = ControllerSync.objects.select_for_update().get(pk=sync.pk)
     if locked.lease_token != sync.lease_token:
         _save_overtaken(sync, result, now)

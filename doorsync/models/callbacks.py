@@ -22,7 +22,7 @@ class Callback(models.Model):
         UNREADABLE = "unreadable", _("not readable: full resync")
         TEST = "test", _("test call from setup")
 
-    # Every index is paid for while Offision waits for its answer: there are no more than these.
+    # Each index slows the answer to Offision: there are few.
     received_at = models.DateTimeField(_("received"), default=clock.now)
     remote_address = models.GenericIPAddressField(_("from"), null=True)
     content_type = models.CharField(_("content type"), max_length=200, blank=True)

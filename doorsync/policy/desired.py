@@ -1,4 +1,4 @@
-"""Bookings + access map + policies -> desired permissions of one controller. Pure: no database, no clock of its own."""
+"""The desired permissions of one controller, from bookings, access map and policies. Pure: no database, no clock."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping

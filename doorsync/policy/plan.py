@@ -1,4 +1,5 @@
-"""What a reconciliation is going to do at one controller. Pure: preview shows exactly this plan, and apply makes it."""
+"""What a reconciliation is going to do at one controller. Pure: preview shows exactly this plan, and apply carries it
+out."""
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
@@ -79,13 +80,13 @@ class Plan:
     # Cards to add for which a full controller has no room.
     no_room: frozenset[str]
     capacity: int | None
-    # Written earlier, and only now seen to be there.
+    # Written in an earlier reconciliation, and confirmed by this reading.
     confirmed: Mapping[Target, DoorWindows]
     # The controller holds these cards.
     present: frozenset[str]
     # Held unlocked, or to be.
     doors_held: frozenset[int]
-    # The doors at which each card's admission is at issue.
+    # The doors of each card: desired, promised or held.
     doors_of: Mapping[str, frozenset[int]]
 
     @property

@@ -66,7 +66,10 @@ def too_many(*, revoked: int, promised: int, limit: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """What stays although the bookings no longer give it: `pending` an approval, or kept by staff until it ends."""
+    """Permissions that the bookings no longer give and that stay for now.
+
+    `pending`: until somebody approves. `dropped`: staff dropped the plan, so they stay until they end.
+    """
 
     pending: frozenset[Pair] = frozenset()
     dropped: frozenset[Pair] = frozenset()

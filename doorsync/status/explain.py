@@ -283,9 +283,11 @@ def _held(
     ]
     if not promised:
         if at > now:
-            steps.append(Step(None, _("%(name)s is told of it when the time is near.") % {"name": controller}))
+            steps.append(
+                Step(None, _("The portal writes it to %(name)s when the time is near.") % {"name": controller})
+            )
             return None
-        steps.append(Step(False, _("%(name)s has not been told yet.") % {"name": controller}))
+        steps.append(Step(False, _("The portal has not written it to %(name)s yet.") % {"name": controller}))
         return (str(sync.last_error) if sync and sync.last_error else _("Have the controller reconciled now.")), page
     for entry in promised:
         if entry.state == ControllerCard.State.IN_STEP:
@@ -344,11 +346,11 @@ def _still_there(facts: Facts, at: datetime, now: datetime, steps: list[Step]) -
         if sync and sync.pending_plan and pair in sync.pending_plan["pairs"]:
             remedy = _("A plan that takes it away is pending: approve it.")
         elif sync and pair in sync.dropped:
-            remedy = _("Staff dropped the plan that would have taken it away: have it decided anew.")
+            remedy = _("Staff dropped the plan that would have taken it away: make a new plan.")
         elif not controller.enabled:
             remedy = _("Enable the controller.")
         elif sync and sync.unreachable:
-            remedy = _("The controller does not answer, and can't be told: see what is wrong with it.")
+            remedy = _("The controller does not answer. See what is wrong with it.")
         elif at < now + ON_ITS_WAY:
             remedy = _("It is taken out with the next reconciliation: have the controller reconciled now.")
         else:

@@ -29,7 +29,7 @@ SEND_AGAIN_AFTER = timedelta(seconds=5)
 
 
 def enqueue(rows: QuerySet[Row], *, at_once: bool = False, wake: bool = True, **changes: object) -> list[int]:
-    """Request work on these rows: the primary keys of their resources or controllers.
+    """Request work on these rows. Returns the primary keys of their resources or controllers.
 
     `at_once`: a person asks, so neither a back-off nor a suspension delays it. `wake`: send the task on commit; else
     the next tick does. `changes`: other fields to set. A transaction that enqueues both resources and controllers
@@ -51,9 +51,10 @@ def enqueue(rows: QuerySet[Row], *, at_once: bool = False, wake: bool = True, **
 
 
 def request(row: SyncWork, now: datetime, **changes: object) -> int:
-    """Request work on a row that was just read; the generation that will answer it.
+    """Request work on one row that the caller has just read. Returns the generation that will answer the request.
 
-    Nothing is written where an earlier request still waits: the work on it has not begun, so it answers this one, too.
+    One UPDATE at most, and no lock: for a callback, whose sender waits. For any number of rows use enqueue. Nothing is
+    written if an earlier request still waits: the work on it has not begun, so it answers this one, too.
     The task is sent only if a worker could lease the row now; else the tick sends it.
     """
     waiting = Q(lease_token__isnull=True, generation__gt=F("observed_generation")) | Q(

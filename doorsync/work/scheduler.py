@@ -102,7 +102,7 @@ def _report_disabled() -> None:
     """Show at a disabled controller how many cards are left in it; the log keeps when it began."""
     cards = Count("controller__cards")
     for sync in ControllerSync.objects.filter(controller__enabled=False).annotate(cards=cards).order_by("pk"):
-        problems = Problems([DISABLED_WITH_CARDS(cards=sync.cards)] if sync.cards else [])
+        problems = Problems([DISABLED_WITH_CARDS(n=sync.cards)] if sync.cards else [])
         if problems != sync.last_error:
             ControllerSync.objects.filter(pk=sync.pk).update(last_error=problems)
         if problems and problems.keys != sync.last_error.keys:
