@@ -83,7 +83,10 @@ def as_written(controller: Controller, rows: Mapping[str, ControllerCard]) -> Ac
 
 @transaction.atomic
 def write_intents(controller: Controller, plan: Plan, now: datetime) -> None:
-    """Write down what is about to be written, so that after a crash it is still known as the portal's own."""
+    """Write down what is about to be written, so that after a crash it is still known as the portal's own.
+
+    The row of a change that was refused before, and is tried again, stays as it is.
+    """
     rows, cards = load(controller), plan.cards
     new, changed = [], []
     for number, permissions in plan.desired.cards.items():
@@ -98,14 +101,14 @@ def write_intents(controller: Controller, plan: Plan, now: datetime) -> None:
             new.append(
                 ControllerCard(controller=controller, number=number, desired=desired, state=state, changed_at=now)
             )
-        elif row.desired != desired or row.state != state:
+        elif row.desired != desired or not (row.state == state or (pending and row.state in _FAILED)):
             row.desired, row.state, row.changed_at = desired, state, now
             if state == State.IN_STEP:
                 row.reason, row.confirmed_at = Problems(), now
             changed.append(row)
     for number in rows.keys() - plan.desired.cards.keys():
         row = rows[number]
-        if row.desired or (number in cards.remove and row.state != State.PENDING):
+        if row.desired or (number in cards.remove and row.state not in (State.PENDING, *_FAILED)):
             row.desired, row.changed_at = {}, now
             if number in cards.remove:
                 row.state = State.PENDING

@@ -246,7 +246,7 @@ def test_a_plan_that_staff_drop_leaves_the_cards_until_their_end_and_is_decided_
     at = NOW + timedelta(hours=2, minutes=5)  # within the meeting
     answer = explain(facts_for(Cardholder.objects.get(name="P3"), Door.objects.get(name="Room door"), at), at, NOW)
     assert answer.opens
-    assert "decided anew" in answer.remedy
+    assert "make a new plan" in answer.remedy
     Card.objects.filter(number="2003").update(status="lost")
     place.reconcile()
     assert "2003" not in place.cards(), "a lost card waits for nobody"
