@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -119,6 +120,10 @@ def start_web(processes: Processes, port: int, environment: Mapping[str, str], *
     """Start the portal's web server on a port of 127.0.0.1."""
     files = ["--static-path-route", "/static", "--static-path-mount", str(settings.STATIC_ROOT)]
     settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+    # Where its workers keep their metrics, so that /metrics adds them up. Those of the last run are deleted.
+    metrics = settings.VAR_DIR / "metrics"
+    shutil.rmtree(metrics, ignore_errors=True)
+    metrics.mkdir(parents=True)
     processes.start(
         "web",
         [
@@ -126,7 +131,7 @@ def start_web(processes: Processes, port: int, environment: Mapping[str, str], *
             *("granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--no-ws"),
             *("--workers", str(workers), "--blocking-threads", "8", *files, "portal.wsgi:application"),
         ],
-        environment,
+        {"PROMETHEUS_MULTIPROC_DIR": str(metrics), **environment},
     )
 
 

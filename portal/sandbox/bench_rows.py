@@ -112,9 +112,9 @@ INSERT INTO doorsync_notice (kind, key, label, problems, since, notified_at, end
     SELECT 'controller', n, 'box ' || n % {CONTROLLERS}, '[]', now(), now(), now(), now()
     FROM generate_series(1, 20000) n;
 INSERT INTO accessmap_mapimport
-    (kind, state, file_name, content, actor, language, uploaded_at, rows_total, rows_done, created, changed, unchanged,
+    (kind, state, file_name, content, actor, uploaded_at, rows_total, rows_done, created, changed, unchanged,
      errors, error_rows, change_rows, notes)
-    SELECT 'people', 'imported', 'people.xlsx', '', 'ann', 'en', now(), 0, 0, 0, 0, 0, 0, '[]', '[]', '[]'
+    SELECT 'people', 'imported', 'people.xlsx', '', 'ann', now(), 0, 0, 0, 0, 0, 0, '[]', '[]', '[]'
     FROM generate_series(1, 500) n;
 INSERT INTO visitors_verification
     (id, at, reader, direction, code_digest, nonce, allowed, reasons, notes, source, visitor, upstream)

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from portal.audit import events
+
 ROOT = Path(settings.BASE_DIR)
 ROOTS = ("accessmap", "doorsync", "portal", "visitors")
 FOLDERS = (*ROOTS, "docker", "docs", "locale", "requirements", "templates", "tests")
@@ -39,9 +41,10 @@ def is_there(name: str) -> bool:
 
 
 def names(text: str) -> Iterator[str]:
-    """The paths and dotted names of this repository in code spans."""
+    """The paths and dotted names of this repository in code spans, without the codes of audit events."""
     for span in re.findall(r"`([^`\n]+)`", text):
-        if re.fullmatch(rf"(?:{'|'.join(FOLDERS)})/[\w./*<>-]*|(?:{'|'.join(ROOTS)})(?:\.\w+)+", span):
+        shape = rf"(?:{'|'.join(FOLDERS)})/[\w./*<>-]*|(?:{'|'.join(ROOTS)})(?:\.\w+)+"
+        if re.fullmatch(shape, span) and events.event_of(span) is None:
             yield span
 
 

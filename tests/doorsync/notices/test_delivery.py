@@ -53,7 +53,7 @@ def issues(now=NOW) -> set[tuple[str, str]]:
 
 
 @pytest.fixture
-def in_step(place):
+def in_order(place):
     """The rows say that every controller is in order."""
     ControllerSync.objects.update(observed_generation=99)
     return place

@@ -1,26 +1,19 @@
 """The metrics page counts what every process has counted."""
 
+import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
-import prometheus_client  # noqa: F401 (as in any running portal)
-import pytest
-
-from portal.core.metrics import enable_multiprocess
+from portal.embedded import processes
 
 COUNT = """
-import os, sys
 from prometheus_client import Counter
 Counter("scans", "Scans").inc()
 """
-START = """
-import subprocess, sys
-from pathlib import Path
+READ = """
 from django.conf import settings
-from portal.core.metrics import enable_multiprocess
-enable_multiprocess(Path(sys.argv[1]))
-for _ in range(2):
-    subprocess.run([sys.executable, "-c", sys.argv[2]], check=True)
 settings.configure(METRICS_TOKEN="t" * 20)
 from django.test import RequestFactory
 from portal.core.metrics import metrics
@@ -29,18 +22,29 @@ print(metrics(request).content.decode())
 """
 
 
-def started(directory):
-    finished = subprocess.run(
-        [sys.executable, "-c", START, str(directory), COUNT], check=True, capture_output=True, text=True, timeout=60
-    )
-    return finished.stdout
+class Started:
+    """Stands for Processes: runs Python code in the environment that the web server gets."""
+
+    def start(self, name, arguments, environment):
+        self.environment = environment
+
+    def run(self, code):
+        command = [sys.executable, "-c", code]
+        environment = {**os.environ, **self.environment}
+        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=60).stdout
 
 
-def test_the_page_adds_up_what_all_processes_counted(tmp_path):
-    assert "scans_total 2.0" in started(tmp_path / "metrics")
-    assert "scans_total 2.0" in started(tmp_path / "metrics"), "a new start counts anew"
+def test_the_page_adds_up_what_all_workers_counted(settings, tmp_path):
+    settings.VAR_DIR, settings.STATIC_ROOT = tmp_path, tmp_path / "static"
+    web = Started()
+    for _start in range(2):
+        processes.start_web(web, 8000, {}, workers=2)
+        web.run(COUNT)
+        web.run(COUNT)
+        assert "scans_total 2.0" in web.run(READ), "a new start counts anew"
 
 
-def test_it_is_too_late_once_metrics_are_kept_in_memory(tmp_path):
-    with pytest.raises(RuntimeError, match="before Django"):
-        enable_multiprocess(tmp_path)
+def test_the_image_keeps_metrics_where_every_container_can_write(settings):
+    docker = Path(settings.BASE_DIR) / "docker"
+    folder = re.search(r"PROMETHEUS_MULTIPROC_DIR=(\S+)", (docker / "Dockerfile").read_text()).group(1)
+    assert f"tmpfs: [{folder}]" in (docker / "compose.yaml").read_text()

@@ -1,7 +1,7 @@
 """Check-ins and check-outs are sent to Offision."""
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from portal.audit.models import Entry
 from portal.core import tasks
@@ -123,6 +123,7 @@ def test_an_update_whose_visitor_did_not_pass_is_in_the_audit_log(updating):
 
 def test_a_passage_wakes_a_worker_after_the_commit(updating, monkeypatch, django_capture_on_commit_callbacks):
     messages = []
+    monkeypatch.setattr(tasks, "transaction", transaction)  # the doorbells of a place ring at once
     monkeypatch.setattr(tasks, "publish", lambda name, args: messages.append((name, *args)))
     with django_capture_on_commit_callbacks(execute=True):
         updating.scan("NEW1")

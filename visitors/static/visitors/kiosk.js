@@ -87,11 +87,12 @@ document.addEventListener("keydown", (event) => {
 });
 
 async function watch() {
+  const wasOffline = body.dataset.state === "offline"; // an answer says nothing about what happened since the question
   try {
     const answer = await request(body.dataset.alive);
     if (answer.status === 401) show("offline", words.unpaired_message);
     else if (!answer.ok) show("offline", words.offline_message);
-    else if (body.dataset.state === "offline") show("ready");
+    else if (wasOffline && body.dataset.state === "offline") show("ready");
   } catch {
     show("offline", words.offline_message);
   }
