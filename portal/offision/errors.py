@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from portal.core.problems import QUOTED, Problem
+from portal.core.problems import Problem
 
 
 class OffisionError(Exception):
@@ -14,16 +14,11 @@ class OffisionError(Exception):
 
     retryable: ClassVar[bool] = False
 
-    def __init__(self, problem: Problem | str) -> None:
+    def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
-        self.problem = problem if isinstance(problem, Problem) else QUOTED(text=problem)
+        self.problem = problem
 
     def __str__(self) -> str:
-        return str(self.problem)
-
-    @property
-    def summary(self) -> str:
-        """The problem in the language that is active."""
         return str(self.problem)
 
 
@@ -32,7 +27,7 @@ class TryAgain(OffisionError):
 
     retryable = True
 
-    def __init__(self, problem: Problem | str, *, retry_after: float | None = None) -> None:
+    def __init__(self, problem: Problem, *, retry_after: float | None = None) -> None:
         """`retry_after`: seconds the server asked to wait, already capped, or None where it named none."""
         super().__init__(problem)
         self.retry_after = retry_after
@@ -53,7 +48,7 @@ class Unauthorized(Never):
 class Refused(Never):
     """Any other 4xx, a redirect, or an envelope that says no."""
 
-    def __init__(self, problem: Problem | str, *, status_code: int = 0) -> None:
+    def __init__(self, problem: Problem, *, status_code: int = 0) -> None:
         """`status_code`: the HTTP status, such as 409 where a visit's status does not allow a check-in."""
         super().__init__(problem)
         self.status_code = status_code

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import F
 from django.http import HttpRequest
 
+from portal.audit.actor import acting_as
 from portal.audit.models import record
 from portal.core import clock
 from visitors.devices.authentication import UnknownKeyError, WrongAddressError, turnstile_with_key
@@ -48,8 +49,10 @@ def pair(turnstile: Turnstile, code: str) -> str | None:
         return None
     pairing.used_at = now
     pairing.save(update_fields=["used_at"])
-    _key, secret = TurnstileKey.objects.create_key(name="kiosk", turnstile=turnstile, kiosk=True)
-    record(actor=f"turnstile {turnstile.name}", action="kiosk.paired", on=turnstile)
+    actor = f"turnstile {turnstile.name}"
+    with acting_as(actor):
+        _key, secret = TurnstileKey.objects.create_key(name="kiosk", turnstile=turnstile, kiosk=True)
+    record(actor=actor, action="kiosk.paired", on=turnstile)
     return secret
 
 

@@ -10,6 +10,7 @@ from doorsync.models import ControllerSync, UnmanagedCard, UnmappedResource
 from portal import roles
 from portal.audit.models import Entry
 from portal.core import clock
+from portal.core.problems import QUOTED
 from portal.offision.errors import OperationAbsent
 from tests.places import NOW
 
@@ -130,7 +131,7 @@ def test_resources_are_fetched_from_offision_on_request(place, client, staff, mo
     assert client.post(button, follow=True).context["messages"]
 
     def absent():
-        raise OperationAbsent("x")
+        raise OperationAbsent(QUOTED(text="x"))
 
     monkeypatch.setattr("doorsync.bookings.resources.fetch_resources", absent)
     assert "The contract has no list of resources" in client.post(button, follow=True).content.decode()

@@ -8,6 +8,7 @@ from django.utils.translation import override
 
 from accessmap.models import Door
 from portal.audit.models import Entry
+from portal.core.problems import QUOTED
 from portal.offision.errors import Refused
 from portal.offision.executor import Executor
 from visitors.models import (
@@ -89,7 +90,7 @@ def test_a_refusal_of_offision_is_an_answer(turnstiles, monkeypatch, status, rea
     turnstiles.scan("GOOD1")
 
     def refuse(*_args, **_kwargs):
-        raise Refused("Visit GOOD1 is closed", status_code=status)
+        raise Refused(QUOTED(text="Visit GOOD1 is closed"), status_code=status)
 
     monkeypatch.setattr(Executor, "record", refuse)
     assert turnstiles.scan("GOOD1").json()["reasons"] == [reason]
