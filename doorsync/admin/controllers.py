@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from pydantic import SecretStr
@@ -26,7 +27,7 @@ _PREFIX = "option_"
 def form_field(info: FieldInfo, *, stored: bool) -> forms.Field:
     """The form field of a driver's option. `stored`: a blank secret keeps its stored value."""
     required = info.is_required()
-    common: dict[str, Any] = {"label": info.title, "help_text": info.description or "", "required": required}
+    common: dict[str, Any] = {"label": capfirst(info.title), "help_text": info.description or "", "required": required}
     if get_origin(info.annotation) is Literal:
         choices = [(str(value), str(value)) for value in get_args(info.annotation)]
         return forms.ChoiceField(**common, choices=choices, initial=str(info.default))
