@@ -107,7 +107,7 @@ def check_validity(valid_from: datetime | None, valid_until: datetime | None) ->
 
 
 class CardholderSerializer(serializers.ModelSerializer[Cardholder]):
-    email = serializers.CharField(help_text="Blank for somebody whom no booking can find.")
+    email = serializers.CharField(help_text="Blank for a cardholder without an email: no booking can find them.")
     access_levels = serializers.SlugRelatedField[AccessLevel](
         slug_field="name", many=True, read_only=True, help_text="Names."
     )

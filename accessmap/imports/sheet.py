@@ -1,5 +1,6 @@
 """What both sheets have in common: rows are compared with a snapshot of the map, and written together."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -53,11 +54,11 @@ class Row:
             return None
 
 
-class MapSheet:
+class MapSheet(ABC):
     """A sheet of one kind, compared with the map as it was when the sheet was read."""
 
     columns: ClassVar[tuple[str, ...]]
-    # The column that says whom or what a row is about.
+    # The column that names the row's person or resource.
     key: ClassVar[str]
 
     def __init__(self, sheet: Sheet) -> None:
@@ -97,22 +98,22 @@ class MapSheet:
         rows = (cls.export_row(instance, whole_numbers=whole_numbers) for instance in instances)
         return Dataset(*([escaped(text) for text in row] for row in rows), headers=cls.columns)
 
+    @abstractmethod
     def load_map(self) -> None:
         """Take a snapshot of the map."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read_row(self, row: Row) -> None:
         """Note in `row` what is wrong with it, or what it changes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def write(self, *, actor: str) -> None:
         """Write what all rows change. Call it in a transaction, after `read` and without errors."""
-        raise NotImplementedError
 
     @classmethod
+    @abstractmethod
     def export_row(cls, instance: Any, *, whole_numbers: bool) -> list[str]:
         """The texts of a row of the map, in the order of `columns`."""
-        raise NotImplementedError
 
     def named_before(self, key: str, row: Row) -> int | None:
         """The number of an earlier row that names the same key."""

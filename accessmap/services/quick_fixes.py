@@ -1,4 +1,4 @@
-"""Fix the map in one step: a card for somebody whom bookings name, a door for a resource that is booked.
+"""Fix the map in one step: a card for a person in a booking, a door for a resource that is booked.
 
 Both raise django.core.exceptions.ValidationError with messages for staff, and change nothing then.
 """
@@ -13,7 +13,7 @@ from portal.audit.models import record
 
 @transaction.atomic
 def give_card(*, email: str, name: str, number: str, actor: str) -> Cardholder:
-    """Give a card to the cardholder with this email, whom `name` creates if there is none."""
+    """Give a card to the cardholder with this email. Where there is none, create one called `name`."""
     if not normal_email(email):
         raise ValidationError(_("Enter the email by which bookings name the person."), "no_email")
     holder = Cardholder.objects.filter(email__iexact=normal_email(email)).select_for_update().first()
