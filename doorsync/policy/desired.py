@@ -87,10 +87,10 @@ def with_kept(desired: Desired, kept: Mapping[str, Permissions]) -> Desired:
 def next_edge(desired: Desired, now: datetime, *, written: Iterable[DoorWindows] = ()) -> datetime | None:
     """The next moment after `now` at which a permission begins or ends; None if there is none.
 
-    `written`: the records as the controller holds them, whose edges may be rounded.
+    `written`: the windows as the controller holds them, whose edges may be rounded.
     """
-    every = [p.window for doors in desired.cards.values() for found in doors.values() for p in found]
-    every += [p.window for found in desired.unlocked.values() for p in found]
-    every += [window for record in written for found in record.values() for window in found]
+    every = [p.window for doors in desired.cards.values() for permissions in doors.values() for p in permissions]
+    every += [p.window for permissions in desired.unlocked.values() for p in permissions]
+    every += [window for doors in written for windows in doors.values() for window in windows]
     edges = (edge for window in every for edge in (window.start, window.end) if edge is not None and edge > now)
     return min(edges, default=None)

@@ -54,14 +54,14 @@ def to_naive_clock(windows: Iterable[Window], zone: ZoneInfo, now: datetime) -> 
     """The windows as a device is told them at `now` (aware); those within the hour that is yet to come again are left
     out until it does."""
     wall = _NaiveClock(zone, now)
-    found: list[NaiveWindow] = []
+    naive_windows: list[NaiveWindow] = []
     for window in windows:
         for start, end in wall.stretches(window):
-            if found and start is not None and found[-1].end == start:
-                found[-1] = NaiveWindow(found[-1].start, end)
+            if naive_windows and start is not None and naive_windows[-1].end == start:
+                naive_windows[-1] = NaiveWindow(naive_windows[-1].start, end)
             else:
-                found.append(NaiveWindow(start, end))
-    return tuple(found)
+                naive_windows.append(NaiveWindow(start, end))
+    return tuple(naive_windows)
 
 
 def from_naive_clock(windows: Iterable[NaiveWindow], zone: ZoneInfo, now: datetime) -> tuple[Window, ...]:
@@ -100,17 +100,19 @@ class _NaiveClock:
             ends_before = window.end is not None and window.end == self._change
             end = self._seam if ends_before else None if window.end is None else self.shown(window.end)
             return [NaiveWindow(start, end)]
-        found = []
+        naive_windows = []
         if window.start is None or window.start < self._change:
             end = None if window.end is None else self._naive(min(window.end, self._change))
-            found.append(NaiveWindow(None if window.start is None else self._naive(window.start), end or self._seam))
+            naive_windows.append(
+                NaiveWindow(None if window.start is None else self._naive(window.start), end or self._seam)
+            )
         if window.end is None or self.shown(window.end) > self._seam:
             start = self.shown(window.start) if window.start and window.start > self._change else self._seam
             start = max(start, self._seam)
             end = None if window.end is None else self.shown(window.end)
             if end is None or start < end:
-                found.append(NaiveWindow(start, end))
-        return found
+                naive_windows.append(NaiveWindow(start, end))
+        return naive_windows
 
     def shown(self, moment: datetime) -> datetime:
         """What the clock shows at a moment; after the change, by the zone's own rules."""

@@ -48,10 +48,10 @@ def notices(now: datetime, *, reads_log: bool = False) -> list[Notice]:
 
     `reads_log`: whether they may read the audit log, and so see what is wrong with it.
     """
-    found = [*_of_the_portal(now), *_of_doors(now), *_of_approvals(), *_of_the_map(now)]
+    attention = [*_of_the_portal(now), *_of_doors(now), *_of_approvals(), *_of_the_map(now)]
     if reads_log:
-        found += _of_the_log()
-    return sorted(found, key=lambda notice: not notice.urgent)
+        attention += _of_the_log()
+    return sorted(attention, key=lambda notice: not notice.urgent)
 
 
 def _of_the_portal(now: datetime) -> Iterator[Notice]:

@@ -180,8 +180,8 @@ def test_a_turnstile_for_a_device_without_headers_gets_an_address_and_a_door_mus
     gate = Turnstile.objects.create(site=place.site(), name="gate", direction="in", protocol="vguang")
     as_role(roles.INTEGRATOR)
     press = {"action": "make_key", "_selected_action": [gate.pk]}
-    said = client.post(reverse("admin:visitors_turnstile_changelist"), press, follow=True).content.decode()
-    assert "/api/visitors/devices/" in said
+    content = client.post(reverse("admin:visitors_turnstile_changelist"), press, follow=True).content.decode()
+    assert "/api/visitors/devices/" in content
     page = reverse("admin:visitors_turnstile_change", args=[gate.pk])
     form = client.get(page).context["adminform"].form
     fields = {name: form.initial.get(name) for name in form.fields if form.initial.get(name) is not None}
@@ -203,8 +203,8 @@ def test_a_turnstile_that_lets_nobody_in_is_not_saved_without_a_word(place, clie
     inlines = {f"{prefix}-{part}": 0 for prefix in ("readers", "template") for part in ("TOTAL_FORMS", "INITIAL_FORMS")}
     sent = {**fields, **inlines, "site": place.site().pk, "name": "gate", "direction": "in", "sources": ""}
     sent.pop("door", None)
-    said = client.post(page, {**sent, "statuses_in": []}).content.decode()
-    assert "nobody could pass this way" in said
+    content = client.post(page, {**sent, "statuses_in": []}).content.decode()
+    assert "nobody could pass this way" in content
     assert "10.1.2.0/24" in client.post(page, {**sent, "sources": "nonsense"}).content.decode()
     assert client.post(page, sent).status_code == 302
 
@@ -212,6 +212,6 @@ def test_a_turnstile_that_lets_nobody_in_is_not_saved_without_a_word(place, clie
 def test_roles_are_named_in_the_readers_language(client, as_role):
     user = as_role(roles.ADMINISTRATOR)
     for page in (reverse("admin:auth_user_change", args=[user.pk]), reverse("admin:auth_group_changelist")):
-        said = client.get(page, headers={"accept-language": "zh-hant"}).content.decode()
-        assert "設施管理人員" in said
-        assert "Facility staff" not in said
+        content = client.get(page, headers={"accept-language": "zh-hant"}).content.decode()
+        assert "設施管理人員" in content
+        assert "Facility staff" not in content

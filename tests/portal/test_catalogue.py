@@ -28,14 +28,14 @@ PLACEHOLDER = re.compile(r"%\(\w+\)[-+0-9.]*[a-z]|%[sd]|\{\w*\}")
 
 def in_the_sources() -> Iterator[tuple[str, str | None]]:
     """Each message of the code and the templates, with its context."""
-    for file in (found for folder in FOLDERS for found in sorted((ROOT / folder).rglob("*.*"))):
+    for file in (rendered for folder in FOLDERS for rendered in sorted((ROOT / folder).rglob("*.*"))):
         if file.suffix not in {".py", ".html", ".txt"} or "migrations" in file.parts:
             continue
         text = file.read_text()
         if file.suffix != ".py":
             text = templatize(text, origin=file.name)
-        for _line, found, _comments, context in extract("python", io.BytesIO(text.encode()), keywords=KEYWORDS):
-            yield (found if isinstance(found, str) else found[0]), context
+        for _line, rendered, _comments, context in extract("python", io.BytesIO(text.encode()), keywords=KEYWORDS):
+            yield (rendered if isinstance(rendered, str) else rendered[0]), context
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +77,9 @@ def test_what_is_compiled_is_what_is_written(catalogue: Catalog) -> None:
             english, chinese = said(message)
             first = message.id if isinstance(message.id, str) else message.id[0]
             if message.context:
-                found = compiled.pgettext(message.context, first)
+                rendered = compiled.pgettext(message.context, first)
             elif isinstance(message.id, str):
-                found = compiled.gettext(first)
+                rendered = compiled.gettext(first)
             else:
-                found = compiled.ngettext(first, english, 2)
-            assert found == chinese, "Run `make messages`."
+                rendered = compiled.ngettext(first, english, 2)
+            assert rendered == chinese, "Run `make messages`."

@@ -97,8 +97,8 @@ def test_a_removal_that_is_only_seen_later_is_in_the_log(place):
     place.box("PUT", "faults", {})
     place.reconcile()
     assert set(place.cards()) == {"1003"}
-    told = Entry.objects.filter(action="card.removed").values_list("object_label", flat=True)
-    assert sorted(label.split()[1] for label in told) == ["Mei", "Tom"]
+    removed = Entry.objects.filter(action="card.removed").values_list("object_label", flat=True)
+    assert sorted(label.split()[1] for label in removed) == ["Mei", "Tom"]
 
 
 # Plans held for a person --------------------------------------------------

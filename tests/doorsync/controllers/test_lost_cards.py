@@ -34,17 +34,17 @@ def test_a_lost_card_leaves_the_controller_as_soon_as_it_is_reported(place, clie
     staff()
     assert "Report this card lost" in client.get(page).content.decode()
     doorbells.clear()
-    said = client.post(page, follow=True).content.decode()
-    assert "1 controller was asked to take it out" in said
-    assert "1 controller still holds it" in said
-    assert "data-live" in said
+    content = client.post(page, follow=True).content.decode()
+    assert "1 controller was asked to take it out" in content
+    assert "1 controller still holds it" in content
+    assert "data-live" in content
     box = Controller.objects.get(name="box")
     assert doorbells == [("reconcile_controller", box.pk)], "nobody waits for the tick"
     reconcile.reconcile_controller(box.pk)
     assert "1001" not in place.cards()
-    said = client.get(page).content.decode()
-    assert "No controller holds it" in said
-    assert "data-live" not in said
+    content = client.get(page).content.decode()
+    assert "No controller holds it" in content
+    assert "data-live" not in content
     assert Entry.objects.get(action="card.lost").object_label == "•••• (Mei)"
 
 
@@ -123,8 +123,8 @@ def test_resources_are_fetched_from_offision_on_request(place, client, staff, mo
     assert client.post(button).status_code == 403
     staff()
     assert client.get(button).status_code == 405
-    said = client.post(button, follow=True).content.decode()
-    assert "lists 3 resources; the map does not know 1" in said
+    content = client.post(button, follow=True).content.decode()
+    assert "lists 3 resources; the map does not know 1" in content
     assert UnmappedResource.objects.get().external_id == "desk"
     assert button in client.get(reverse("admin:accessmap_resource_changelist")).content.decode()
     place.offision_fault("html")

@@ -69,16 +69,16 @@ def test_home_says_what_is_wrong_and_where_it_is_mended_the_urgent_first(loaded,
     ResourceSync.objects.filter(resource__external_id="room").update(
         pending_reason=[QUOTED(text="It leaves out a great deal.")]
     )
-    found = dashboard.notices(clock.now())
-    said = [notice.sentence for notice in found]
-    assert any("box does not answer" in sentence for sentence in said)
-    assert "2 doors are not in order." in said
-    assert "1 person with a booking in the next two days has no card." in said
-    assert any("booking list waits" in sentence for sentence in said)
-    urgent = [notice.urgent for notice in found]
+    shown_notices = dashboard.notices(clock.now())
+    texts = [notice.sentence for notice in shown_notices]
+    assert any("box does not answer" in sentence for sentence in texts)
+    assert "2 doors are not in order." in texts
+    assert "1 person with a booking in the next two days has no card." in texts
+    assert any("booking list waits" in sentence for sentence in texts)
+    urgent = [notice.urgent for notice in shown_notices]
     assert urgent == sorted(urgent, reverse=True)
     page = text(as_role(roles.FACILITY_STAFF).get(reverse("admin:index")))
-    for notice in found:
+    for notice in shown_notices:
         assert as_role(roles.FACILITY_STAFF).get(notice.url, follow=True).status_code == 200, notice.url
         assert notice.url.replace("&", "&amp;") in page
 
@@ -142,12 +142,12 @@ def test_a_board_of_many_doors_asks_the_database_no_more_often(loaded, as_role, 
 
 @pytest.mark.parametrize(("day", "hours"), [(date(2026, 3, 29), 23), (date(2026, 10, 25), 25), (date(2026, 6, 1), 24)])
 def test_a_day_is_as_long_as_its_clocks_make_it(day, hours):
-    found = Day.of(day, ZoneInfo("Europe/London"))
-    assert found.end - found.start == timedelta(hours=hours)
-    marks = found.hours()
+    shown_notices = Day.of(day, ZoneInfo("Europe/London"))
+    assert shown_notices.end - shown_notices.start == timedelta(hours=hours)
+    marks = shown_notices.hours()
     assert len(marks) == hours
     assert [x for x, _name in marks] == sorted({x for x, _name in marks})
-    assert (found.x(found.start), found.x(found.end)) == (0, WIDTH)
+    assert (shown_notices.x(shown_notices.start), shown_notices.x(shown_notices.end)) == (0, WIDTH)
 
 
 # Why? -----------------------------------------------------------------------------------------------------------
@@ -243,10 +243,10 @@ def test_the_page_asks_whom_is_meant_and_shows_the_log(loaded, as_role):
     client = as_role(roles.SECURITY)
     door = Door.objects.get(name="Room door")
     page = reverse("explain")
-    said = text(client.get(page, {"who": "MEI@pier.example", "door": door.pk, "at": "2026-03-10T10:00"}))
-    assert "Mei can open Room door at 2026-03-10 10:00:00" in said
-    assert "card.added" in said
-    assert "1001" not in said
+    page_text = text(client.get(page, {"who": "MEI@pier.example", "door": door.pk, "at": "2026-03-10T10:00"}))
+    assert "Mei can open Room door at 2026-03-10 10:00:00" in page_text
+    assert "card.added" in page_text
+    assert "1001" not in page_text
     assert "Who do you mean?" in text(client.get(page, {"who": "m", "door": door.pk}))
     assert "Nobody has this name" in text(client.get(page, {"who": "zzz", "door": door.pk}))
     assert "That is not a time" in text(client.get(page, {"who": "Mei", "door": door.pk, "at": "soon"}))

@@ -22,13 +22,13 @@ wanted_records = records.map(lambda r: without_lapsed(r, NOW)).filter(bool)
 
 @given(st.dictionaries(keys, wanted_records), st.dictionaries(keys, records), st.sets(keys))
 def test_applying_the_difference_gives_what_is_wanted_and_spares_what_is_foreign(wanted, actual, owned):
-    found = diff(wanted, actual, owned, now=NOW)
-    after = {key: record for key, record in actual.items() if key not in found.remove}
-    after |= {**found.add, **found.update}
+    changes = diff(wanted, actual, owned, now=NOW)
+    after = {key: record for key, record in actual.items() if key not in changes.remove}
+    after |= {**changes.add, **changes.update}
     foreign = actual.keys() - owned
     for key in foreign:
         assert after[key] == actual[key]
-        assert found.unmanaged[key] == actual[key]
+        assert changes.unmanaged[key] == actual[key]
     for key in wanted.keys() - foreign:
         assert without_lapsed(after[key], NOW) == wanted[key]
     assert after.keys() <= wanted.keys() | foreign
@@ -36,7 +36,7 @@ def test_applying_the_difference_gives_what_is_wanted_and_spares_what_is_foreign
     assert not again.add
     assert not again.update
     assert not again.remove
-    assert found.contested == foreign & wanted.keys()
+    assert changes.contested == foreign & wanted.keys()
 
 
 def test_windows_that_ran_out_are_no_reason_to_write():

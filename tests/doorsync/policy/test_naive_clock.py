@@ -55,13 +55,13 @@ def test_a_device_admits_at_exactly_the_minutes_it_should(night, found, loaded):
     )
     moment = change + timedelta(minutes=loaded)
     offset = moment.astimezone(zone).utcoffset()
-    told = to_naive_clock(wanted, zone, moment)
+    naive = to_naive_clock(wanted, zone, moment)
     while moment < change + timedelta(minutes=300):
         if moment == change:  # the portal sets the clock and tells everything anew
             offset = moment.astimezone(zone).utcoffset()
-            told = to_naive_clock(wanted, zone, moment)
+            naive = to_naive_clock(wanted, zone, moment)
         shown = moment.replace(tzinfo=None) + offset
-        admits = any((s is None or s <= shown) and (e is None or shown < e) for s, e in told)
+        admits = any((s is None or s <= shown) and (e is None or shown < e) for s, e in naive)
         assert admits == any(w.covers(moment) for w in wanted), moment
         moment += timedelta(minutes=1)
 
@@ -76,13 +76,13 @@ def test_what_is_read_back_is_what_was_said(night, found, loaded):
             for s in found
         )
     )
-    said = expressible(wanted, zone, now)
-    assert from_naive_clock(to_naive_clock(said, zone, now), zone, now) == said
+    expressed = expressible(wanted, zone, now)
+    assert from_naive_clock(to_naive_clock(expressed, zone, now), zone, now) == expressed
 
 
 def test_a_device_that_is_left_alone_over_the_night_admits_nobody_it_should_not_when_its_clock_runs_on():
     wanted = (Window(BACK - timedelta(minutes=30), BACK + timedelta(minutes=30)),)
-    told = to_naive_clock(wanted, LONDON, BACK - timedelta(hours=3))
-    assert [(start.isoformat(), end.isoformat()) for start, end in told] == [
+    naive = to_naive_clock(wanted, LONDON, BACK - timedelta(hours=3))
+    assert [(start.isoformat(), end.isoformat()) for start, end in naive] == [
         ("2026-10-25T01:30:00", "2026-10-25T02:00:00")
     ]

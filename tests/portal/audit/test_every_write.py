@@ -228,7 +228,7 @@ def _function_name(action: StaffAction) -> str:
 
 
 def actions() -> list[str]:
-    found = {
+    names = {
         f"{model._meta.label}.{action}"
         for model, of in admin.site._registry.items()
         for action in [
@@ -236,7 +236,7 @@ def actions() -> list[str]:
             *(staff.name.replace("-", "_") for staff in getattr(of, "staff_actions", ())),
         ]
     }
-    return sorted(found - _OF_LIBRARIES)
+    return sorted(names - _OF_LIBRARIES)
 
 
 @pytest.mark.parametrize("action", actions())

@@ -74,9 +74,9 @@ def test_home_says_so_to_those_who_may_read_the_log(sealed, page, role):
     with clock.stopped_at(NOW):
         assert LIST not in page(role).get("/admin/").content.decode().partition('id="content-main"')[0]
         tamper(sealed)
-        told = "The seals of the audit log are broken" in page(role).get("/admin/").content.decode()
+        is_shown = "The seals of the audit log are broken" in page(role).get("/admin/").content.decode()
     may = role in (roles.SECURITY, roles.ADMINISTRATOR)
-    assert told is may
+    assert is_shown is may
     answer = page(role).get(LIST)
     assert answer.status_code == (200 if may else 403)
     if may:

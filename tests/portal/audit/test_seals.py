@@ -59,10 +59,10 @@ def three_blocks():
 
 
 def test_an_untouched_log_verifies_and_prints_what_to_keep(three_blocks):
-    said = verify()
+    report = verify()
     last = Seal.objects.get(number=3)
-    assert "All 3 seals are in order; they cover 9 entries." in said
-    assert f"3:{last.hash}" in said
+    assert "All 3 seals are in order; they cover 9 entries." in report
+    assert f"3:{last.hash}" in report
     assert "in order" in verify("--expect", f"3:{last.hash}")
     assert "in order" in verify("--expect", f"1:{Seal.objects.get(number=1).hash.upper()}")
     assert "Seal 3 is not there with that hash" in broken("--expect", f"3:{'0' * 64}")
@@ -145,7 +145,7 @@ def test_changing_an_entry_and_its_leaf_breaks_the_root(three_blocks):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "sentence"),
     [
         ("UPDATE audit_seal SET root = repeat('0', 64) WHERE number = 2", "Seal 2 was changed"),
         ("UPDATE audit_seal SET count = 4 WHERE number = 2", "Seal 2 was changed"),
@@ -157,9 +157,9 @@ def test_changing_an_entry_and_its_leaf_breaks_the_root(three_blocks):
         ("DELETE FROM audit_sealedentry WHERE seal_id = 2", "Seal 2 covers 3 entries, and the 0 listed"),
     ],
 )
-def test_a_changed_seal_is_named(three_blocks, change, said):
+def test_a_changed_seal_is_named(three_blocks, change, sentence):
     as_superuser(change)
-    assert said in broken()
+    assert sentence in broken()
 
 
 def test_a_seal_made_anew_breaks_the_next(three_blocks):

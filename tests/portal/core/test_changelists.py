@@ -91,14 +91,14 @@ def test_a_search_takes_the_newest_of_what_the_filters_leave(staff, monkeypatch)
         )
     page = reverse("admin:audit_entry_changelist")
 
-    def found(**asked):
+    def changelist(**asked):
         return [
             row.at.day
             for row in staff.get(page, {"q": "ann", "action": "door.opened", **asked}).context["cl"].result_list
         ]
 
-    assert found() == [4, 3]
-    assert found(at__year=2026, at__month=3, at__day=1) == [1], "an older day is searched when it is chosen"
+    assert changelist() == [4, 3]
+    assert changelist(at__year=2026, at__month=3, at__day=1) == [1], "an older day is searched when it is chosen"
     assert "newest 20,000" in staff.get(page).content.decode()
 
 
@@ -106,8 +106,8 @@ def test_more_rows_than_are_counted_are_still_listed(staff, monkeypatch):
     monkeypatch.setattr(changelists, "COUNTED_AT_MOST", 150)
     with transaction.atomic():
         Entry.objects.bulk_create(Entry(actor=str(n), action="door.opened", outcome="done") for n in range(300))
-    found = staff.get(reverse("admin:audit_entry_changelist")).context["cl"]
-    assert (len(found.result_list), found.result_count) == (100, 150)
+    changelist = staff.get(reverse("admin:audit_entry_changelist")).context["cl"]
+    assert (len(changelist.result_list), changelist.result_count) == (100, 150)
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("year", 2), ("month", 3), ("day", 33)])

@@ -18,19 +18,19 @@ WRAPPED = problem("test.wrapped", "At %(at)s: %(why)s")
 
 
 def test_a_problem_is_put_into_the_readers_language_when_it_is_read():
-    found = NEVER()
+    occurrence = NEVER()
     with override("en"):
-        assert str(found) == "never"
+        assert str(occurrence) == "never"
     with override("zh-hant"):
-        assert str(found) != "never"
+        assert str(occurrence) != "never"
 
 
 def test_plurals_times_and_problems_within():
     assert str(COUNTED(n=1, of="Ann")) == "1 card of Ann"
     assert str(COUNTED(n=2, of="Ann")) == "2 cards of Ann"
-    found = WRAPPED(at=datetime(2026, 3, 4, 5, 6, tzinfo=UTC), why=COUNTED(n=2, of="100 %"))
-    assert str(found) == "At 2026-03-04 13:06:00: 2 cards of 100 %"
-    assert Problem.from_json(found.as_json()) == found
+    occurrence = WRAPPED(at=datetime(2026, 3, 4, 5, 6, tzinfo=UTC), why=COUNTED(n=2, of="100 %"))
+    assert str(occurrence) == "At 2026-03-04 13:06:00: 2 cards of 100 %"
+    assert Problem.from_json(occurrence.as_json()) == occurrence
 
 
 def test_the_same_news_whatever_the_details_say():
@@ -61,9 +61,9 @@ VALUES = st.recursive(
 
 
 @given(st.lists(st.builds(lambda params: Problem("test.any", params), st.dictionaries(st.text("abc"), VALUES))))
-def test_what_is_stored_is_what_is_read(found):
-    stored = ProblemsField().to_python(found).as_json()
-    assert list(ProblemsField().to_python(stored)) == found
+def test_what_is_stored_is_what_is_read(problems):
+    stored = ProblemsField().to_python(problems).as_json()
+    assert list(ProblemsField().to_python(stored)) == problems
 
 
 def test_every_declared_sentence_can_be_put_into_words():

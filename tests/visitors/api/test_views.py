@@ -81,8 +81,8 @@ def test_a_body_beyond_every_bound_gets_413(turnstiles):
 )
 def test_a_time_outside_the_calendar_gets_400(turnstiles, clock):
     assert turnstiles.scan("GOOD1", scanned_at=clock).status_code == 400
-    said = {"verification_id": turnstiles.scan("GOOD1").json()["verification_id"], "passed": True, "at": clock}
-    assert turnstiles.post("passages", said).status_code == 400
+    report = {"verification_id": turnstiles.scan("GOOD1").json()["verification_id"], "passed": True, "at": clock}
+    assert turnstiles.post("passages", report).status_code == 400
     assert turnstiles.scan("GOOD1", scanned_at="1970-01-01T00:00:00").status_code == 200, "a clock without power"
 
 

@@ -41,9 +41,9 @@ def test_a_code_pairs_one_tablet(tablet):
     assert cookie["path"] == tablet.page
     assert tablet.client.get(tablet.page).context["turnstile"] == tablet.turnstile
     assert tablet.client.get(f"{tablet.page}alive").status_code == 204
-    said = tablet.scan("GOOD1").json()
-    assert said["allowed"]
-    assert set(said["messages"]) == {"en", "zh-hant"}
+    result = tablet.scan("GOOD1").json()
+    assert result["allowed"]
+    assert set(result["messages"]) == {"en", "zh-hant"}
     assert tablet(code).status_code == 403, "it is good for one tablet"
     key = cookie.value
     answer = tablet.client.post(
@@ -84,7 +84,7 @@ def test_a_kiosk_belongs_to_one_turnstile_and_ends_with_its_key(tablet):
 
 
 @pytest.mark.parametrize(
-    "said",
+    "body",
     [
         b"",
         b"[]",
@@ -95,7 +95,7 @@ def test_a_kiosk_belongs_to_one_turnstile_and_ends_with_its_key(tablet):
         b"x" * 3000,
     ],
 )
-def test_an_invalid_scan_gets_400(tablet, said):
+def test_an_invalid_scan_gets_400(tablet, body):
     tablet(kiosks.new_pairing(tablet.turnstile, actor="ann"))
-    answer = tablet.client.post(f"{tablet.page}scan", said, content_type="application/json")
+    answer = tablet.client.post(f"{tablet.page}scan", body, content_type="application/json")
     assert answer.status_code == 400

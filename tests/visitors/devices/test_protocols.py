@@ -80,8 +80,16 @@ def test_in_and_out_within_five_seconds_are_two_scans(turnstiles):
 
 
 def control_id(ask, code, uuid="u1", **more):
-    said = {"device_id": 1, "identifier_id": 0, "qrcode_value": code, "portal_id": 2, "uuid": uuid, "time": 1, **more}
-    return ask(json.dumps(said), "new_qrcode.fcgi", "application/json")
+    message = {
+        "device_id": 1,
+        "identifier_id": 0,
+        "qrcode_value": code,
+        "portal_id": 2,
+        "uuid": uuid,
+        "time": 1,
+        **more,
+    }
+    return ask(json.dumps(message), "new_qrcode.fcgi", "application/json")
 
 
 def test_control_id(turnstiles):
@@ -292,8 +300,8 @@ def test_template_without_a_direction_denies_at_a_turnstile_for_both(turnstiles)
     Template.objects.create(
         turnstile=turnstile, body="json", code_at="c", direction_at="d", allow_body="OPEN", deny_body="STAY"
     )
-    for said in ({"c": "GOOD1"}, {"c": "GOOD1", "d": ""}):
-        assert turnstiles.device("both", json.dumps(said), "", "application/json").content == b"STAY"
+    for message in ({"c": "GOOD1"}, {"c": "GOOD1", "d": ""}):
+        assert turnstiles.device("both", json.dumps(message), "", "application/json").content == b"STAY"
     assert turnstiles.last_verification().reasons == ["wrong_direction"]
 
 
@@ -346,9 +354,11 @@ def test_an_invalid_request_allows_nobody(turnstiles, protocol):
 @pytest.mark.parametrize("odd", ["\x00", "\ud800", "a\nb", "x" * 300])
 def test_odd_characters_are_refused_or_denied(turnstiles, odd):
     ask = speak(turnstiles, "control_id")
-    for said in ({"uuid": odd}, {"portal_id": odd}, {"qrcode_value": odd}):
+    for message in ({"uuid": odd}, {"portal_id": odd}, {"qrcode_value": odd}):
         answer = (
-            control_id(ask, "GOOD1", **{"uuid": "u", **said}) if "qrcode_value" not in said else control_id(ask, odd)
+            control_id(ask, "GOOD1", **{"uuid": "u", **message})
+            if "qrcode_value" not in message
+            else control_id(ask, odd)
         )
         assert answer.status_code in (200, 400)
     json_body = json.dumps({"code": odd, "nonce": odd})

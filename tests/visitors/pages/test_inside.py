@@ -8,8 +8,8 @@ from tests.places import NOW
 
 @pytest.mark.parametrize("language", ["en", "zh-hant"])
 def test_doubtful_visitors_are_marked_in_both_languages(turnstiles, admin_client, language):
-    said = {"code": "NEVER-SEEN", "decision": "allow", "at": NOW.isoformat()}
-    turnstiles.post("verifications/offline", said)
+    report = {"code": "NEVER-SEEN", "decision": "allow", "at": NOW.isoformat()}
+    turnstiles.post("verifications/offline", report)
     turnstiles.scan("GOOD1")
     page = admin_client.get(f"/admin/inside/{Site.objects.get().pk}/", headers={"accept-language": language})
     text = page.content.decode()

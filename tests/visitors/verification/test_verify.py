@@ -179,11 +179,11 @@ def test_a_door_is_unlocked_once_and_a_locked_one_denies(turnstiles):
     assert len(pulses) == 1
     assert Entry.objects.get(action="door.pulse").outcome == "done"
     turnstiles.place.box("PUT", "faults", {"timeout_after_apply": True})
-    told = turnstiles.scan("GOOD1").json()
+    result = turnstiles.scan("GOOD1").json()
     turnstiles.place.box("PUT", "faults", {})
-    assert "see reception" in told["message"]
-    assert (told["decision"], told["reasons"]) == ("deny", ["door_not_opened"])
-    assert "open_ms" not in told
+    assert "see reception" in result["message"]
+    assert (result["decision"], result["reasons"]) == ("deny", ["door_not_opened"])
+    assert "open_ms" not in result
     assert Entry.objects.filter(action="door.pulse", outcome="failed").count() == 1
 
 

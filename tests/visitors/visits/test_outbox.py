@@ -98,8 +98,8 @@ def test_a_departure_does_not_overtake_the_arrival_before_it(updating, later):
 
 def test_an_offline_arrival_is_sent_too(updating):
     prefetch.prefetch_visits()
-    said = {"code": "NEW1", "decision": "allow", "at": NOW.isoformat()}
-    assert updating.post("verifications/offline", said).status_code == 201
+    report = {"code": "NEW1", "decision": "allow", "at": NOW.isoformat()}
+    assert updating.post("verifications/offline", report).status_code == 201
     outbox.send_status_updates()
     assert VisitStatusUpdate.objects.get().done_at
 
@@ -109,8 +109,8 @@ def test_an_offline_arrival_is_not_sent_after_the_visitor_left(updating, later):
     updating.configure("out", statuses_out=["expected", "checked_in"], updates_visit_status=True)
     with later(60):
         updating.scan("NEW1", at="out")
-        said = {"code": "NEW1", "decision": "allow", "at": NOW.isoformat()}
-        assert updating.post("verifications/offline", said).status_code == 201
+        report = {"code": "NEW1", "decision": "allow", "at": NOW.isoformat()}
+        assert updating.post("verifications/offline", report).status_code == 201
     assert [update.change for update in VisitStatusUpdate.objects.all()] == ["check_out"]
 
 

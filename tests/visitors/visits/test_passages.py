@@ -98,10 +98,10 @@ def test_a_door_that_certainly_stayed_shut_leaves_nobody_inside(turnstiles):
 def test_an_offline_decision_is_stored_unchanged(turnstiles):
     turnstiles.scan("GOOD1", at="out")
     at = NOW - timedelta(hours=2)
-    said = {"code": "GOOD1", "decision": "allow", "at": at.isoformat(), "nonce": "o1"}
-    answer = turnstiles.post("verifications/offline", said)
+    report = {"code": "GOOD1", "decision": "allow", "at": at.isoformat(), "nonce": "o1"}
+    answer = turnstiles.post("verifications/offline", report)
     assert answer.status_code == 201
-    assert turnstiles.post("verifications/offline", said).json() == answer.json(), "each once"
+    assert turnstiles.post("verifications/offline", report).json() == answer.json(), "each once"
     row = Verification.objects.get(source="offline")
     assert (row.allowed, row.scanned_at, row.at, row.visitor) == (True, at, at, "Ana")
     denied = {"code": "NEVER", "decision": "deny", "at": at.isoformat(), "reason": "expired"}
@@ -115,29 +115,33 @@ def test_an_offline_decision_is_stored_unchanged(turnstiles):
     "change", [{"decision": "maybe"}, {"at": "noon"}, {"at": "2001-01-01T00:00:00Z"}, {"reason": "x"}, {"code": None}]
 )
 def test_an_invalid_offline_decision_gets_400(turnstiles, change):
-    said = {"code": "GOOD1", "decision": "allow", "at": NOW.isoformat(), **change}
-    assert turnstiles.post("verifications/offline", said).status_code == 400
+    report = {"code": "GOOD1", "decision": "allow", "at": NOW.isoformat(), **change}
+    assert turnstiles.post("verifications/offline", report).status_code == 400
     assert not Verification.objects.exists()
 
 
 def test_an_offline_decision_of_a_turnstile_for_both_ways_needs_a_direction(turnstiles):
-    said = {"code": "GOOD1", "decision": "allow", "at": NOW.isoformat()}
-    assert turnstiles.post("verifications/offline", said, at="both").status_code == 400
-    assert turnstiles.post("verifications/offline", {**said, "direction": "in"}, at="both").status_code == 201
+    report = {"code": "GOOD1", "decision": "allow", "at": NOW.isoformat()}
+    assert turnstiles.post("verifications/offline", report, at="both").status_code == 400
+    assert turnstiles.post("verifications/offline", {**report, "direction": "in"}, at="both").status_code == 201
 
 
 def test_an_offline_decision_is_stored_beside_an_online_one_with_its_nonce(turnstiles):
     turnstiles.scan("BAD1", nonce="n1")
-    said = {"code": "BAD1", "decision": "allow", "at": NOW.isoformat(), "nonce": "n1"}
-    assert turnstiles.post("verifications/offline", said).status_code == 201
+    report = {"code": "BAD1", "decision": "allow", "at": NOW.isoformat(), "nonce": "n1"}
+    assert turnstiles.post("verifications/offline", report).status_code == 201
     assert Verification.objects.get(source="offline").allowed
     assert turnstiles.scan("BAD1", nonce="n1").json()["decision"] == "deny", "and opens nothing online"
 
 
 def test_a_turnstile_that_repeats_nonces_loses_no_decision(turnstiles):
-    said = {"code": "GOOD1", "decision": "allow", "at": NOW.isoformat(), "nonce": "1"}
-    others = [{**said, "code": "NEW1"}, {**said, "at": (NOW - timedelta(hours=1)).isoformat()}, {**said, "nonce": ""}]
-    for one in (said, *others, said, *others):
+    report = {"code": "GOOD1", "decision": "allow", "at": NOW.isoformat(), "nonce": "1"}
+    others = [
+        {**report, "code": "NEW1"},
+        {**report, "at": (NOW - timedelta(hours=1)).isoformat()},
+        {**report, "nonce": ""},
+    ]
+    for one in (report, *others, report, *others):
         assert turnstiles.post("verifications/offline", one).status_code == 201
     assert Verification.objects.count() == 4, "each once"
 

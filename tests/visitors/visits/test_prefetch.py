@@ -26,11 +26,11 @@ def test_a_slow_list_does_not_overwrite_a_newer_visit(turnstiles, monkeypatch):
 
     def slow(client, day):
         turnstiles.set_visit("GOOD1", status="checked_in")
-        found = real(client, day)
+        listed = real(client, day)
         turnstiles.set_visit("GOOD1", status="blacklisted")
         with clock.stopped_at(NOW + timedelta(seconds=1)):
             turnstiles.scan("GOOD1")
-        return found
+        return listed
 
     monkeypatch.setattr(OffisionClient, "visits", slow)
     prefetch.prefetch_visits()

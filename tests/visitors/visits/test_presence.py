@@ -25,8 +25,8 @@ def test_a_visitor_who_left_is_outside_and_one_whose_visit_is_over_is_doubtful(t
 
 
 def test_a_visitor_whom_an_offline_turnstile_admitted_is_inside_without_a_name(turnstiles, later):
-    said = {"code": "NEVER-SEEN", "decision": "allow", "at": (NOW - timedelta(hours=1)).isoformat()}
-    assert turnstiles.post("verifications/offline", said).status_code == 201
+    report = {"code": "NEVER-SEEN", "decision": "allow", "at": (NOW - timedelta(hours=1)).isoformat()}
+    assert turnstiles.post("verifications/offline", report).status_code == 201
     assert who_is_inside() == {"": ("assumed", "nameless")}
     turnstiles.set_visit("NEVER-SEEN", visitorName="Dee")
     with later(1):
