@@ -37,7 +37,7 @@ class AuditEvent:
     sentence: str | Promise
     parameters: frozenset[str] = frozenset()
     personal: frozenset[str] = frozenset()
-    # The model whose writes a trigger records under this code, as "app_label.ModelName".
+    # The model whose writes a trigger records under this code, or its proxy, as "app_label.ModelName".
     model: str = ""
 
     @property
@@ -123,7 +123,7 @@ def audited_model(
     encrypted = {name for name, field in fields.items() if type(field).__module__ == "encrypted_fields.fields"}
     for write, sentence in _WRITES.items():
         parameters = fields.keys() - set(ignored)
-        audit_event(f"{model.lower()}.{write}", sentence, *parameters, personal=personal, model=model)
+        audit_event(f"{model.lower()}.{write}", sentence, *parameters, personal=personal, model=proxy or model)
     _models[model] = AuditedModel(
         model,
         label,

@@ -73,6 +73,7 @@ class Migration(migrations.Migration):
             fields=[
             ],
             options={
+                'verbose_name': 'role',
                 'proxy': True,
                 'default_permissions': (),
                 'indexes': [],
@@ -88,6 +89,7 @@ class Migration(migrations.Migration):
             fields=[
             ],
             options={
+                'verbose_name': 'permission of the role',
                 'proxy': True,
                 'default_permissions': (),
                 'indexes': [],
@@ -100,6 +102,7 @@ class Migration(migrations.Migration):
             fields=[
             ],
             options={
+                'verbose_name': 'user',
                 'proxy': True,
                 'default_permissions': (),
                 'indexes': [],
@@ -115,6 +118,7 @@ class Migration(migrations.Migration):
             fields=[
             ],
             options={
+                'verbose_name': 'role of the user',
                 'proxy': True,
                 'default_permissions': (),
                 'indexes': [],
@@ -127,6 +131,7 @@ class Migration(migrations.Migration):
             fields=[
             ],
             options={
+                'verbose_name': 'permission of the user',
                 'proxy': True,
                 'default_permissions': (),
                 'indexes': [],
