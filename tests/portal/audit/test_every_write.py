@@ -15,9 +15,11 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
 from accessmap.api.models import ApiKey, Scope
+from accessmap.imports import service
 from accessmap.models import AccessLevel, Card, Cardholder, Controller, Door, MapImport, Resource, Site
 from doorsync import models as sync
 from doorsync.pages.actions import StaffAction
+from doorsync.setup import jobs
 from portal import roles
 from portal.audit.models import Entry
 from portal.core import clock
@@ -86,6 +88,31 @@ READ_ONLY_PAGES = {
     "inside",
     "inside-somewhere",
     "fetch-resources",  # starts a job that reads Offision's list; only the list of unmapped resources follows it
+}
+# The pages that an admin has beside Django's own: the method, the rest of the address, the code. None: only looks, or
+# changes no row that the log covers.
+ADMIN_PAGES: dict[str, tuple[str, list[str], str] | None] = {
+    "accessmap_cardholder_sheet": ("get", ["csv"], "map.export"),
+    "accessmap_resource_sheet": ("get", ["csv"], "map.export"),
+    "accessmap_card_lost": ("post", ["{card}"], "card.lost"),
+    "accessmap_card_number": ("post", ["{card}"], "card.number_shown"),
+    "accessmap_mapimport_carry_out": ("post", ["{checked}"], "map.import"),
+    "accessmap_mapimport_undo": ("post", ["{imported}"], "map.import_undone"),
+    "accessmap_mapimport_drop": None,  # a sheet that was never imported
+} | dict.fromkeys(
+    # What they do is in test_putting_back_a_deleted_row.
+    [
+        f"accessmap_{model}_deleted"
+        for model in ("accesslevel", "accesspolicy", "card", "cardholder", "door", "resource", "site")
+    ]
+)
+# The steps of the setup that do something: what is posted, the code.
+SETUP_STEPS: dict[str, tuple[dict[str, Any], str]] = {
+    "contract": ({"resource": "room"}, "contract.check"),
+    "subscription": ({}, "subscription.look"),
+    "callback": ({}, "callback.test"),
+    "controller": ({"controller": 0}, "controller.test"),
+    "permission": ({}, "permission.read_back"),
 }
 # Methods of REST: the path, the body, the code.
 REST: dict[str, list[tuple[str, dict[str, Any] | None, str]]] = {
@@ -331,19 +358,80 @@ def test_every_rest_method(place, method):
         assert Entry.objects.filter(id__gt=before, action=code, actor=key.actor).exists()
 
 
-def test_an_import_and_its_undoing_are_recorded_row_by_row(administrator, client, place):
-    from accessmap.imports import service
+def admin_pages() -> set[str]:
+    """The names of the admin's pages, without Django's own."""
+    own = ("changelist", "add", "history", "delete", "change")
+    return {
+        pattern.name
+        for of in admin.site._registry.values()
+        for pattern in of.get_urls()
+        if isinstance(pattern, URLPattern) and pattern.name and not pattern.name.endswith(own)
+    }
 
+
+def test_every_page_of_an_admin_is_known():
+    assert admin_pages() == ADMIN_PAGES.keys()
+
+
+@pytest.mark.parametrize("name", [name for name, does in ADMIN_PAGES.items() if does])
+def test_every_page_of_an_admin(administrator, client, name, monkeypatch):
+    method, arguments, code = ADMIN_PAGES[name]
+    monkeypatch.setattr(service, "wake_worker", service.work_on_import)
+    rows = {"card": Card.objects.get(number="1001").pk}
+    if name.startswith("accessmap_mapimport"):
+        rows["checked"] = rows["imported"] = uploaded(administrator).pk
+        if arguments == ["{imported}"]:
+            service.carry_out(rows["imported"], user=administrator)
+    before = latest()
+    address = reverse(f"admin:{name}", args=[argument.format(**rows) for argument in arguments])
+    answer = client.generic(method.upper(), address)
+    assert answer.status_code < 400, answer.content
+    assert Entry.objects.filter(id__gt=before, action=code, actor=roles.ADMINISTRATOR).exists()
+
+
+def uploaded(user: User) -> MapImport:
+    """A sheet that adds Nan with a card, checked."""
     content = b"email,name,cards,access levels\nnan@pier.example,Nan,5005,\n"
-    row = service.upload(kind="people", name="people.csv", content=content, user=administrator)
+    row = service.upload(kind="people", name="people.csv", content=content, user=user)
     service.work_on_import(row.pk)
+    return row
+
+
+def test_putting_back_a_deleted_row(administrator, client):
+    level = AccessLevel.objects.create(name="Guests")
+    level.delete()
+    page = reverse("admin:accessmap_accesslevel_deleted")
+    change, _may = client.get(page).context["changes"][0]
+    before = latest()
+    client.post(page, {"model": change.model, "event": change.event_id})
+    written = Entry.objects.filter(id__gt=before, actor=roles.ADMINISTRATOR).values_list("action", flat=True)
+    assert set(written) == {"history.put_back", "accessmap.accesslevel.added"}
+
+
+def test_every_step_of_the_setup_is_known():
+    assert jobs.STEPS.keys() == SETUP_STEPS.keys()
+
+
+@pytest.mark.parametrize("key", SETUP_STEPS)
+def test_every_step_of_the_setup(administrator, client, key):
+    posted, code = SETUP_STEPS[key]
+    before = latest()
+    client.post(reverse("setup-step", args=[key]), completed(posted))
+    assert Entry.objects.filter(id__gt=before, action=code, actor=roles.ADMINISTRATOR).exists()
+
+
+def test_an_import_and_its_undoing_are_recorded_row_by_row(administrator, place):
+    row = uploaded(administrator)
     service.carry_out(row.pk, user=administrator)
     service.work_on_import(row.pk)
-    assert MapImport.objects.get(pk=row.pk).state == MapImport.State.IMPORTED
     nan = Cardholder.objects.get(email="nan@pier.example")
-    entry = Entry.objects.get(action="accessmap.cardholder.added", object_id=str(nan.pk))
-    assert entry.actor == roles.ADMINISTRATOR
-    assert Entry.objects.filter(action="accessmap.card.added", object_label="•••• (Nan)").exists()
+    service.undo(row.pk, user=administrator)
+    service.work_on_import(row.pk)
+    assert MapImport.objects.get(pk=row.pk).state == MapImport.State.UNDONE
+    for write in ("added", "deleted"):
+        entry = Entry.objects.get(action=f"accessmap.cardholder.{write}", object_id=str(nan.pk))
+        assert entry.actor == roles.ADMINISTRATOR
+        assert Entry.objects.filter(action=f"accessmap.card.{write}", object_label="•••• (Nan)").exists()
 
 
 def test_a_table_without_its_trigger_is_noticed(administrator, client):
