@@ -50,19 +50,22 @@ def enqueue(rows: QuerySet[Row], *, at_once: bool = False, wake: bool = True, **
     return list(locked.values())
 
 
+def waiting_generation(row: SyncWork) -> int | None:
+    """The generation of a request on which no work has begun: it will answer a request made now, too. None: no such."""
+    begun = row.leased_generation if row.lease_token else row.observed_generation
+    return row.generation if row.generation > begun else None
+
+
 def request(row: SyncWork, now: datetime, **changes: object) -> int:
     """Request work on one row that the caller has just read. Returns the generation that will answer the request.
 
-    One UPDATE at most, and no lock: for a callback, whose sender waits. For any number of rows use enqueue. Nothing is
-    written if an earlier request still waits: the work on it has not begun, so it answers this one, too.
-    The task is sent only if a worker could lease the row now; else the tick sends it.
+    One UPDATE, and no lock: for a callback, whose sender waits. For any number of rows use enqueue. Nothing is
+    written if an earlier request still waits. The task is sent only if a worker could lease the row
+    now; else the tick sends it.
     """
     waiting = Q(lease_token__isnull=True, generation__gt=F("observed_generation")) | Q(
         lease_token__isnull=False, generation__gt=F("leased_generation")
     )
-    answered = row.leased_generation if row.lease_token else row.observed_generation
-    if row.generation > answered:
-        return row.generation
     is_leased = row.leased_until is not None and row.leased_until > now
     wake = not is_leased and (row.next_attempt_at is None or row.next_attempt_at <= now)
     if wake:

@@ -196,7 +196,7 @@ def test_the_portal_calls_itself_and_sees_the_call(serve, settings):
     answer = actions.call_ourselves(actor="ivy")
     assert answer.worked, answer.sentences
     callback = Callback.objects.get()
-    assert (callback.content_type, callback.outcome) == (TEST_CALL, "test")
+    assert (callback.content_type, callback.outcome, list(callback.problems)) == (TEST_CALL, "test", [])
     assert SchedulerState.objects.get().full_resync_requested_at is None, "it names nothing to fetch"
     assert facts_at(clock.now()).called_at is None, "that was not Offision"
     settings.ALLOWED_HOSTS = ["portal.example"]
