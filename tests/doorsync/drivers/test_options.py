@@ -88,7 +88,7 @@ def test_labels_are_in_the_language_of_the_reader():
     with translation.override("zh-hant"):
         field = form_field(info, stored=False)
         chinese = str(field.label), str(field.help_text)
-    assert english[0] == "address"
+    assert english[0] == "Address"
     assert not set(english) & set(chinese)
 
 

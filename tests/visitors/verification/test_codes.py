@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from portal.core.problems import QUOTED
 from portal.offision.contract import Codes
 from portal.offision.errors import OffisionError
 from visitors.verification.codes import MAX_LENGTH, MAX_URL, MalformedError, digest, normalised, problem_without_code
@@ -85,6 +86,6 @@ def test_a_digest_depends_on_the_secret_of_the_portal(settings):
 
 
 def test_a_problem_of_offision_loses_the_code_in_any_case():
-    error = OffisionError("no visit HT+124, nor ht+124")
+    error = OffisionError(QUOTED(text="no visit HT+124, nor ht+124"))
     assert str(problem_without_code(error, "Ht+124")) == "no visit ***, nor ***"
     assert str(problem_without_code(error, "")) == "no visit HT+124, nor ht+124"
