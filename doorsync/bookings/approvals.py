@@ -13,7 +13,8 @@ from portal.core import clock
 @transaction.atomic
 def accept(rows: QuerySet[ResourceSync], *, actor: str) -> int:
     """Accept that the pending lists of these resources leave out bookings. How many lists were pending."""
-    pending = list(rows.exclude(pending_reason=[]).select_for_update(of=("self",)).select_related("resource"))
+    with_list = rows.exclude(pending_reason=[]).order_by("pk")
+    pending = list(with_list.select_for_update(of=("self",)).select_related("resource"))
     accepted = ResourceSync.objects.filter(pk__in=[row.pk for row in pending])
     queue.enqueue(accepted, at_once=True, accepted_ids=F("pending_ids"))
     for row in pending:

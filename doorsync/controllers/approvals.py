@@ -18,7 +18,8 @@ from portal.core.problems import QUOTED
 @transaction.atomic
 def approve(rows: QuerySet[ControllerSync], *, actor: str) -> int:
     """Approve what the pending plans of these controllers take away. How many plans were pending."""
-    pending = list(rows.filter(pending_plan__isnull=False).select_for_update(of=("self",)).select_related("controller"))
+    with_plan = rows.filter(pending_plan__isnull=False).order_by("pk")
+    pending = list(with_plan.select_for_update(of=("self",)).select_related("controller"))
     for row in pending:
         assert row.pending_plan is not None
         ControllerSync.objects.filter(pk=row.pk).update(approved=row.pending_plan["pairs"])

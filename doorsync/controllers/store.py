@@ -168,13 +168,14 @@ def save(sync: ControllerSync, result: ReconcileResult, *, next_attempt_at: date
         # What has ended, or is wanted again, is decided anew the next time.
         if locked.dropped == sync.dropped:
             changes["dropped"] = pairs_as_json(protection.dropped)
+        # An approval counts once, for the plan it was given for, whether or not every change worked: what was not
+        # removed is no longer promised. An approval given meanwhile is for the next reconciliation.
+        if locked.approved == sync.approved:
+            changes["approved"] = []
         # Doors that were unlocked for a moment during this reconciliation are looked at when that moment is over.
         moment = unlock.next_end(controller, after=result.started_at)
         changes["next_edge_at"] = min(filter(None, (result.next_edge_at, moment)), default=None)
         changes["clock_skew_seconds"] = result.device.clock_skew_seconds
-    # An approval counts once, for the plan it was given for. One given meanwhile is for the next reconciliation.
-    if result.in_step and locked.approved == sync.approved:
-        changes["approved"] = []
     queue.release(
         sync,
         observed=result.in_step,

@@ -118,7 +118,7 @@ class BoundedDriver:
             return future.result(timeout=max(0.0, self._until - time.monotonic()))
         except TimeoutError:
             if future.done():
-                raise  # of the function itself
+                return future.result()  # it ended at the last moment, or raised a TimeoutError of its own
             self._abandoned = future
             future.add_done_callback(note_if_done)
             raise Unknown(NO_ANSWER_IN_TIME(seconds=UNLOCK_SECONDS)) from None

@@ -41,6 +41,7 @@ def start(request: HttpRequest, kind: jobs.JobKind, *, label: str, **params: Any
 
 def job_for(request: HttpRequest, job_id: UUID) -> Job:
     """The job, for its requester and for superusers. Others get a 404: nobody learns who asks for what."""
+    jobs.fail_abandoned(clock.now())
     job = get_object_or_404(Job.objects.select_related("requested_by"), pk=job_id)
     user = request.user
     is_theirs = job.requested_by_id == user.pk and user.has_perm(jobs.kind_of(job).permission)

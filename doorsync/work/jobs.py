@@ -76,8 +76,7 @@ def start(kind: JobKind, *, user: User, label: str, params: dict[str, Any]) -> J
     """Have a worker run a job. Who asks for the same again while it is unfinished gets the job that is under way."""
     now = clock.now()
     delete_old(now)
-    abandoned = Job.objects.filter(state__in=_UNFINISHED, created_at__lt=now - ABANDONED_AFTER)
-    abandoned.update(state=Job.State.FAILED, problems=[JOB_ABANDONED()], finished_at=now)
+    fail_abandoned(now)
     job, is_new = Job.objects.get_or_create(
         kind=kind.name,
         params=params,
@@ -131,14 +130,20 @@ def run(job_id: UUID) -> None:
 
     try:
         with translation.override(job.language):
-            result = kind_of(job).run(job, report)
+            result = json.dumps(kind_of(job).run(job, report))
     except JobFailed as failure:
         finish(Job.State.FAILED, problems=list(failure.problems))
     except Exception as error:
         finish(Job.State.FAILED, problems=[JOB_BROKEN(error=type(error).__name__)])
         raise
     else:
-        finish(Job.State.DONE, encrypted_result=json.dumps(result))
+        finish(Job.State.DONE, encrypted_result=result)
+
+
+def fail_abandoned(now: datetime) -> None:
+    """Fail the jobs that have been under way for longer than one may take: their worker died."""
+    abandoned = Job.objects.filter(state__in=_UNFINISHED, created_at__lt=now - ABANDONED_AFTER)
+    abandoned.update(state=Job.State.FAILED, problems=[JOB_ABANDONED()], finished_at=now)
 
 
 def delete_old(now: datetime) -> None:

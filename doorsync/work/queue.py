@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, When
 
 from doorsync.models import ControllerSync, ResourceSync, SyncWork
 from doorsync.work.problems import PORTAL_FAILED
@@ -102,7 +102,11 @@ def lease(rows: QuerySet[Row], now: datetime) -> Row | None:
     """
     token = uuid.uuid4()
     leased = leasable(rows, now).update(
-        lease_token=token, leased_generation=F("generation"), leased_until=now + LEASE, started_at=now
+        lease_token=token,
+        leased_generation=F("generation"),
+        leased_until=now + LEASE,
+        started_at=now,
+        next_attempt_at=now,  # not NULL: release sees whether somebody asks "at once" meanwhile
     )
     return rows.get(lease_token=token) if leased else None
 
@@ -114,9 +118,15 @@ def holds_lease(row: SyncWork) -> bool:
 
 
 def release(row: SyncWork, *, observed: bool, **changes: object) -> bool:
-    """Give a leased row back; `observed`: whether its generation is done. False if the lease had ended."""
+    """Give a leased row back; `observed`: whether its generation is done. False if the lease had ended.
+
+    A `next_attempt_at` does not delay what was enqueued at once while the work went on.
+    """
     if observed:
         changes["observed_generation"] = row.generation
+    if changes.get("next_attempt_at") is not None:
+        at_once = When(next_attempt_at__isnull=True, generation__gt=row.generation, then=None)
+        changes["next_attempt_at"] = Case(at_once, default=changes["next_attempt_at"])
     rows = type(row)._default_manager.filter(pk=row.pk, lease_token=row.lease_token)
     # A task that was sent while the work went on found the row leased, and did nothing.
     return bool(rows.update(lease_token=None, leased_until=None, enqueued_at=None, **changes))

@@ -47,11 +47,7 @@ def tick() -> None:
         if _full_resync_due(state, now):
             full_resync(state, now)
         _refetch_renamed()
-        _react_to_map_changes()
-        edges = list(ControllerSync.objects.filter(next_edge_at__lte=now).values_list("controller_id", flat=True))
-        if edges:
-            queue.enqueue_controllers(edges)
-            ControllerSync.objects.filter(controller__in=edges).update(next_edge_at=None)
+        _enqueue_controllers(now)
         _report_late(state, now)
         _check_subscription(state, now)
         state.ticked_at = now
@@ -70,11 +66,29 @@ def _answer_late_callbacks() -> None:
     waiting.filter(Exists(answer)).update(fetch=Subquery(answer.values("pk")[:1]))
 
 
-def _react_to_map_changes() -> None:
-    """Enqueue the controllers that committed changes of the access map touch."""
+def _enqueue_controllers(now: datetime) -> None:
+    """Enqueue the controllers that committed changes of the access map touch, and those at an edge."""
+    at_edge = list(ControllerSync.objects.filter(next_edge_at__lte=now).values_list("pk", flat=True))
     changes = map_changes.consume()
-    if not changes:
-        return
+    if changes:
+        _create_missing_rows()
+        touched_rows = ControllerSync.objects.filter(controller__in=touched.controllers_touched_by(changes))
+        # Cards that are no longer active are removed at once, whatever delays the controller's next attempt.
+        revoking = list(touched.syncs_that_hold_inactive_cards(changes).values_list("pk", flat=True))
+        ordinary = {*at_edge, *touched_rows.values_list("pk", flat=True)}
+    else:
+        revoking, ordinary = [], set(at_edge)
+    # All in one go: locked batch by batch, they would deadlock with whoever locks several controllers.
+    with_disabled = ControllerSync.objects.filter(Q(pk__in={*ordinary, *revoking}) | Q(controller__enabled=False))
+    list(with_disabled.select_for_update(of=("self",)).order_by("pk").values_list("pk"))
+    queue.enqueue(ControllerSync.objects.filter(pk__in=ordinary), wake=False)
+    queue.enqueue(ControllerSync.objects.filter(pk__in=revoking), at_once=True, wake=False)
+    ControllerSync.objects.filter(pk__in=at_edge).update(next_edge_at=None)
+    if changes:
+        _report_disabled()
+
+
+def _create_missing_rows() -> None:
     ResourceSync.objects.bulk_create(
         (ResourceSync(resource_id=pk, cause="start") for pk in _without_sync(Resource.objects.all())),
         ignore_conflicts=True,
@@ -83,10 +97,6 @@ def _react_to_map_changes() -> None:
         (ControllerSync(controller_id=pk) for pk in _without_sync(Controller.objects.all())),
         ignore_conflicts=True,
     )
-    queue.enqueue_controllers(touched.controllers_touched_by(changes))
-    # A card that is no longer active is removed at once, whatever delays the controller's next attempt.
-    queue.enqueue(touched.syncs_that_hold_inactive_cards(changes), at_once=True, wake=False)
-    _report_disabled()
 
 
 def _refetch_renamed() -> None:

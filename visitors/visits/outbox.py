@@ -50,7 +50,8 @@ def passage_known(verification: Verification, *, passed: bool) -> None:
         unsent.delete()
         for sent in updates.select_related("visit"):
             _record(sent, Outcome.FAILED, NOT_PASSED_AFTER_UPDATE())
-    elif unsent.update(next_attempt_at=clock.now()):
+    # One that was given up has no code any more, and keeps its reason.
+    elif unsent.filter(code__isnull=False).update(next_attempt_at=clock.now()):
         send_task("visitors.tasks.send_status_updates")
 
 

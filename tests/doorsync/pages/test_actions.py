@@ -2,6 +2,8 @@
 
 import re
 import threading
+from concurrent.futures import Future
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -270,6 +272,19 @@ def test_a_silent_controller_keeps_nobody_waiting_and_a_late_unlocking_is_noted(
     assert (late.outcome, late.detail["key"]) == ("done", entry.detail["key"])
     assert "after the portal had stopped waiting" in str(late.reasons)
     assert [event["kind"] for event in place.box("GET", "events?after=0")["events"]] == ["opened"]
+
+
+def test_a_call_that_ends_at_the_last_moment_counts(place, monkeypatch):
+    """The function ends between the end of the wait and the look at it."""
+
+    def wait_too_short(self, timeout=None):
+        monkeypatch.undo()
+        self.exception()
+        raise TimeoutError
+
+    monkeypatch.setattr(Future, "result", wait_too_short)
+    driver = unlock.BoundedDriver(SimpleNamespace(), seconds=10)
+    assert driver.call(lambda: "unlocked") == "unlocked"
 
 
 def test_a_late_failure_adds_nothing_to_the_log(silent, as_role):

@@ -85,6 +85,15 @@ def test_a_silent_worker_is_named(unanswered, as_role):
     assert len(unanswered) == 2, "woken again"
 
 
+def test_a_job_whose_worker_died_ends_while_somebody_looks(unanswered, as_role):
+    client = as_role(roles.SECURITY)
+    address = client.get(preview()).url
+    Job.objects.update(state=Job.State.RUNNING)
+    with clock.stopped_at(clock.now() + 2 * jobs.ABANDONED_AFTER):
+        assert client.get(f"{address}progress/").json()["finished"] is True
+        assert "The worker stopped" in client.get(address, follow=True).content.decode()
+
+
 def test_a_job_is_for_its_requester_and_superusers(unanswered, as_role, client):
     requester = as_role(roles.SECURITY)
     address = requester.get(preview()).url

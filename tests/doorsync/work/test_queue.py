@@ -76,6 +76,15 @@ def test_work_that_breaks_says_so_and_waits(row):
     assert row.failures == 1
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_back_off_delays_no_request_at_once_that_came_during_the_work(row, at_once):
+    leased = queue.lease(rows(), NOW)
+    with pytest.raises(ZeroDivisionError), queue.release_on_error(leased):
+        queue.enqueue(rows(), at_once=at_once)
+        raise ZeroDivisionError
+    assert queue.leasable(rows(), NOW).exists() is at_once
+
+
 def test_a_bell_that_nobody_heard_is_rung_again(row):
     rows().update(enqueued_at=NOW)
     assert not queue.due(rows(), NOW + timedelta(seconds=1)).exists()

@@ -79,6 +79,17 @@ def test_a_refused_update_is_given_up_with_its_reason(updating):
     assert Entry.objects.get(action="visitor.check_in").outcome == "failed"
 
 
+def test_an_update_that_was_given_up_keeps_its_reason_when_the_passage_is_reported(updating):
+    answer = updating.scan("NEW1")
+    updating.set_visit("NEW1", status="cancelled")
+    outbox.send_status_updates()
+    reason = VisitStatusUpdate.objects.get().last_error
+    updating.report_passage(answer, passed=True)
+    outbox.send_status_updates()
+    assert VisitStatusUpdate.objects.get().last_error == reason
+    assert Entry.objects.filter(action="visitor.check_in").count() == 1
+
+
 def test_a_departure_does_not_overtake_the_arrival_before_it(updating, later):
     updating.configure("out", updates_visit_status=True)
     updating.scan("NEW1")
