@@ -95,11 +95,11 @@ def pages() -> Iterator[Page]:
         at = (clock.now() + timedelta(hours=hours)).isoformat()
         door = Door.objects.earliest("pk").pk
         yield Page(
-            f"why, {when}",
+            f"explain, {when}",
             f"{reverse('explain')}?{urlencode({'who': 'person8@bench.example', 'door': door, 'at': at})}",
             roles.SECURITY,
         )
-    yield Page("unmapped", reverse("coverage"), staff)
+    yield Page("coverage", reverse("coverage"), staff)
     yield Page("setup", reverse("setup"))
     yield from _log_pages()
     holder, card = Cardholder.objects.latest("pk").pk, Card.objects.latest("pk").pk

@@ -97,12 +97,12 @@ def shots() -> list[Shot]:
     site, sheet = Site.objects.get(), MapImport.objects.get()
     booking, holder, door = _meeting()
     moment = booking.starts_at.astimezone(ZoneInfo(site.time_zone))
-    why = urlencode({"who": holder.email, "door": door.pk, "at": f"{moment:%Y-%m-%dT%H:%M}"})
+    question = urlencode({"who": holder.email, "door": door.pk, "at": f"{moment:%Y-%m-%dT%H:%M}"})
     pages = {
         "home": reverse("admin:index"),
         "doors": reverse("board", args=[site.pk]),
-        "why": f"{reverse('explain')}?{why}",
-        "unmapped": reverse("coverage"),
+        "explain": f"{reverse('explain')}?{question}",
+        "coverage": reverse("coverage"),
         "cardholder": reverse("admin:accessmap_cardholder_change", args=[holder.pk]),
         "import": reverse("admin:accessmap_mapimport_change", args=[sheet.pk]),
         "controller": reverse("admin:accessmap_controller_change", args=[door.controller_id]),
@@ -113,7 +113,7 @@ def shots() -> list[Shot]:
         *(Shot(name, address) for name, address in pages.items()),
         *(Shot(f"{name}-phone", address, PHONE) for name, address in pages.items()),
         Shot("doors-dark", pages["doors"], dark=True),
-        Shot("why-zh-hant", pages["why"], language="zh-hant"),
+        Shot("explain-zh-hant", pages["explain"], language="zh-hant"),
     ]
 
 
