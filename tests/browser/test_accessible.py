@@ -114,17 +114,17 @@ def own_pages(turnstiles: Any) -> Iterator[Page]:
     card = Card.objects.get(number="1001")
     turnstile = visits.Turnstile.objects.get(name="in")
     sheet = MapImport.objects.get()
-    why = reverse("explain")
+    explain = reverse("explain")
     yield "home", reverse("admin:index")
     for app in APPS:
         yield f"app {app}", reverse("admin:app_list", args=[app])
     yield "board", reverse("board", args=[site.pk])
     yield "board of nothing", f"{reverse('board', args=[site.pk])}?name=zzz"
-    yield "why", why
-    yield "why she can", f"{why}?who=Mei&door={door.pk}&at=2026-03-10T10:00"
-    yield "why she cannot", f"{why}?who=Mei&door={door.pk}&at=2026-03-10T20:00"
-    yield "why, whom?", f"{why}?who=m&door={door.pk}"
-    yield "unmapped", reverse("coverage")
+    yield "explain", explain
+    yield "explain, she can", f"{explain}?who=Mei&door={door.pk}&at=2026-03-10T10:00"
+    yield "explain, she cannot", f"{explain}?who=Mei&door={door.pk}&at=2026-03-10T20:00"
+    yield "explain, several people", f"{explain}?who=m&door={door.pk}"
+    yield "coverage", reverse("coverage")
     yield "unlock", reverse("unlock-door", args=[door.pk])
     yield "preview", reverse("preview-controller", args=[door.controller_id])
     yield "lost", reverse("admin:accessmap_card_lost", args=[card.pk])
