@@ -39,7 +39,7 @@ def booking(name: str, start: str, end: str, **more: Any) -> dict[str, Any]:
 
 
 def building(**more: Any) -> Building:
-    """One room with one door, one attic without time windows, three people, one of whom may always pass."""
+    """One room with one door, one attic without time windows, three people. One of them may always pass."""
     return Building.model_validate(
         {
             "site": {"name": "Pier", "timezone": "Asia/Hong_Kong"},

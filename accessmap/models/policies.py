@@ -26,7 +26,7 @@ BOOKING_STATUS_CHOICES = [
 
 @tracked()
 class AccessPolicy(models.Model):
-    """Whom a booking admits, how early and how late, and who may always pass."""
+    """Which people a booking admits, how early and how late, and who may always pass."""
 
     name = models.CharField(_("name"), max_length=200, unique=True)
     admit_organizer = models.BooleanField(_("admit the organizer"), default=True)

@@ -1,5 +1,6 @@
 """The endpoints of turnstiles: three in the portal's own protocol, and one address for devices with other protocols."""
 
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from typing import Any
 
@@ -53,7 +54,7 @@ class TurnstileView(MachineView):
         return self.request.auth
 
 
-class NativeView(TurnstileView):
+class NativeView(TurnstileView, ABC):
     """A view of the portal's own protocol: POST of a JSON object."""
 
     serializer_class: type[serializers.Serializer[Any]]
@@ -67,8 +68,9 @@ class NativeView(TurnstileView):
         serializer.is_valid(raise_exception=True)
         return self.respond(**serializer.validated_data)
 
+    @abstractmethod
     def respond(self, *args: Any, **fields: Any) -> Response:
-        raise NotImplementedError
+        """Answer a valid request. `fields`: those of the serializer."""
 
 
 @for_turnstiles(

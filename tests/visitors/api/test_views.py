@@ -1,4 +1,4 @@
-"""The endpoints of turnstiles: which requests they accept, and from whom."""
+"""The endpoints of turnstiles: which requests they accept, and from which devices."""
 
 import pytest
 
